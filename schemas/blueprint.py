@@ -1,0 +1,67 @@
+"""What planning produces: the choice of a template, the blueprint and its phases. All three are model output."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+Paragraph = Annotated[str, StringConstraints(strip_whitespace=True, max_length=8_000)]
+
+
+class ModelOutput(BaseModel):
+    """Base of everything a model writes: unknown fields are ignored, since models like to add some."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class TemplateChoice(ModelOutput):
+    """The project template that fits the request; `template` is None when a bare project fits best."""
+
+    template: str | None
+    title: Line
+    reason: Paragraph = ""
+    project_type: str = "app"
+    use_case: str = ""
+    complexity: str = "moderate"
+    style: str = ""
+
+
+class PlannedFile(ModelOutput):
+    """A file that a phase will write, by its path in the project."""
+
+    path: Line
+    purpose: Paragraph = ""
+
+
+class PhasePlan(ModelOutput):
+    """One step that leaves a working application behind. `install` holds plain package specs."""
+
+    name: Line
+    description: Paragraph = ""
+    files: list[PlannedFile] = Field(default_factory=list, max_length=100)
+    deletes: list[str] = Field(default_factory=list, max_length=100)
+    install: list[str] = Field(default_factory=list, max_length=40)
+    last: bool = False
+
+
+class View(ModelOutput):
+    """A screen of the application."""
+
+    name: Line
+    description: Paragraph = ""
+
+
+class Blueprint(ModelOutput):
+    """The plan of the whole application and its first phase."""
+
+    title: Line
+    description: Paragraph
+    colour_palette: list[str] = Field(default_factory=list, max_length=20)
+    views: list[View] = Field(default_factory=list, max_length=40)
+    user_flow: Paragraph = ""
+    data_flow: Paragraph = ""
+    architecture: Paragraph = ""
+    pitfalls: list[Paragraph] = Field(default_factory=list, max_length=40)
+    dependencies: list[str] = Field(default_factory=list, max_length=60)
+    phases_outline: list[Paragraph] = Field(default_factory=list, max_length=20)
+    first_phase: PhasePlan

@@ -1,0 +1,120 @@
+"""Bodies of the HTTP interface, and the problem every error is answered with (RFC 9457)."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.events import Staleness
+from schemas.session import ChatMessage, MessageId, Mode, Progress, Prompt, State
+
+
+class CreateSession(BaseModel):
+    """Body of `POST /api/sessions`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    prompt: Prompt
+    mode: Mode = "deterministic"
+    template: str | None = None
+    review_cycles: int = Field(default=3, ge=0, le=10)
+    max_phases: int = Field(default=10, ge=1, le=10)
+
+
+class SessionCreated(BaseModel):
+    """Answer of `POST /api/sessions`."""
+
+    id: str
+    url: str
+
+
+class PostMessage(BaseModel):
+    """Body of `POST /api/sessions/{id}/messages`. Without an id the service makes one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Prompt
+    id: MessageId | None = None
+    interrupt: bool = False
+
+
+class MessageAccepted(BaseModel):
+    """Answer of `POST /api/sessions/{id}/messages`."""
+
+    id: str
+
+
+class SessionSummary(BaseModel):
+    """A line in the list of sessions."""
+
+    id: str
+    title: str
+    prompt: str
+    mode: Mode
+    template: str | None
+    state: State
+    demo: bool
+    cost_usd: Decimal
+    created_at: datetime
+    updated_at: datetime
+
+
+class SessionList(BaseModel):
+    """Answer of `GET /api/sessions`; `next` is the value of `before` for the following page."""
+
+    sessions: list[SessionSummary]
+    next: str | None = None
+
+
+class SessionSnapshot(BaseModel):
+    """Answer of `GET /api/sessions/{id}` and data of the SSE event `snapshot`."""
+
+    progress: Progress
+    conversation: list[ChatMessage]
+    stale: Staleness | None = None
+
+
+class FileList(BaseModel):
+    """Answer of `GET /api/sessions/{id}/files`."""
+
+    files: list["FileInfo"]
+
+
+class FileInfo(BaseModel):
+    """A file of a session; size in bytes."""
+
+    path: str
+    sha256: str
+    size: int
+    version: int
+
+
+class TemplateSummary(BaseModel):
+    """A project template that a session can start from."""
+
+    name: str
+    title: str
+    description: str
+
+
+class About(BaseModel):
+    """Answer of `GET /api/about`: what the page needs to know before a session exists."""
+
+    version: str
+    demo: bool
+    models: list[str]
+    templates: list[TemplateSummary]
+    examples: list[str]
+    temporal_ui: str | None = None
+
+
+class Problem(BaseModel):
+    """An error: `code` for programs, `detail` a plain sentence, `next_action` what to do, `request_id` for the logs."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str
+    detail: str
+    next_action: str
+    request_id: str

@@ -1,0 +1,195 @@
+"""A session: what starts it, what is said to it, and what it answers when asked how far it is."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from schemas.blueprint import Blueprint, PhasePlan
+from schemas.checks import CheckReport
+
+MAX_PROMPT = 20_000
+
+Mode = Literal["deterministic", "smart"]
+State = Literal[
+    "starting",
+    "planning",
+    "generating",
+    "reviewing",
+    "idle",
+    "stopped",
+    "waiting_for_capacity",
+    "waiting_for_budget",
+    "completed",
+    "failed",
+]
+Ability = Literal["message", "stop", "resume"]
+Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_PROMPT)]
+MessageId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+WORKING_STATES: frozenset[State] = frozenset({"starting", "planning", "generating", "reviewing"})
+
+
+class StateInfo(BaseModel):
+    """Where a session is, since when, why in plain words, and what the user can do next."""
+
+    name: State
+    since: datetime
+    reason: str
+    can: list[Ability] = Field(default_factory=list)
+    until: datetime | None = None
+    code: str | None = None
+
+
+class UserMessage(BaseModel):
+    """Something a person says to a running session. The id makes sending it twice harmless."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: MessageId
+    text: Prompt
+    interrupt: bool = False
+    author: str = "local"
+
+
+MessageState = Literal["queued", "being_read", "planned", "done"]
+
+
+class QueuedMessage(BaseModel):
+    """A user's message and what became of it. `phase_id` names the phase that carries out the change it asked for."""
+
+    id: MessageId
+    text: str
+    author: str
+    at: datetime
+    state: MessageState = "queued"
+    answered: bool = False
+    wants_change: bool = False
+    phase_id: str | None = None
+
+
+class ChatMessage(BaseModel):
+    """One turn of the conversation beside the work."""
+
+    id: str
+    role: Literal["user", "assistant", "notice"]
+    text: str
+    at: datetime
+    author: str | None = None
+    state: MessageState = "done"
+
+
+class FileRef(BaseModel):
+    """A file of the project as it stands: content by its SHA-256, size in bytes, version in the session."""
+
+    path: str
+    sha256: str
+    size: int
+    version: int
+    phase_id: str | None = None
+    author: str = "model"
+
+
+PhaseStatus = Literal["planned", "generating", "checking", "fixing", "completed", "failed"]
+
+
+class PhaseProgress(BaseModel):
+    """A phase and how far it is. `files` lists the paths written so far."""
+
+    id: str
+    plan: PhasePlan
+    status: PhaseStatus = "planned"
+    files: list[str] = Field(default_factory=list)
+    checks: CheckReport | None = None
+    fix_rounds: int = 0
+    message_ids: list[str] = Field(default_factory=list)
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class UsageTotals(BaseModel):
+    """Tokens and money spent by a session so far, from the providers' own counts. `cost_usd` is None while unknown."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+
+
+class Operation(BaseModel):
+    """A step in progress: which, for which phase, in plain words, since when."""
+
+    id: str
+    action: str
+    title: str
+    phase_id: str | None = None
+    since: datetime
+
+
+PreviewStatus = Literal["none", "starting", "ready", "failed"]
+
+
+class Preview(BaseModel):
+    """Where the built application can be looked at."""
+
+    status: PreviewStatus = "none"
+    url: str | None = None
+    detail: str = ""
+
+
+class Progress(BaseModel):
+    """The answer to the workflow query `progress`: the whole picture that a watcher starts from.
+
+    Every event up to and including `last_seq` is reflected here. Later events may be reflected in part; applying them
+    again changes nothing.
+    """
+
+    session_id: str
+    title: str
+    prompt: str
+    mode: Mode
+    template: str | None = None
+    model: str | None = None
+    demo: bool = False
+    state: StateInfo
+    blueprint: Blueprint | None = None
+    phases: list[PhaseProgress] = Field(default_factory=list)
+    files: list[FileRef] = Field(default_factory=list)
+    messages: list[QueuedMessage] = Field(default_factory=list)
+    operations: list[Operation] = Field(default_factory=list)
+    usage: UsageTotals = Field(default_factory=UsageTotals)
+    preview: Preview = Field(default_factory=Preview)
+    created_at: datetime
+    last_seq: int = 0
+
+
+class CarriedState(BaseModel):
+    """What a session takes along when its history is renewed (continue as new), beside its `Progress`."""
+
+    progress: Progress
+    outbox_next: int
+    executions: int
+    resume_at: Literal["plan", "finish", "rest"]
+    dependencies: list[str] = Field(default_factory=list)
+
+
+class SessionRequest(BaseModel):
+    """What starts a session, as JSON argument of the workflow `CodeGenSession`. The workflow id is the session id.
+
+    `keep_open` False ends the workflow with the session's result instead of waiting for further messages.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    prompt: Prompt
+    mode: Mode = "deterministic"
+    template: str | None = None
+    user_id: str = "local"
+    review_cycles: int = Field(default=3, ge=0, le=10)
+    max_phases: int = Field(default=10, ge=1, le=10)
+    keep_open: bool = True
+    max_history_events: int = Field(default=1_000, ge=50)
+    carried: CarriedState | None = None

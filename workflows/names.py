@@ -1,0 +1,13 @@
+"""Names that programs in any language use to start and steer sessions. They are part of recorded histories: never change."""
+
+from typing import Final
+
+SESSION_WORKFLOW: Final = "CodeGenSession"
+SIGNAL_MESSAGE: Final = "message"
+UPDATE_STOP: Final = "stop"
+UPDATE_RESUME: Final = "resume"
+QUERY_PROGRESS: Final = "progress"
+
+WORKFLOW_QUEUE: Final = "stich-workflows"
+INFERENCE_QUEUE: Final = "stich-inference"
+SANDBOX_QUEUE: Final = "stich-sandbox"
