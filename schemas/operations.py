@@ -1,0 +1,221 @@
+"""Arguments and results of the session's activities. Texts, files and transcripts stay in Postgres; these are references."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from schemas.blueprint import Blueprint, PhasePlan
+from schemas.checks import CheckReport, Issue
+from schemas.events import Outbox
+from schemas.session import FileRef, Mode, Operation, Preview, QueuedMessage, UsageTotals
+
+
+class OperationInput(BaseModel):
+    """What every step knows. `execution` grows with each time the workflow starts a step: a later one replaces it."""
+
+    session_id: str
+    user_id: str
+    operation: Operation
+    execution: int
+    outbox: Outbox
+
+
+class OperationResult(BaseModel):
+    """`last_seq` is the last event the step wrote; `usage` the session's spending so far, failed attempts included."""
+
+    last_seq: int
+    usage: UsageTotals = Field(default_factory=UsageTotals)
+
+
+class FilesResult(OperationResult):
+    """A step that wrote files: what is new or changed, what is gone, and the install commands it asked for."""
+
+    files: list[FileRef] = Field(default_factory=list)
+    deleted: list[str] = Field(default_factory=list)
+    install: list[str] = Field(default_factory=list)
+
+
+class RecordEventsInput(BaseModel):
+    """Events of the workflow to be written down without a step."""
+
+    session_id: str
+    outbox: Outbox
+
+
+class CreateSessionInput(BaseModel):
+    """The rows a session starts with."""
+
+    session_id: str
+    user_id: str
+    prompt: str
+    mode: Mode
+    template: str | None
+    outbox: Outbox
+
+
+class SessionCreatedResult(OperationResult):
+    """Which model will answer first, and whether it is the demo model."""
+
+    model: str | None
+    demo: bool
+
+
+class TemplateSelectionInput(OperationInput):
+    """`template` is the one the user named, if any: then no model is asked."""
+
+    template: str | None
+
+
+class TemplateSelectionResult(OperationResult):
+    """The chosen template and a title for the session."""
+
+    template: str
+    title: str
+    files: list[FileRef]
+
+
+class BlueprintInput(OperationInput):
+    """Plan the application for the chosen template."""
+
+    template: str
+
+
+class BlueprintResult(OperationResult):
+    """The plan. Later steps find it under this step's id."""
+
+    blueprint: Blueprint
+
+
+class SetupInput(OperationInput):
+    """Install packages (plain specs) beside those in `dependencies`."""
+
+    template: str
+    dependencies: list[str]
+    install: list[str]
+
+
+class SetupResult(OperationResult):
+    """All packages now installed, and the reasons for those refused."""
+
+    dependencies: list[str]
+    refused: list[str] = Field(default_factory=list)
+
+
+class PhaseGenerationInput(OperationInput):
+    """Plan the next phase from what is done, what is broken and what users asked for."""
+
+    phase_id: str
+    template: str
+    done: list[PhasePlan]
+    issues: list[Issue] = Field(default_factory=list)
+    message_ids: list[str] = Field(default_factory=list)
+    remaining: int
+
+
+class PhaseGenerationResult(OperationResult):
+    """The next phase."""
+
+    plan: PhasePlan
+
+
+class PhaseImplementationInput(OperationInput):
+    """Write the files of a phase."""
+
+    phase_id: str
+    template: str
+    plan: PhasePlan
+    number: int
+    issues: list[Issue] = Field(default_factory=list)
+    message_ids: list[str] = Field(default_factory=list)
+
+
+class FixInput(OperationInput):
+    """Repair the files named by issues."""
+
+    phase_id: str
+    template: str
+    plan: PhasePlan
+    issues: list[Issue]
+    round: int
+
+
+class CheckInput(OperationInput):
+    """Check the project as it stands; `build` also builds it."""
+
+    phase_id: str
+    template: str
+    dependencies: list[str]
+    build: bool
+
+
+class CheckResult(OperationResult):
+    """What the checks found."""
+
+    report: CheckReport
+
+
+class PreviewInput(OperationInput):
+    """Open the preview of the project as it stands."""
+
+    template: str
+    dependencies: list[str]
+
+
+class PreviewResult(OperationResult):
+    """Where the preview is."""
+
+    preview: Preview
+
+
+class ConversationInput(OperationInput):
+    """Answer one message of a user. `situation` says in plain words where the session is."""
+
+    message: QueuedMessage
+    situation: str
+
+
+class ConversationResult(OperationResult):
+    """Whether the message asks for a change of the application, to be planned."""
+
+    wants_change: bool
+
+
+class BuilderTurnInput(OperationInput):
+    """One turn of the model that drives a session in smart mode; `turn` counts from 1."""
+
+    template: str
+    turn: int
+    message_ids: list[str] = Field(default_factory=list)
+    remaining_turns: int
+
+
+class ToolRequest(BaseModel):
+    """A tool call by its id; the arguments are in the stored transcript."""
+
+    id: str
+    name: str
+    summary: str
+
+
+class BuilderTurnResult(OperationResult):
+    """The tools that the model wants to use now; none when it only spoke."""
+
+    calls: list[ToolRequest]
+
+
+class ToolInput(OperationInput):
+    """Carry out one tool call of a turn."""
+
+    template: str
+    dependencies: list[str]
+    turn: int
+    call: ToolRequest
+
+
+class ToolResult(FilesResult):
+    """What a tool changed. `outcome` is 'completed' when the model declared the work done."""
+
+    outcome: Literal["ok", "error", "completed"]
+    report: CheckReport | None = None
+    dependencies: list[str] = Field(default_factory=list)
+    summary: str = ""
