@@ -35,9 +35,8 @@ def serve(app: Starlette, *, host: str, port: int, port_file: Path | None) -> No
     print(f"listening on http://{host}:{bound}/v1", flush=True)  # noqa: T201 - this is the program's output
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, lifespan="off")
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(
-            number, lambda *_: None
-        )  # uvicorn raises the signal again at its end; the clean-up comes after it
+        # uvicorn raises the signal again when it has ended; the port file is to be removed after that
+        signal.signal(number, lambda *_: sys.exit(0))
     try:
         uvicorn.Server(config).run(sockets=[listener])
     finally:

@@ -7,116 +7,128 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from stich.demo.playback import pace
+from stich.demo.server import DemoModel
 from tests.stich.demo_server import COUNTER, ask, demo, question, read_stream
 
-
-async def test_streams_a_recorded_answer_with_finish_reason_and_usage() -> None:
-    async with demo() as (_, client):
-        answer = await ask(client, "blueprint", COUNTER)
-        assert json.loads(answer.text)["title"] == "Counter"
-        assert (answer.finish, answer.done) == ("stop", True)
-        assert answer.usage["completion_tokens"] == pytest.approx(len(answer.text) / 4, abs=1)
-        assert answer.usage["total_tokens"] == answer.usage["prompt_tokens"] + answer.usage["completion_tokens"]
+Calm = tuple[DemoModel, httpx.AsyncClient]
 
 
-async def test_answers_whole_when_no_stream_is_asked_for() -> None:
-    async with demo() as (_, client):
-        streamed = await ask(client, "blueprint", COUNTER)
-        whole = (await client.post(**question("blueprint", COUNTER, stream=False))).json()
-        assert whole["object"] == "chat.completion"
-        assert whole["choices"][0]["message"]["content"] == streamed.text
-        assert whole["usage"] == streamed.usage
+@pytest_asyncio.fixture(scope="module")
+async def calm() -> AsyncIterator[Calm]:
+    """One server without delay or faults for all tests that need nothing else."""
+    async with demo() as served:
+        yield served
 
 
-async def test_no_usage_chunk_unless_asked_for() -> None:
-    async with demo() as (_, client):
-        answer = await ask(client, "blueprint", COUNTER, stream_options={"include_usage": False})
-        assert (answer.finish, answer.usage) == ("stop", {})
+async def test_streams_a_recorded_answer_with_finish_reason_and_usage(calm: Calm) -> None:
+    _, client = calm
+    answer = await ask(client, "blueprint", COUNTER)
+    assert json.loads(answer.text)["title"] == "Counter"
+    assert (answer.finish, answer.done) == ("stop", True)
+    assert answer.usage["completion_tokens"] == pytest.approx(len(answer.text) / 4, abs=1)
+    assert answer.usage["total_tokens"] == answer.usage["prompt_tokens"] + answer.usage["completion_tokens"]
 
 
-async def test_long_instructions_count_as_cached() -> None:
-    async with demo() as (_, client):
-        post = question("blueprint", COUNTER, stream=False)
-        post["json"]["messages"][0]["content"] = "rule " * 2000
-        usage = (await client.post(**post)).json()["usage"]
-        assert 1024 <= usage["prompt_tokens_details"]["cached_tokens"] < usage["prompt_tokens"]
+async def test_answers_whole_when_no_stream_is_asked_for(calm: Calm) -> None:
+    _, client = calm
+    streamed = await ask(client, "blueprint", COUNTER)
+    whole = (await client.post(**question("blueprint", COUNTER, stream=False))).json()
+    assert whole["object"] == "chat.completion"
+    assert whole["choices"][0]["message"]["content"] == streamed.text
+    assert whole["usage"] == streamed.usage
 
 
-async def test_stops_at_the_token_limit_with_reason_length() -> None:
-    async with demo() as (_, client):
-        answer = await ask(client, "first_phase_implementation", COUNTER, '<phase id="phase-1">', max_tokens=50)
-        assert answer.finish == "length"
-        assert len(answer.text) == 200
-        assert answer.usage["completion_tokens"] == 50
+async def test_no_usage_chunk_unless_asked_for(calm: Calm) -> None:
+    _, client = calm
+    answer = await ask(client, "blueprint", COUNTER, stream_options={"include_usage": False})
+    assert (answer.finish, answer.usage) == ("stop", {})
 
 
-async def test_plays_the_tool_calls_of_a_smart_session_one_after_the_other() -> None:
-    async with demo() as (_, client):
-        post = question("smart_builder", COUNTER)
-        called: list[str] = []
-        for _ in range(10):
-            answer_text = (await client.post(**post)).text
-            answer = read_stream(answer_text)
-            if not answer.tool_calls:
-                break
-            assert answer.finish == "tool_calls"
-            call = answer.tool_calls[0]
-            json.loads(call["arguments"])
-            called.append(call["name"])
-            post["json"]["messages"] += [
-                {"role": "assistant", "content": answer.text, "tool_calls": [{"id": call["id"], "type": "function"}]},
-                {"role": "tool", "tool_call_id": call["id"], "content": "ok"},
-            ]
-        assert called == ["list_files", "write_file", "write_file", "run_checks", "complete"]
+async def test_long_instructions_count_as_cached(calm: Calm) -> None:
+    _, client = calm
+    post = question("blueprint", COUNTER, stream=False)
+    post["json"]["messages"][0]["content"] = "rule " * 2000
+    usage = (await client.post(**post)).json()["usage"]
+    assert 1024 <= usage["prompt_tokens_details"]["cached_tokens"] < usage["prompt_tokens"]
 
 
-async def test_says_plainly_what_it_has_when_it_has_no_recording() -> None:
-    async with demo() as (_, client):
-        refused = await client.post(**question("blueprint", "<request>Build a chess engine</request>"))
-        error = refused.json()["error"]
-        assert (refused.status_code, error["code"]) == (404, "demo_no_recording")
-        assert "counter app" in error["message"]
-        spoken = await ask(client, "conversation", COUNTER, "<user_message>paint it purple</user_message>")
-        assert "demo model" in spoken.text and spoken.finish == "stop"
+async def test_stops_at_the_token_limit_with_reason_length(calm: Calm) -> None:
+    _, client = calm
+    answer = await ask(client, "first_phase_implementation", COUNTER, '<phase id="phase-1">', max_tokens=50)
+    assert answer.finish == "length"
+    assert len(answer.text) == 200
+    assert answer.usage["completion_tokens"] == 50
 
 
-async def test_leaves_out_the_files_that_are_already_written() -> None:
-    async with demo() as (_, client):
-        written = "<already_written>\nsrc/useCounter.ts\n</already_written>"
-        answer = await ask(client, "first_phase_implementation", COUNTER, '<phase id="phase-1">', written)
-        assert "src/useCounter.ts" not in answer.text
-        assert "cat > src/App.tsx << 'EOF'" in answer.text
+async def test_plays_the_tool_calls_of_a_smart_session_one_after_the_other(calm: Calm) -> None:
+    _, client = calm
+    post = question("smart_builder", COUNTER)
+    called: list[str] = []
+    for _ in range(10):
+        answer_text = (await client.post(**post)).text
+        answer = read_stream(answer_text)
+        if not answer.tool_calls:
+            break
+        assert answer.finish == "tool_calls"
+        call = answer.tool_calls[0]
+        json.loads(call["arguments"])
+        called.append(call["name"])
+        post["json"]["messages"] += [
+            {"role": "assistant", "content": answer.text, "tool_calls": [{"id": call["id"], "type": "function"}]},
+            {"role": "tool", "tool_call_id": call["id"], "content": "ok"},
+        ]
+    assert called == ["list_files", "write_file", "write_file", "run_checks", "complete"]
 
 
-async def test_infers_the_action_of_a_client_that_does_not_name_it() -> None:
-    async with demo() as (model, client):
-        post = question("", "hello, what is this?")
-        del post["headers"]
-        assert (await client.post(**post)).status_code == 200
-        assert model.log.all()[-1].action == "conversation"
-        post["json"]["messages"][-1]["content"] = f"{COUNTER}\nJSON with project_type"
-        assert "react-vite" in (await client.post(**post)).text
+async def test_says_plainly_what_it_has_when_it_has_no_recording(calm: Calm) -> None:
+    _, client = calm
+    refused = await client.post(**question("blueprint", "<request>Build a chess engine</request>"))
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"]) == (404, "demo_no_recording")
+    assert "counter app" in error["message"]
+    spoken = await ask(client, "conversation", COUNTER, "<user_message>paint it purple</user_message>")
+    assert "demo model" in spoken.text and spoken.finish == "stop"
 
 
-async def test_lists_its_model() -> None:
-    async with demo() as (_, client):
-        assert [model["id"] for model in (await client.get("/models")).json()["data"]] == ["demo"]
+async def test_leaves_out_the_files_that_are_already_written(calm: Calm) -> None:
+    _, client = calm
+    written = "<already_written>\nsrc/useCounter.ts\n</already_written>"
+    answer = await ask(client, "first_phase_implementation", COUNTER, '<phase id="phase-1">', written)
+    assert "src/useCounter.ts" not in answer.text
+    assert "cat > src/App.tsx << 'EOF'" in answer.text
+
+
+async def test_infers_the_action_of_a_client_that_does_not_name_it(calm: Calm) -> None:
+    model, client = calm
+    post = question("", "hello, what is this?")
+    del post["headers"]
+    assert (await client.post(**post)).status_code == 200
+    assert model.log.all()[-1].action == "conversation"
+    post["json"]["messages"][-1]["content"] = f"{COUNTER}\nJSON with project_type"
+    assert "react-vite" in (await client.post(**post)).text
+
+
+async def test_lists_its_model(calm: Calm) -> None:
+    _, client = calm
+    assert [model["id"] for model in (await client.get("/models")).json()["data"]] == ["demo"]
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b'{"model":"demo"}', b'{"model":"demo","messages":[]}', b'{"model":"demo","messages":7}']
 )
-async def test_refuses_a_malformed_request_in_the_protocols_own_form(body: bytes) -> None:
-    async with demo() as (_, client):
-        answer = await client.post("/chat/completions", content=body)
-        assert answer.status_code == 400
-        assert answer.json()["error"]["message"]
+async def test_refuses_a_malformed_request_in_the_protocols_own_form(body: bytes, calm: Calm) -> None:
+    _, client = calm
+    answer = await client.post("/chat/completions", content=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"]
 
 
 async def test_streams_at_the_pace_it_is_given() -> None:
