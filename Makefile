@@ -1,12 +1,44 @@
 # stich: `make run` for people, `make test` for changes.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lock bench chaos
+.PHONY: help setup run test check format bench chaos lock
 
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+QUIET_NPM := npm --prefix web --loglevel=error --no-update-notifier
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: ## set everything up (idempotent; STICH_HOME=DIR to keep data elsewhere than ~/.stich)
+	@command -v $(PYTHON) >/dev/null || { echo "setup: Python 3.11 or newer is needed; install it, or name one: make setup PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) scripts/setup.py $(SETUP)
+
+run: SETUP := --quiet
+run: setup ## set up, then start everything and print one URL (PORT=8080, STICH_HOME=~/.stich)
+	@exec $(BIN)/python -m stich up
+
+test: setup ## set up, then run all tests: those of the rooms first, then whole systems
+	@$(PYTEST) -q tests --ignore=tests/e2e --ignore=tests/chaos --ignore=tests/bench
+	@$(QUIET_NPM) test --silent
+	@if [ -d tests/e2e ]; then $(PYTEST) -q tests/e2e; fi
+
+check: setup ## check format, lint, types and the rooms' borders
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(QUIET_NPM) run check --silent
+
+format: ## format all Python files
+	@$(BIN)/ruff check --fix-only -q .
+	@$(BIN)/ruff format .
+
+bench: setup ## run every benchmark
+	@for file in tests/bench/bench_*.py; do $(BIN)/python -m tests.bench.$$(basename $$file .py) || exit 1; done
+
+chaos: setup ## run the kill matrix
+	@$(PYTEST) -q tests/chaos
 
 lock: ## rewrite requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
