@@ -1,4 +1,4 @@
-"""Arguments and results of the session's activities. Texts, files and transcripts stay in Postgres; these are references."""
+"""Arguments and results of the session's activities. Texts, files and transcripts stay in Postgres."""
 
 from typing import Literal
 
@@ -42,15 +42,13 @@ class RecordEventsInput(BaseModel):
     outbox: Outbox
 
 
-class CreateSessionInput(BaseModel):
+class CreateSessionInput(OperationInput):
     """The rows a session starts with."""
 
-    session_id: str
-    user_id: str
     prompt: str
     mode: Mode
     template: str | None
-    outbox: Outbox
+    title: str
 
 
 class SessionCreatedResult(OperationResult):
@@ -181,11 +179,13 @@ class ConversationResult(OperationResult):
 
 
 class BuilderTurnInput(OperationInput):
-    """One turn of the model that drives a session in smart mode; `turn` counts from 1."""
+    """One turn of the model that drives a session in smart mode; `turn` counts from 1 in each round."""
 
     template: str
+    phase_id: str
     turn: int
     message_ids: list[str] = Field(default_factory=list)
+    issues: list[Issue] = Field(default_factory=list)
     remaining_turns: int
 
 
@@ -207,8 +207,8 @@ class ToolInput(OperationInput):
     """Carry out one tool call of a turn."""
 
     template: str
+    phase_id: str
     dependencies: list[str]
-    turn: int
     call: ToolRequest
 
 
@@ -216,6 +216,4 @@ class ToolResult(FilesResult):
     """What a tool changed. `outcome` is 'completed' when the model declared the work done."""
 
     outcome: Literal["ok", "error", "completed"]
-    report: CheckReport | None = None
     dependencies: list[str] = Field(default_factory=list)
-    summary: str = ""

@@ -172,7 +172,6 @@ class CarriedState(BaseModel):
     progress: Progress
     outbox_next: int
     executions: int
-    resume_at: Literal["plan", "finish", "rest"]
     dependencies: list[str] = Field(default_factory=list)
 
 

@@ -1,4 +1,4 @@
-"""Names that programs in any language use to start and steer sessions. They are part of recorded histories: never change."""
+"""Names that programs in any language use to start and steer sessions. Histories hold them: never change."""
 
 from typing import Final
 

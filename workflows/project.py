@@ -1,0 +1,65 @@
+"""Steps that both builders take with the project itself: choose its template, check it, open its preview."""
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.checks import CheckActivities
+    from activities.template_selection import TemplateSelectionActivities
+    from schemas.checks import CheckReport
+    from schemas.events import ChecksEvent
+    from schemas.operations import CheckInput, PreviewInput, TemplateSelectionInput
+    from schemas.session import PhaseProgress
+    from workflows.options import MODEL_STEP, SANDBOX_STEP
+    from workflows.steps import Session
+
+
+def template_of(session: Session) -> str:
+    """The name of the session's template, once it is chosen."""
+    template = session.progress.template
+    assert template is not None, "the template is chosen first"
+    return template
+
+
+async def choose_template(session: Session, wanted: str | None) -> None:
+    """Choose the template and lay its files down, unless that is done."""
+    progress = session.progress
+    if progress.files:
+        return
+    chosen = await session.step(
+        TemplateSelectionActivities.choose,
+        lambda common: TemplateSelectionInput(**common, template=wanted),
+        session.operation("template", "template_selection", "Choosing a template"),
+        MODEL_STEP,
+        state=("planning", "Choosing a template."),
+    )
+    progress.template, progress.title, progress.files = chosen.template, chosen.title, chosen.files
+    session.show_info()
+
+
+async def check(session: Session, phase: PhaseProgress, template: str, dependencies: list[str]) -> CheckReport:
+    """Check and build the project as it stands, for `phase`."""
+    phase.status = "checking"
+    session.show_phase(phase)
+    checked = await session.step(
+        CheckActivities.check,
+        lambda common: CheckInput(
+            **common, phase_id=phase.id, template=template, dependencies=dependencies, build=True
+        ),
+        session.operation(f"{phase.id}/check-{phase.fix_rounds}", "checks", "Checking the code", phase.id),
+        SANDBOX_STEP,
+        state=("reviewing", "Checking types, style and build."),
+    )
+    phase.checks = checked.report
+    session.emit(ChecksEvent(phase_id=phase.id, report=checked.report))
+    return checked.report
+
+
+async def open_preview(session: Session, phase: PhaseProgress, template: str, dependencies: list[str]) -> None:
+    """Show the project as it stands."""
+    opened = await session.step(
+        CheckActivities.open_preview,
+        lambda common: PreviewInput(**common, template=template, dependencies=dependencies),
+        session.operation(f"{phase.id}/preview", "preview", "Opening the preview", phase.id),
+        SANDBOX_STEP,
+    )
+    session.show_preview(opened.preview)

@@ -1,0 +1,265 @@
+"""The workflow `CodeGenSession`: one per session, alive as long as people may want something of it.
+
+starting -> planning -> generating <-> reviewing -> completed -> (a message) -> planning ...
+    any of them -> stopped -> (resume) -> where it was
+    any of them -> waiting_for_capacity -> (time) -> where it was
+    any of them -> failed -> (resume) -> where it was
+"""
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.conversation import ConversationActivities
+    from activities.session import SessionActivities
+    from schemas.failures import Failure
+    from schemas.operations import ConversationInput, CreateSessionInput
+    from schemas.session import (
+        WORKING_STATES,
+        CarriedState,
+        Progress,
+        QueuedMessage,
+        SessionRequest,
+        StateInfo,
+        UserMessage,
+    )
+    from workflows.deterministic import DeterministicBuilder
+    from workflows.names import QUERY_PROGRESS, SESSION_WORKFLOW, SIGNAL_MESSAGE, UPDATE_RESUME, UPDATE_STOP
+    from workflows.options import MODEL_STEP, SESSION_STEP
+    from workflows.smart import SmartBuilder
+    from workflows.steps import CAN, Session
+
+INTERRUPTIBLE = frozenset({"phase_implementation", "fast_code_fixer", "smart_builder"})
+MAX_MESSAGES_KEPT = 200
+
+
+@workflow.defn(name=SESSION_WORKFLOW)
+class CodeGenSession:
+    """Turns a `SessionRequest` into an application, and goes on with what people ask of it."""
+
+    @workflow.init
+    def __init__(self, request: SessionRequest) -> None:
+        self._request = request
+        carried = request.carried
+        self._session = Session(
+            carried.progress if carried else _fresh(request),
+            user_id=request.user_id,
+            keep_open=request.keep_open,
+            outbox_next=carried.outbox_next if carried else 1,
+            executions=carried.executions if carried else 0,
+        )
+        builder = SmartBuilder if request.mode == "smart" else DeterministicBuilder
+        self._builder: SmartBuilder | DeterministicBuilder = builder(
+            self._session,
+            review_cycles=request.review_cycles,
+            max_phases=request.max_phases,
+            dependencies=carried.dependencies if carried else None,
+        )
+        self._renewing = False
+
+    @workflow.run
+    async def run(self, request: SessionRequest) -> Progress:
+        """Work until nothing is left, then wait for messages; or return the result when `keep_open` is False."""
+        background = [
+            asyncio.create_task(self._session.record_in_background()),
+            asyncio.create_task(self._answer_messages()),
+        ]
+        try:
+            await self._build()
+            return self._progress
+        finally:
+            for task in background:
+                task.cancel()
+
+    async def _build(self) -> None:
+        if self._request.carried is None:
+            await self._create()
+        await self._builder.plan(self._request.template)
+        while True:
+            await self._renew_when_long()
+            requests = await self._requests()
+            if requests or self._progress.state.name != "completed":
+                if await self._builder.work(requests) or self._unread():
+                    continue
+                self._finish()
+            if not self._request.keep_open:
+                await workflow.wait_condition(lambda: self._session.quiet and workflow.all_handlers_finished())
+                return
+            await self._rest()
+
+    async def _create(self) -> None:
+        progress, session = self._progress, self._session
+        created = await session.step(
+            SessionActivities.create,
+            lambda common: CreateSessionInput(
+                **common,
+                prompt=progress.prompt,
+                mode=progress.mode,
+                template=self._request.template,
+                title=progress.title,
+            ),
+            session.operation("create", "create", "Setting up the session"),
+            SESSION_STEP,
+            state=("starting", "Setting up the session."),
+        )
+        progress.model, progress.demo = created.model, created.demo
+
+    def _finish(self) -> None:
+        """Say how it went. A session is completed only when the checks of its last state were clean."""
+        problems = self._builder.open_problems()
+        if not problems:
+            self._session.enter("completed", "The application is ready. Send a message to change it.")
+            return
+        count = "one problem" if problems == 1 else f"{problems} problems"
+        reason = f"The repair rounds are used up and the checks still find {count}."
+        self._session.enter("failed", reason, code="checks_failed")
+        if not self._request.keep_open:
+            failure = Failure(code="checks_failed", sentence=reason, next_action="Raise review_cycles, or simplify.")
+            raise ApplicationError(reason, failure.model_dump(), type=failure.code, non_retryable=True)
+
+    async def _rest(self) -> None:
+        """Wait for a message that wants a change, or for a resume after open problems."""
+        seen = self._session.resumes
+        await workflow.wait_condition(
+            lambda: bool(self._wanted()) or self._session.resumes > seen or self._history_is_long
+        )
+        if self._session.resumes > seen:
+            self._builder.reopen()
+
+    # --- history --------------------------------------------------------------------------------------------------
+
+    @property
+    def _history_is_long(self) -> bool:
+        return workflow.info().get_current_history_length() > self._request.max_history_events
+
+    async def _renew_when_long(self) -> None:
+        """Continue as new between phases, with everything a watcher or a builder needs."""
+        if not self._history_is_long:
+            return
+        self._renewing = True
+        await workflow.wait_condition(lambda: self._session.quiet and workflow.all_handlers_finished())
+        messages = self._progress.messages
+        older = [message for message in messages[:-MAX_MESSAGES_KEPT] if message.state != "done"]
+        self._progress.messages = older + messages[-MAX_MESSAGES_KEPT:]
+        carried = CarriedState(
+            progress=self._progress,
+            outbox_next=self._session.journal.next_number,
+            executions=self._session.executions,
+            dependencies=self._builder.dependencies,
+        )
+        workflow.continue_as_new(self._request.model_copy(update={"carried": carried}))
+
+    # --- messages -------------------------------------------------------------------------------------------------
+
+    @workflow.signal(name=SIGNAL_MESSAGE)
+    def message(self, message: UserMessage) -> None:
+        """Take a user's message into the queue. One with a known id was sent twice and is ignored."""
+        if any(known.id == message.id for known in self._progress.messages):
+            return
+        queued = QueuedMessage(id=message.id, text=message.text, author=message.author, at=workflow.now())
+        self._progress.messages.append(queued)
+        self._session.show_message(queued)
+        if message.interrupt:
+            self._session.interrupt(INTERRUPTIBLE)
+
+    async def _answer_messages(self) -> None:
+        """Answer each message as it comes, beside the work, in the order of their arrival."""
+        while True:
+            await workflow.wait_condition(lambda: bool(self._unread()) and not self._renewing and self._created)
+            await self._answer(self._unread()[0])
+
+    async def _answer(self, message: QueuedMessage) -> None:
+        session = self._session
+        message.state = "being_read"
+        self._session.show_message(message)
+        outcome = await session.attempt(
+            ConversationActivities.answer,
+            lambda common: ConversationInput(**common, message=message, situation=self._situation()),
+            session.operation(f"message-{message.id}", "conversation", "Answering a message"),
+            MODEL_STEP,
+        )
+        message.answered = True
+        # A message that could not be answered is not lost: it is taken for a request.
+        message.wants_change = outcome.wants_change if not isinstance(outcome, Failure) and outcome else True
+        message.state = "queued" if message.wants_change else "done"
+        self._session.show_message(message)
+        if isinstance(outcome, Failure):
+            session.notice(
+                f"{message.id}-notice",
+                f"This message could not be answered: {outcome.explanation} It is kept and enters the next plan.",
+            )
+
+    def _unread(self) -> list[QueuedMessage]:
+        return [message for message in self._progress.messages if not message.answered]
+
+    def _wanted(self) -> list[QueuedMessage]:
+        """Messages that ask for a change nobody has planned yet."""
+        return [m for m in self._progress.messages if m.wants_change and m.state == "queued"]
+
+    async def _requests(self) -> list[QueuedMessage]:
+        """The changes asked for, once every message so far is read."""
+        await workflow.wait_condition(lambda: not self._unread())
+        return self._wanted()
+
+    # --- stop and resume ------------------------------------------------------------------------------------------
+
+    @workflow.update(name=UPDATE_STOP)
+    def stop(self) -> StateInfo:
+        """Stop at once: running steps are cancelled down to the provider's connection. Finished files stay."""
+        if self._progress.state.name in WORKING_STATES or "stop" in self._progress.state.can:
+            self._session.stop("Stopped by you. Finished files are kept; resume goes on with what is missing.")
+        return self._progress.state
+
+    @workflow.update(name=UPDATE_RESUME)
+    def resume(self) -> StateInfo:
+        """Go on where the session was stopped, waits, or failed."""
+        self._session.resume()
+        return self._progress.state
+
+    @resume.validator
+    def _may_resume(self) -> None:
+        state = self._progress.state
+        if "resume" not in state.can:
+            raise ApplicationError(f"The session is {state.name}, there is nothing to resume.", type="not_stopped")
+
+    # --- questions ------------------------------------------------------------------------------------------------
+
+    @workflow.query(name=QUERY_PROGRESS)
+    def progress(self) -> Progress:
+        """The whole picture: state, phases, files, messages, cost, and the last event reflected in it."""
+        return self._progress
+
+    @property
+    def _progress(self) -> Progress:
+        return self._session.progress
+
+    @property
+    def _created(self) -> bool:
+        return self._request.carried is not None or self._progress.last_seq > 0
+
+    def _situation(self) -> str:
+        """Where the work stands, in words for the model that talks to the user."""
+        progress = self._progress
+        lines = [f"State: {progress.state.name}. {progress.state.reason}"]
+        lines += [f"Running now: {operation.title}" for operation in progress.operations]
+        for phase in progress.phases:
+            found = "" if phase.checks is None else f", {len(phase.checks.issues)} findings in the last checks"
+            lines.append(f"Phase “{phase.plan.name}”: {phase.status}{found}. {phase.plan.description}")
+        lines.append(f"Files: {len(progress.files)}. Spent: {progress.usage.cost_usd} US dollars.")
+        return "\n".join(lines)
+
+
+def _fresh(request: SessionRequest) -> Progress:
+    now = workflow.now()
+    title = request.prompt.splitlines()[0][:60]
+    return Progress(
+        session_id=workflow.info().workflow_id,
+        title=title,
+        prompt=request.prompt,
+        mode=request.mode,
+        template=request.template,
+        state=StateInfo(name="starting", since=now, reason="Starting.", can=list(CAN["starting"])),
+        created_at=now,
+    )

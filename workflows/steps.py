@@ -1,0 +1,315 @@
+"""What every builder does the same way: run a step, show it, stop it, wait out its failures, go on."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.session import SessionActivities
+    from schemas.blueprint import PhasePlan
+    from schemas.events import (
+        ErrorEvent,
+        Event,
+        MessageEvent,
+        OperationFinished,
+        OperationStarted,
+        PhaseEvent,
+        PreviewEvent,
+        SessionInfoEvent,
+        SessionStateEvent,
+    )
+    from schemas.failures import Failure
+    from schemas.operations import FilesResult, OperationInput, OperationResult, RecordEventsInput
+    from schemas.session import (
+        Ability,
+        ChatMessage,
+        Operation,
+        PhaseProgress,
+        Preview,
+        Progress,
+        QueuedMessage,
+        State,
+        StateInfo,
+    )
+    from workflows.journal import Journal
+    from workflows.options import RECORD, StepOptions
+
+Argument = TypeVar("Argument", bound=OperationInput)
+Result = TypeVar("Result", bound=OperationResult)
+Common = dict[str, Any]
+
+CAN: dict[State, list[Ability]] = {
+    "starting": ["message", "stop"],
+    "planning": ["message", "stop"],
+    "generating": ["message", "stop"],
+    "reviewing": ["message", "stop"],
+    "idle": ["message", "stop"],
+    "stopped": ["message", "resume"],
+    "waiting_for_capacity": ["message", "stop", "resume"],
+    "waiting_for_budget": ["message", "stop", "resume"],
+    "completed": ["message"],
+    "failed": ["message", "resume"],
+}
+
+
+class Interrupted(Exception):
+    """A user's message interrupted the running step."""
+
+
+class Session:
+    """The state of a session and the one way its builders run steps.
+
+    `progress` is the picture that the query answers; whatever changes it here also becomes an event.
+    """
+
+    def __init__(
+        self, progress: Progress, *, user_id: str, keep_open: bool, outbox_next: int = 1, executions: int = 0
+    ) -> None:
+        self.progress = progress
+        self.user_id = user_id
+        self.journal = Journal(outbox_next)
+        self.executions = executions
+        self._keep_open = keep_open
+        self._known_seq = progress.last_seq
+        self._running: dict[str, tuple[int, workflow.ActivityHandle[Any]]] = {}
+        self._interrupting = False
+        self.stopped = False
+        self.resumes = 0
+
+    # --- what happened, shown and recorded ----------------------------------------------------------------------
+
+    def emit(self, event: Event) -> None:
+        self.journal.add(event)
+
+    def enter(self, name: State, reason: str, *, until: datetime | None = None, code: str | None = None) -> None:
+        """Change the session's state, with the reason in plain words."""
+        now = workflow.now()
+        old = self.progress.state
+        since = old.since if old.name == name and old.reason == reason else now
+        can = list(CAN[name])
+        self.progress.state = StateInfo(name=name, since=since, reason=reason, can=can, until=until, code=code)
+        self.emit(SessionStateEvent(state=self.progress.state))
+
+    def show_phase(self, phase: PhaseProgress) -> None:
+        """Record that a phase changed."""
+        self.emit(PhaseEvent(phase=phase))
+
+    def show_message(self, message: QueuedMessage) -> None:
+        """Record what became of a user's message."""
+        chat = ChatMessage(
+            id=message.id, role="user", text=message.text, at=message.at, author=message.author, state=message.state
+        )
+        self.emit(MessageEvent(message=chat))
+
+    def notice(self, notice_id: str, text: str) -> None:
+        """Say something in the conversation on the session's own behalf."""
+        self.emit(MessageEvent(message=ChatMessage(id=notice_id, role="notice", text=text, at=workflow.now())))
+
+    def add_phase(self, plan: PhasePlan, messages: list[QueuedMessage]) -> PhaseProgress:
+        """Put a phase on the list; the messages it carries out are planned from here on."""
+        phase = PhaseProgress(
+            id=f"phase-{len(self.progress.phases) + 1}", plan=plan, message_ids=[message.id for message in messages]
+        )
+        self.progress.phases.append(phase)
+        self.show_phase(phase)
+        for message in messages:
+            message.state, message.phase_id = "planned", phase.id
+            self.show_message(message)
+        return phase
+
+    def complete_phase(self, phase: PhaseProgress) -> None:
+        """Close a phase, and with it the messages it carried out."""
+        phase.status, phase.finished_at = "completed", workflow.now()
+        self.show_phase(phase)
+        for message in self.progress.messages:
+            if message.id in phase.message_ids:
+                message.state = "done"
+                self.show_message(message)
+
+    def take_in(self, phase: PhaseProgress, result: FilesResult) -> None:
+        """Bring the manifest and the phase up to date with files that a step wrote or deleted."""
+        replaced = {*result.deleted, *(file.path for file in result.files)}
+        kept = [file for file in self.progress.files if file.path not in replaced]
+        self.progress.files = sorted([*kept, *result.files], key=lambda file: file.path)
+        phase.files = sorted({*phase.files, *(file.path for file in result.files)} - set(result.deleted))
+
+    def show_info(self) -> None:
+        """Record title, template and model."""
+        progress = self.progress
+        self.emit(
+            SessionInfoEvent(title=progress.title, template=progress.template, model=progress.model, demo=progress.demo)
+        )
+
+    def show_preview(self, preview: Preview) -> None:
+        """Record that the preview changed."""
+        self.progress.preview = preview
+        self.emit(PreviewEvent(preview=preview))
+
+    async def record_in_background(self) -> None:
+        """Write down events that no step carries, for as long as the workflow runs."""
+        while True:
+            await workflow.wait_condition(lambda: self.journal.unsent)
+            outbox = self.journal.hand_out()
+            written = await workflow.execute_local_activity_method(
+                SessionActivities.record_events,
+                RecordEventsInput(session_id=self.progress.session_id, outbox=outbox),
+                **RECORD,
+            )
+            self.journal.written(outbox)
+            self._reached(written.last_seq)
+
+    def _reached(self, seq: int) -> None:
+        """Raise `last_seq` to what the picture surely reflects: nothing a running step may still report."""
+        self._known_seq = max(self._known_seq, seq)
+        floors = [floor for floor, _ in self._running.values()]
+        self.progress.last_seq = max(self.progress.last_seq, min([*floors, self._known_seq]))
+
+    # --- stopping -------------------------------------------------------------------------------------------------
+
+    def stop(self, reason: str) -> None:
+        """Cancel what runs and hold every builder before its next step."""
+        self.stopped = True
+        self.enter("stopped", reason)
+        for _, handle in self._running.values():
+            handle.cancel()
+
+    def resume(self) -> None:
+        """Let the builders go on."""
+        self.stopped = False
+        self.resumes += 1
+        self.enter("starting", "Going on where it stopped.")
+
+    def interrupt(self, actions: frozenset[str]) -> None:
+        """Cancel the running step of one of these actions, if any: it raises Interrupted where it was awaited."""
+        for operation in self.progress.operations:
+            if operation.action in actions:
+                self._interrupting = True
+                self._running[operation.id][1].cancel()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing runs and every event is written."""
+        return not self._running and self.journal.empty
+
+    # --- steps ------------------------------------------------------------------------------------------------------
+
+    def operation(self, operation_id: str, action: str, title: str, phase_id: str | None = None) -> Operation:
+        """Describe a step that starts now."""
+        return Operation(id=operation_id, action=action, title=title, phase_id=phase_id, since=workflow.now())
+
+    def common(self, operation: Operation) -> Common:
+        """The fields every step's argument has, for a step that starts now."""
+        self.executions += 1
+        return {
+            "session_id": self.progress.session_id,
+            "user_id": self.user_id,
+            "operation": operation,
+            "execution": self.executions,
+            "outbox": self.journal.hand_out(),
+        }
+
+    async def step(
+        self,
+        activity: Callable[[Any, Argument], Awaitable[Result]],
+        argument: Callable[[Common], Argument],
+        operation: Operation,
+        options: StepOptions,
+        state: tuple[State, str] | None = None,
+    ) -> Result:
+        """Run one step until it succeeds, and return its result.
+
+        A stop cancels it and it starts again, from what it had finished, when the session is resumed. A failure that
+        waiting heals is waited out with a countdown; any other puts the session into `failed`, from where resuming
+        tries again. Raises Interrupted when a message interrupted the step, and ApplicationError when the step failed
+        and the session does not stay open.
+        """
+        while True:
+            await workflow.wait_condition(lambda: not self.stopped)
+            if state is not None:
+                self.enter(*state)
+            outcome = await self.attempt(activity, argument, operation, options)
+            interrupted, self._interrupting = self._interrupting, False
+            if isinstance(outcome, Failure):
+                await self._wait_out(outcome, operation)
+            elif outcome is not None:
+                return outcome
+            elif interrupted:
+                raise Interrupted
+
+    async def attempt(
+        self,
+        activity: Callable[[Any, Argument], Awaitable[Result]],
+        argument: Callable[[Common], Argument],
+        operation: Operation,
+        options: StepOptions,
+    ) -> Result | Failure | None:
+        """Run a step once (with its retries): its result, its failure, or None when it was cancelled."""
+        operation = operation.model_copy(update={"since": workflow.now()})
+        self.progress.operations.append(operation)
+        self.emit(OperationStarted(operation=operation))
+        given = argument(self.common(operation))
+        handle = workflow.start_activity_method(activity, given, summary=operation.title, **options)
+        self._running[operation.id] = (self._known_seq, handle)
+        result: Result | Failure | None = None
+        try:
+            result = await handle
+        except ActivityError as error:
+            self.journal.not_written()
+            if not isinstance(error.cause, CancelledError):
+                result = failure_of(error)
+        except asyncio.CancelledError:
+            # Our own handle.cancel() before the server knew of the activity; a cancelled workflow is another matter.
+            if workflow.cancellation_reason() is not None:
+                raise
+        finally:
+            del self._running[operation.id]
+            self.progress.operations = [o for o in self.progress.operations if o.id != operation.id]
+        if isinstance(result, OperationResult):
+            self.journal.written(given.outbox)
+            self._reached(result.last_seq)
+            self.progress.usage = result.usage
+        outcome = "failed" if isinstance(result, Failure) else "done" if result is not None else "stopped"
+        self.emit(OperationFinished(operation_id=operation.id, outcome=outcome))
+        return result
+
+    async def _wait_out(self, failure: Failure, operation: Operation) -> None:
+        """Wait until the step may be tried again: a time the provider named, a resume, or never."""
+        seen = self.resumes
+        if failure.retry_after is not None:
+            until = workflow.now() + timedelta(seconds=failure.retry_after)
+            self.enter("waiting_for_capacity", failure.explanation, until=until, code=failure.code)
+            try:
+                await workflow.wait_condition(
+                    lambda: self.stopped or self.resumes > seen,
+                    timeout=failure.retry_after,
+                    timeout_summary="until the provider has capacity again",
+                )
+            except TimeoutError:
+                return
+            return
+        self.enter("failed", failure.explanation, code=failure.code)
+        self.emit(
+            ErrorEvent(
+                operation_id=operation.id,
+                code=failure.code,
+                sentence=failure.explanation,
+                next_action=failure.next_action,
+            )
+        )
+        if not self._keep_open:
+            raise ApplicationError(failure.explanation, failure.model_dump(), type=failure.code, non_retryable=True)
+        await workflow.wait_condition(lambda: self.resumes > seen)
+
+
+def failure_of(error: ActivityError) -> Failure:
+    """What a failed activity said, in plain words, whatever kind of failure it was."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        if cause.details and isinstance(cause.details[0], dict) and "sentence" in cause.details[0]:
+            return Failure.model_validate(cause.details[0])
+        return Failure(code="internal_error", sentence="A step failed unexpectedly.", detail=cause.message[:500])
+    return Failure(code="worker_lost", sentence="The worker that ran this step did not answer in time.")
