@@ -3,11 +3,12 @@
 import re
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from schemas.recording import Exchange, Match, RecordedError, Recording, Reply
 from stich.demo.prompt import Prompt
 
-_SESSIONS_KEPT = 256  # sessions whose order of requests is remembered
+_KEPT = 4096  # turns remembered
 
 
 @dataclass(frozen=True)
@@ -19,32 +20,50 @@ class Found:
     reply: Reply
 
 
+class _Score(NamedTuple):
+    """How specifically an exchange matches; the greater one wins."""
+
+    hash_hit: int
+    conditions: int
+    length: int
+
+
 class Library:
     """The recordings of one server, and the choice among them.
 
     The most specific match wins: first the hash of the messages, then the exchange with most conditions, then the one
-    with the longest texts, then the first in file order. Only recordings marked `by_order` need memory, to know how
-    many different requests of an action a session has made; the same request always gets the same answer.
+    with the longest texts, then the first in file order. Only recordings marked `by_order` need memory: where several
+    of their exchanges fit equally well, a session's k-th different request gets the k-th of them. The same request
+    always gets the same answer.
     """
 
     def __init__(self, recordings: list[Recording]) -> None:
         self.recordings = recordings
-        self._orders: OrderedDict[tuple[str, str, int], list[str]] = OrderedDict()
+        self._turns: OrderedDict[tuple[str | int, ...], list[str]] = OrderedDict()
 
     def find(self, prompt: Prompt) -> Found | None:
-        best: tuple[tuple[int, int, int], Found] | None = None
-        candidates = [(at, r) for at, r in enumerate(self.recordings) if _wants(r, prompt)]
-        for _, recording in candidates:
+        best: _Score | None = None
+        ties: list[tuple[Recording, int]] = []
+        for recording in self.recordings:
+            if not _wants(recording, prompt):
+                continue
             for index, exchange in enumerate(recording.exchanges):
-                score = _score(exchange, prompt)
-                if score is not None and (best is None or score > best[0]):
-                    best = (score, Found(recording.title, index, exchange.reply))
-        if best is not None:
-            return best[1]
-        for at, recording in candidates:
-            if recording.by_order and (found := self._next_in_order(at, recording, prompt)):
-                return found
-        return None
+                score = _score(exchange, prompt, recording.by_order)
+                if score is None or (best is not None and score < best):
+                    continue
+                if score != best:
+                    best, ties = score, []
+                ties.append((recording, index))
+        if best is None:
+            return None
+        recording, index = ties[0]
+        if recording.by_order and best.hash_hit == 0:
+            of_recording = [at for other, at in ties if other is recording]
+            turn = self._turn(prompt, recording, of_recording)
+            if turn >= len(of_recording) and best.conditions == 0:
+                return None  # only its turn would have chosen it, and the turns are over
+            index = of_recording[min(turn, len(of_recording) - 1)]
+        return Found(recording.title, index, recording.exchanges[index].reply)
 
     def refuse(self, prompt: Prompt) -> Reply:
         """The plain answer to a request without a recording, in the form its action can show."""
@@ -59,19 +78,18 @@ class Library:
             )
         )
 
-    def _next_in_order(self, at: int, recording: Recording, prompt: Prompt) -> Found | None:
-        of_action = [i for i, exchange in enumerate(recording.exchanges) if exchange.action == prompt.action]
-        key = (prompt.session, prompt.action, at)
-        seen = self._orders.setdefault(key, [])
-        self._orders.move_to_end(key)
-        if prompt.messages_sha256 not in seen and len(seen) < len(of_action):
-            seen.append(prompt.messages_sha256)
-        while len(self._orders) > _SESSIONS_KEPT:
-            self._orders.popitem(last=False)
+    def _turn(self, prompt: Prompt, recording: Recording, ties: list[int]) -> int:
+        """How many different requests the session made before this one that the same exchanges would answer."""
+        key: tuple[str | int, ...] = (prompt.session, recording.title, *ties)
+        seen = self._turns.setdefault(key, [])
+        self._turns.move_to_end(key)
+        while len(self._turns) > _KEPT:
+            self._turns.popitem(last=False)
         if prompt.messages_sha256 not in seen:
-            return None
-        index = of_action[seen.index(prompt.messages_sha256)]
-        return Found(recording.title, index, recording.exchanges[index].reply)
+            if len(seen) > len(ties):
+                return len(ties)
+            seen.append(prompt.messages_sha256)
+        return seen.index(prompt.messages_sha256)
 
     def _offer(self, prompt: Prompt) -> str:
         current = next((r for r in self.recordings if r.match and prompt.request and _wants(r, prompt)), None)
@@ -98,15 +116,16 @@ def _wants(recording: Recording, prompt: Prompt) -> bool:
     )
 
 
-def _score(exchange: Exchange, prompt: Prompt) -> tuple[int, int, int] | None:
-    """How specifically the exchange matches: (hash hit, number of conditions, length of their texts); None if not."""
+def _score(exchange: Exchange, prompt: Prompt, by_order: bool) -> _Score | None:
+    """How specifically the exchange matches, None if it does not."""
     match = exchange.match
     if exchange.action != prompt.action:
         return None
-    if match.messages_sha256 is not None and match.messages_sha256 == prompt.messages_sha256:
-        return (1, 0, 0)
-    if match.messages_sha256 is not None and match == Match(messages_sha256=match.messages_sha256):
-        return None  # recorded with its hash as the only condition
+    if match.messages_sha256 is not None:
+        if match.messages_sha256 == prompt.messages_sha256:
+            return _Score(1, 0, 0)
+        if not by_order and match == Match(messages_sha256=match.messages_sha256):
+            return None  # the hash was its only condition
     spoken = prompt.user_messages[-1:] if prompt.action == "conversation" else prompt.user_messages
     holds = (
         all(text in prompt.text for text in match.contains)
@@ -120,4 +139,4 @@ def _score(exchange: Exchange, prompt: Prompt) -> tuple[int, int, int] | None:
     conditions = len(match.contains) + sum(
         (match.phase is not None, match.after_tool_call is not None, bool(match.user_message))
     )
-    return (0, conditions, sum(map(len, texts)))
+    return _Score(0, conditions, sum(map(len, texts)))

@@ -1,0 +1,143 @@
+"""Misbehaviour the demo model shows on demand, seen by a client, and the log it leaves."""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from stich.demo.faults import FaultsInvalid, read_faults
+from tests.stich.demo_server import COUNTER, ask, demo, question, read_stream
+
+PHASE = '<phase id="phase-1">'
+ACTION = "first_phase_implementation"
+
+
+def rule(calls: object = None, action: str = ACTION, session: str | None = None, **fault: Any) -> dict[str, Any]:
+    return {"action": action, "calls": calls or [1], "session": session, "fault": fault}
+
+
+async def test_a_status_hits_the_calls_it_is_meant_for() -> None:
+    headers = {"Retry-After": "7"}
+    faults = [rule([2], kind="status", status=429, headers=headers, code="rate_limit_exceeded", message="slow down")]
+    async with demo(faults=faults) as (model, client):
+        answers = [await client.post(**question(ACTION, COUNTER, PHASE)) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 429, 200]
+        assert answers[1].headers["retry-after"] == "7"
+        assert answers[1].json()["error"] | {"param": None} == {
+            "message": "slow down",
+            "type": "server_error",
+            "param": None,
+            "code": "rate_limit_exceeded",
+        }
+        assert [entry.outcome for entry in model.log.all()] == ["completed", "refused", "completed"]
+        assert [entry.fault for entry in model.log.all()] == [None, "status", None]
+
+
+async def test_counts_sessions_and_actions_apart() -> None:
+    faults = [rule("every", session="ill", kind="status", status=503), rule([1], action="*", kind="status", status=500)]
+    async with demo(faults=faults) as (_, client):
+
+        async def status(action: str, session: str) -> int:
+            return (await client.post(**question(action, COUNTER, PHASE, session=session))).status_code
+
+        assert await status("blueprint", "well") == 500
+        assert await status(ACTION, "well") == 200
+        assert [await status(ACTION, "ill") for _ in range(3)] == [503, 503, 503]
+        assert await status("blueprint", "ill") == 200
+
+
+async def test_a_cut_connection_is_seen_as_one() -> None:
+    async with demo(faults=[rule(kind="cut", after_chars=100)]) as (model, client):
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.post(**question(ACTION, COUNTER, PHASE))
+        entry = model.log.all()[-1]
+        assert (entry.outcome, entry.characters >= 100) == ("broken", True)
+        assert (await ask(client, ACTION, COUNTER, PHASE)).done  # the next call is well
+
+
+async def test_a_cut_of_an_unstreamed_answer_is_seen_as_one() -> None:
+    async with demo(faults=[rule(kind="cut")]) as (_, client):
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.post(**question(ACTION, COUNTER, PHASE, stream=False))
+
+
+async def test_an_early_end_has_no_finish_reason() -> None:
+    async with demo(faults=[rule(kind="end_early", after_chars=100)]) as (_, client):
+        answer = await ask(client, ACTION, COUNTER, PHASE)
+        assert (answer.finish, answer.done) == (None, False)
+        assert 100 <= len(answer.text) < 1000
+
+
+async def test_hang_and_stall_keep_the_connection_open_and_silent() -> None:
+    faults = [rule([1], kind="hang", seconds=0.4), rule([2], kind="stall", after_chars=100, seconds=0.4)]
+    async with demo(faults=faults) as (_, client):
+        for _ in range(2):
+            began = time.monotonic()
+            assert (await ask(client, ACTION, COUNTER, PHASE)).done
+            assert time.monotonic() - began > 0.39
+    async with demo(faults=[rule("every", kind="hang"), rule("every", action="blueprint", kind="stall")]) as (
+        model,
+        client,
+    ):
+        for action in (ACTION, "blueprint"):
+            with pytest.raises(httpx.ReadTimeout):
+                await client.post(**question(action, COUNTER, PHASE), timeout=0.2)
+        await asyncio.sleep(0.2)
+        assert [entry.outcome for entry in model.log.all()] == ["aborted", "aborted"]
+        assert [entry.status for entry in model.log.all()] == [None, 200]
+
+
+async def test_a_drip_is_slow_whatever_the_speed() -> None:
+    async with demo(faults=[rule(kind="drip", tokens_per_second=100)]) as (model, client):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.8):
+                await client.post(**question(ACTION, COUNTER, PHASE))
+        await asyncio.sleep(0.1)
+        assert 0 < model.log.all()[-1].characters < 100 * 6
+
+
+async def test_malformed_in_the_protocol_or_in_the_content() -> None:
+    faults = [
+        rule([1], action="blueprint", kind="malformed", after_chars=50),
+        rule([2], action="blueprint", kind="malformed", where="content", after_chars=50),
+    ]
+    async with demo(faults=faults) as (_, client):
+        with pytest.raises(json.JSONDecodeError):
+            read_stream((await client.post(**question("blueprint", COUNTER))).text)
+        answer = await ask(client, "blueprint", COUNTER)
+        assert answer.finish == "stop"
+        with pytest.raises(json.JSONDecodeError):
+            json.loads(answer.text)
+
+
+async def test_control_sets_faults_and_tells_what_was_asked() -> None:
+    async with demo() as (model, client):
+        plan = {"faults": [rule(kind="status", status=500)]}
+        assert (await client.put("/../__control/faults", json=plan)).status_code == 204
+        assert (await client.put("/../__control/faults", json={"faults": [{"kind": "?"}]})).status_code == 400
+        written = "<already_written>\nsrc/App.tsx\n</already_written>"
+        assert (await client.post(**question(ACTION, COUNTER, PHASE, written))).status_code == 500
+        assert (await client.post(**question(ACTION, COUNTER, PHASE, written))).status_code == 200
+        first, second = (await client.get("/../__control/requests")).json()["requests"]
+        assert first["prompt_sha256"] == second["prompt_sha256"]
+        assert (second["session"], second["operation"], second["phase"]) == ("s1", f"{ACTION}-1", "phase-1")
+        assert second["already_written"] == ["src/App.tsx"]
+        assert second["started"] <= second["ended"]
+        assert (await client.delete("/../__control/requests")).status_code == 204
+        assert model.log.all() == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"faults": [{"action": "x", "fault": {"kind": "status", "status": 200}}]}', '{"fault": []}']
+)
+def test_a_fault_file_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "faults.json"
+    path.write_text(text)
+    with pytest.raises(FaultsInvalid, match=r"faults\.json"):
+        read_faults(path)
+    with pytest.raises(FaultsInvalid, match="cannot be read"):
+        read_faults(tmp_path / "none.json")
