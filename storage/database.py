@@ -1,10 +1,18 @@
 """The Postgres pool every repository shares, and the forward-only migrations that shape the database."""
 
+import asyncio
 import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeAlias, TypeVar
 
 import asyncpg
+import structlog
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -12,20 +20,44 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 MIGRATION_LOCK = 7_318_240_115
 MIGRATION_SECONDS = 3600.0  # for one file, or for the turn of the process before
 
-TRANSIENT_ERRORS: tuple[type[Exception], ...] = (
+Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+
+_TRANSIENT = (
     asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.InsufficientResourcesError,  # disk full, too many connections: heals when space or slots return
+    asyncpg.ReadOnlySQLTransactionError,  # the wrong side of a failover
     asyncpg.QueryCanceledError,
+    asyncpg.InterfaceError,  # the connection was lost under a statement
     OSError,
     TimeoutError,
 )
-"""What a retry of the same statement may heal: the server is away, restarting, out of space, or chose a victim."""
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same statement may succeed later: the server is away, restarting, out of space, or chose a victim."""
+    return isinstance(error, _TRANSIENT)
+
+
+async def until_available(work: Callable[[], Awaitable[T]], what: str) -> T:
+    """Run `work` until Postgres answers, however long it is away. Raises whatever waiting cannot heal.
+
+    An attempt whose reply was lost may have committed: `work` has to recognise what it did before.
+    """
+    delay = 0.05
+    while True:
+        try:
+            return await work()
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            log.warning("postgres is not available", doing=what, error=f"{type(error).__name__}: {error}")
+        await asyncio.sleep(delay)
+        delay = min(delay * 2, 0.5)
 
 
 class MigrationError(Exception):
@@ -52,7 +84,7 @@ class Database:
     ) -> Self:
         """Open the pool. `timeout` bounds every statement, in seconds; `name` is what pg_stat_activity shows.
 
-        Raises one of TRANSIENT_ERRORS when the server cannot be reached.
+        Raises what `is_transient` recognises when the server cannot be reached.
         """
         pool = await asyncpg.create_pool(
             dsn,
@@ -60,12 +92,24 @@ class Database:
             max_size=max_size,
             command_timeout=timeout,
             timeout=10,
-            server_settings={"application_name": name, "jit": "off"},
+            server_settings={
+                "application_name": name,
+                "jit": "off",
+                # A frozen or vanished client must not keep others waiting behind its locks.
+                "idle_in_transaction_session_timeout": "30s",
+                "tcp_user_timeout": "30s",
+            },
         )
         return cls(dsn, pool)
 
     async def aclose(self) -> None:
         await self.pool.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection inside a transaction that commits when the block ends well."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            yield connection
 
     async def migrate(self, folder: Path = MIGRATIONS) -> list[str]:
         """Apply the files of `folder` that were not applied yet, in order of number, and return their names.
@@ -94,7 +138,7 @@ class Database:
                     await connection.execute("SELECT pg_advisory_unlock($1)", MIGRATION_LOCK)
         return applied_now
 
-    async def _applied(self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> dict[int, str]:
+    async def _applied(self, connection: Connection) -> dict[int, str]:
         await connection.execute(
             """CREATE TABLE IF NOT EXISTS schema_migrations (
                  number int PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL,
@@ -103,9 +147,7 @@ class Database:
         rows = await connection.fetch("SELECT number, sha256 FROM schema_migrations")
         return {row["number"]: row["sha256"] for row in rows}
 
-    async def _apply(
-        self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]", migration: Migration
-    ) -> None:
+    async def _apply(self, connection: Connection, migration: Migration) -> None:
         async with connection.transaction():
             await connection.execute(migration.sql, timeout=MIGRATION_SECONDS)
             await connection.execute(
