@@ -1,0 +1,264 @@
+"""From what a provider says when it fails to one of the typed errors.
+
+Status codes come first, then the words: providers agree on the former more than on the latter.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from inference.errors import (
+    AuthFailed,
+    ContentRefused,
+    ContextTooLong,
+    InferenceError,
+    InvalidRequest,
+    MalformedToolCall,
+    ModelNotFound,
+    OutOfCredit,
+    OutputTruncated,
+    Overloaded,
+    RateLimited,
+    ServerError,
+    TimedOut,
+)
+
+_CONTEXT = re.compile(
+    r"context[_ ]length|context[_ ]window|maximum context|prompt is too long|too many (input )?tokens|"
+    r"input token count|exceeds? the (maximum|max|model'?s) (number of )?(input )?(tokens|context|length)|"
+    r"reduce the length|input (is )?too long|request too large",
+    re.IGNORECASE,
+)
+_CREDIT = re.compile(
+    r"insufficient[_ ](quota|credits?|balance|funds)|credit balance|billing_(error|hard_limit)|payment required|"
+    r"out of credits?",
+    re.IGNORECASE,
+)
+_REFUSED = re.compile(
+    r"content[_ ](policy|filter)|content management policy|safety|flagged|moderation|"
+    r"invalid_prompt|limited access to this content",
+    re.IGNORECASE,
+)
+_KEY = re.compile(
+    r"api[_ ]key|invalid x-api-key|authentication|unauthori[sz]ed|no auth credentials|permission", re.IGNORECASE
+)
+_TOOL = re.compile(r"tool_use_failed|malformed_function_call|failed to call a function|tool call validation", re.I)
+_NO_MODEL = re.compile(r"model[_ ]not[_ ]found|not_found_error|unknown model|no such model|not a valid model", re.I)
+_TRUNCATED = re.compile(r"token limit reached|max(imum)?[_ ](output|completion)?[_ ]?tokens? (limit )?reached", re.I)
+_LIMITED = re.compile(r"rate[_ -]?limit|resource_exhausted|too many requests|quota exceeded", re.I)
+_OVERLOADED = re.compile(r"overloaded|unavailable|at capacity|capacity exceeded", re.I)
+_TRY_IN = re.compile(r"(?:try again|retry) (?:in|after) (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)(ms|s|$|[^\w]))?", re.I)
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
+_FAR = 30 * 24 * 3600.0
+
+
+def fault(
+    status: int, body: Mapping[str, Any] | str, headers: Mapping[str, str], *, provider: str, model: str
+) -> InferenceError:
+    """The typed error of an HTTP error answer, or of an error object inside a 200 answer (`status` < 400).
+
+    `body` is the JSON answer or the beginning of a text that is none. Header names are lower-case.
+    """
+    message, code, inner_status, extra = _said(body)
+    if status < 400 or (inner_status and inner_status >= 400 and status == 400):
+        status = inner_status or status
+    kind = _kind(status, code, f"{code} {message}")
+    detail = message or (body if isinstance(body, str) else "")
+    return kind(
+        f"{detail} {extra}".strip(),
+        provider=provider,
+        model=model,
+        status=status,
+        reason=code,
+        retry_after=retry_after(headers, body, message),
+    )
+
+
+def _kind(status: int, code: str, words: str) -> type[InferenceError]:
+    rules: tuple[tuple[bool, type[InferenceError]], ...] = (
+        (status == 402 or bool(_CREDIT.search(words)) and status not in (401, 403), OutOfCredit),
+        (status == 429, RateLimited),
+        (status in (503, 529), Overloaded),
+        (status in (408, 504), TimedOut),
+        (status >= 500, ServerError),
+        (bool(_TOOL.search(words)), MalformedToolCall),
+        (bool(_TRUNCATED.search(words)), OutputTruncated),
+        (status == 413 and bool(_LIMITED.search(words)), RateLimited),
+        (bool(_CONTEXT.search(words)) or status == 413, ContextTooLong),
+        (status == 401, AuthFailed),
+        (bool(_REFUSED.search(words)), ContentRefused),
+        (status == 403, AuthFailed),
+        (status == 404 or bool(_NO_MODEL.search(words)), ModelNotFound),
+        (status == 409 or status == 425, ServerError),
+        (bool(_LIMITED.search(words)), RateLimited),
+        (bool(_OVERLOADED.search(words)), Overloaded),
+        (bool(_KEY.search(words)) and code not in ("unsupported_value", "unsupported_parameter"), AuthFailed),
+        (status >= 400, InvalidRequest),
+        ("invalid_request" in words, InvalidRequest),
+    )
+    return next((kind for holds, kind in rules if holds), ServerError)
+
+
+def _said(body: Mapping[str, Any] | str) -> tuple[str, str, int | None, str]:
+    """(message, code, status inside the body, upstream's own words)."""
+    if isinstance(body, str):
+        return _from_html(body), "", None, ""
+    error = body.get("error", body.get("errors", body))
+    if isinstance(error, list):
+        error = error[0] if error else {}
+    if not isinstance(error, Mapping):
+        return str(error), "", None, ""
+    message = error.get("message") or error.get("detail") or body.get("message") or ""
+    code = error.get("code")
+    words = [str(value) for value in (error.get("type"), error.get("status"), code) if value and value != "error"]
+    details = error.get("details")
+    if isinstance(details, list):
+        words += [str(each["reason"]) for each in details if isinstance(each, Mapping) and each.get("reason")]
+    inner = next(
+        (value for value in (error.get("status_code"), code, error.get("status"), body.get("status"))
+         if isinstance(value, int) and 400 <= value < 600),
+        _STATUS_OF.get(str(error.get("type") or error.get("status") or code)),
+    )  # fmt: skip
+    metadata = error.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, Mapping) else None
+    return str(message), " ".join(dict.fromkeys(words)), inner, str(raw) if raw else ""
+
+
+_STATUS_OF = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "api_error": 500,
+    "server_error": 500,
+    "internal_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+    "INVALID_ARGUMENT": 400,
+    "FAILED_PRECONDITION": 400,
+    "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403,
+    "NOT_FOUND": 404,
+    "RESOURCE_EXHAUSTED": 429,
+    "INTERNAL": 500,
+    "UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
+}
+
+
+def _from_html(text: str) -> str:
+    if "<" not in text:
+        return text
+    text = re.sub(r"(?is)<(script|style).*?</\1>", " ", text)
+    return re.sub(r"<[^>]*>", " ", text)
+
+
+def retry_after(headers: Mapping[str, str], body: Mapping[str, Any] | str = "", message: str = "") -> float | None:
+    """Seconds to wait, as the provider says: `retry-after-ms`, `retry-after` (seconds or a date), the rate-limit
+    reset headers of an exhausted limit, Google's RetryInfo, or the words of the message. None where it does not."""
+    now = datetime.now(UTC)
+    for value in (
+        _milliseconds(headers.get("retry-after-ms")),
+        _seconds_or_date(headers.get("retry-after"), now),
+        _retry_info(body),
+        _resets(headers, now),
+        _in_words(message),
+    ):
+        if value is not None:
+            return min(max(value, 0.0), _FAR)
+    return None
+
+
+def _milliseconds(text: str | None) -> float | None:
+    value = _float(text)
+    return None if value is None else value / 1000
+
+
+def _seconds_or_date(text: str | None, now: datetime) -> float | None:
+    if not text:
+        return None
+    if (value := _float(text)) is not None:
+        return value
+    try:
+        when = parsedate_to_datetime(text)
+    except ValueError:
+        return _timestamp(text, now) or _span(text)
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return (when - now).total_seconds()
+
+
+def _resets(headers: Mapping[str, str], now: datetime) -> float | None:
+    """The latest reset among the limits that are exhausted: OpenAI, Groq (`6m0s`), Cerebras (seconds), OpenRouter
+    (milliseconds since the epoch) and Anthropic (RFC 3339) each write it in their own way."""
+    waits = []
+    for name, value in headers.items():
+        if "ratelimit" not in name or "reset" not in name:
+            continue
+        remaining = headers.get(name.replace("reset", "remaining"))
+        if _float(remaining) is not None and _float(remaining) != 0:
+            continue
+        waits.append(_reset(value, now))
+    known = [wait for wait in waits if wait is not None]
+    return max(known) if known else None
+
+
+def _reset(text: str, now: datetime) -> float | None:
+    value = _float(text)
+    if value is None:
+        return _timestamp(text, now) or _span(text)
+    if value > 1e11:
+        return value / 1000 - now.timestamp()
+    return value - now.timestamp() if value > 1e9 else value
+
+
+def _retry_info(body: Mapping[str, Any] | str) -> float | None:
+    if isinstance(body, str):
+        return None
+    error = body.get("error")
+    details = error.get("details") if isinstance(error, Mapping) else None
+    for detail in details if isinstance(details, list) else ():
+        delay = detail.get("retryDelay") if isinstance(detail, Mapping) else None
+        if isinstance(delay, str):
+            return _span(delay)
+    return None
+
+
+def _in_words(message: str) -> float | None:
+    found = _TRY_IN.search(message)
+    if not found or not any(found.group(1, 2, 3)):
+        return None
+    hours, minutes, amount, unit = found.groups()
+    seconds = float(amount or 0) / (1000 if unit and unit.lower() == "ms" else 1)
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + seconds
+
+
+def _span(text: str) -> float | None:
+    found = _DURATION.fullmatch(text.strip())
+    if not found or not any(found.groups()):
+        return None
+    hours, minutes, seconds, millis = (float(group or 0) for group in found.groups())
+    return hours * 3600 + minutes * 60 + seconds + millis / 1000
+
+
+def _timestamp(text: str, now: datetime) -> float | None:
+    try:
+        when = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return (when - now).total_seconds() if when.tzinfo else None
+
+
+def _float(text: str | None) -> float | None:
+    try:
+        value = float(text) if text else None
+    except ValueError:
+        return None
+    return value if value is not None and math.isfinite(value) else None

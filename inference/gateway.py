@@ -1,0 +1,172 @@
+"""Where a call goes and with whose key: base URL, key and headers are always resolved together.
+
+The rule that nothing here may break: a platform key goes only to the provider's own URL, to the operator's base URL
+or to the operator's gateway; a user's key goes only where that user's call goes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from inference.catalogue import resolve
+from inference.errors import NotConfigured
+from inference.providers import PROVIDERS, Provider
+from inference.settings import GatewaySettings, InferenceSettings
+from schemas.inference import ModelCall
+
+METADATA_HEADER = "x-stich-metadata"
+
+
+class UserCredentials(BaseModel):
+    """What a user brought: keys by provider, and base URLs that only these keys go to. Never stored or logged."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user_id: str
+    keys: dict[str, SecretStr] = Field(default_factory=dict)
+    base_urls: dict[str, str] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where one call goes. `key` is a SecretStr, `headers` hold no provider key; `request_headers` adds it."""
+
+    provider: Provider
+    base_url: str
+    key: SecretStr | None
+    credential: Literal["platform", "user", "none"]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    gateway_token: SecretStr | None = None
+    via_gateway: bool = False
+    compat: bool = False
+
+    def request_headers(self) -> dict[str, str]:
+        """The headers to send, secrets included: to be used at once and not kept."""
+        headers = dict(self.headers)
+        if self.key is not None:
+            secret = self.key.get_secret_value()
+            match "openai" if self.compat else self.provider.dialect:
+                case "anthropic":
+                    headers["x-api-key"] = secret
+                case "google":
+                    headers["x-goog-api-key"] = secret
+                case _:
+                    headers["authorization"] = f"Bearer {secret}"
+        if self.gateway_token is not None:
+            headers["cf-aig-authorization"] = f"Bearer {self.gateway_token.get_secret_value()}"
+        return headers
+
+
+def build_gateway_url(provider: str | None, gateway: GatewaySettings) -> str:
+    """The gateway's base URL for `provider`, or its OpenAI-compatible endpoint for None.
+
+    The dialect's path follows it, as it would follow the provider's own base URL.
+    """
+    if provider is None:
+        return f"{gateway.url}/compat"
+    segment = PROVIDERS[provider].gateway
+    if segment is None:
+        raise NotConfigured(f"{PROVIDERS[provider].title} cannot be reached through the gateway", provider=provider)
+    return f"{gateway.url}/{segment}"
+
+
+def usable(provider: str, settings: InferenceSettings, user: UserCredentials | None) -> bool:
+    """Whether a call of `user` (None: of the platform) can go to `provider`."""
+    return settings.usable(provider) or (user is not None and _users_own(provider, user))
+
+
+def configuration_for_model(
+    model: str,
+    settings: InferenceSettings,
+    user: UserCredentials | None = None,
+    *,
+    call: ModelCall | None = None,
+    gateway: bool = True,
+    retry: bool = False,
+) -> Endpoint:
+    """Where a call of `model` (`provider/model` or `[provider]model`) goes: the first of its providers that can be
+    used. `gateway=False` goes around the gateway, `retry` tells it not to answer from its cache.
+    Raises NotConfigured, UnknownModel."""
+    reference = resolve(model)
+    providers = [reference.forced_provider] if reference.forced_provider else list(reference.model.served)
+    for provider in providers:
+        if usable(provider, settings, user):
+            return endpoint(provider, settings, user, call=call, gateway=gateway, retry=retry)
+    reasons = "; or ".join(settings.why_not_usable(provider) for provider in providers)
+    raise NotConfigured(f"{model}: {reasons}", model=model)
+
+
+def endpoint(
+    provider: str,
+    settings: InferenceSettings,
+    user: UserCredentials | None = None,
+    *,
+    call: ModelCall | None = None,
+    gateway: bool = True,
+    retry: bool = False,
+) -> Endpoint:
+    """Where a call to `provider` goes and with whose key. The user's own key comes first. Raises NotConfigured."""
+    facts = PROVIDERS[provider]
+    if user is not None and _users_own(provider, user) and (call is None or call.user_id in (None, user.user_id)):
+        own = user.base_urls.get(provider)
+        key = user.keys.get(provider)
+        if own is not None:
+            return Endpoint(facts, own.rstrip("/"), key, "user")
+        if gateway and settings.gateway is not None and facts.gateway is not None:
+            return _through(settings.gateway, facts, key, "user", call, retry)
+        return Endpoint(facts, facts.base_url, key, "user")
+    configured = settings.providers.get(provider)
+    own_url = configured is not None and configured.base_url != facts.base_url and provider != "cloudflare"
+    if gateway and settings.gateway is not None and facts.gateway is not None and not own_url:
+        stored = provider in settings.gateway.stored_keys
+        if configured is not None or stored:
+            key = configured.key if configured else None
+            return _through(settings.gateway, facts, key, "platform", call, retry)
+    if configured is None:
+        raise NotConfigured(settings.why_not_usable(provider) or facts.title, provider=provider)
+    headers = {METADATA_HEADER: _metadata(call)} if provider == "demo" and call is not None else {}
+    return Endpoint(facts, configured.base_url, configured.key, "platform" if configured.key else "none", headers)
+
+
+def _users_own(provider: str, user: UserCredentials) -> bool:
+    facts = PROVIDERS[provider]
+    if provider in user.base_urls:
+        return provider in user.keys or not facts.needs_key
+    return provider in user.keys and bool(facts.base_url)
+
+
+def _through(
+    gateway: GatewaySettings,
+    provider: Provider,
+    key: SecretStr | None,
+    credential: Literal["platform", "user"],
+    call: ModelCall | None,
+    retry: bool,
+) -> Endpoint:
+    """The gateway in front of `provider`. A retry must not be served the same bad answer from its cache."""
+    headers: dict[str, str] = {}
+    if call is not None:
+        headers["cf-aig-metadata"] = headers[METADATA_HEADER] = _metadata(call)
+    if retry or gateway.cache_ttl is None:
+        headers["cf-aig-skip-cache"] = "true"
+    else:
+        headers["cf-aig-cache-ttl"] = str(gateway.cache_ttl)
+    return Endpoint(
+        provider, build_gateway_url(provider.id, gateway), key, credential, headers, gateway.token, via_gateway=True
+    )
+
+
+def _metadata(call: ModelCall) -> str:
+    """User, session, operation and action as one JSON object of ASCII: header values can hold nothing else."""
+    fields = {
+        "user": call.user_id or "",
+        "session": call.session_id,
+        "operation": call.operation_id,
+        "action": call.action.value,
+    }
+    return orjson.dumps({name: value for name, value in fields.items() if value}).decode().encode(
+        "ascii", "backslashreplace"
+    ).decode()

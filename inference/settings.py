@@ -1,0 +1,161 @@
+"""Which providers may be used, from the environment. Keys are SecretStr: no repr, log or error shows them."""
+
+import re
+from collections.abc import Mapping
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from inference.providers import PROVIDERS, provider_id
+from schemas.inference import ActionKey, RoutingPolicy
+
+_PLACEHOLDERS = {"", "default", "none", "null", "changeme", "your-api-key", "your_api_key"}
+
+
+class InvalidSetting(ValueError):
+    """A variable of the environment has a value that cannot be meant."""
+
+
+class ProviderSettings(BaseModel):
+    """How to reach one provider."""
+
+    model_config = ConfigDict(frozen=True)
+
+    base_url: str
+    key: SecretStr | None = None
+
+
+class GatewaySettings(BaseModel):
+    """A Cloudflare AI Gateway. `url` ends at the gateway's name; providers' segments follow it.
+
+    `stored_keys` are the providers whose keys the gateway holds, so that none is needed here.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    url: str
+    token: SecretStr | None = None
+    stored_keys: frozenset[str] = frozenset()
+    cache_ttl: int | None = Field(default=None, ge=0)
+
+
+class InferenceSettings(BaseModel):
+    """Everything the inference room is configured by. Made by `from_env`; tests construct it.
+
+    `models` overrides the model of actions, `model` of all. Times are seconds: `connect_timeout` for the connection,
+    `first_token_timeout` from the request to the first token, `stall_timeout` between tokens.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    providers: dict[str, ProviderSettings] = Field(default_factory=dict)
+    gateway: GatewaySettings | None = None
+    model: str | None = None
+    models: dict[ActionKey, str] = Field(default_factory=dict)
+    policy: RoutingPolicy = "quality"
+    connect_timeout: float = Field(default=10, gt=0)
+    first_token_timeout: float = Field(default=120, gt=0)
+    stall_timeout: float = Field(default=60, gt=0)
+    answer_cache_size: int = Field(default=0, ge=0)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Settings out of `env`. Raises InvalidSetting for a URL, model key or number that cannot be meant."""
+        providers = {}
+        for provider in PROVIDERS.values():
+            key = _first(env, provider.key_variables)
+            url = _first(env, provider.url_variables) or provider.base_url
+            if provider.id == "cloudflare" and not url and (account := env.get("CLOUDFLARE_ACCOUNT_ID", "").strip()):
+                url = f"https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1"
+            if url and (key or not provider.needs_key):
+                key = key.strip() if key else None
+                providers[provider.id] = ProviderSettings(base_url=_url(provider.id, url), key=key and SecretStr(key))
+        models = {key: value for key in ActionKey if (value := env.get(f"STICH_MODEL_{key.upper()}", "").strip())}
+        return cls(
+            providers=providers,
+            gateway=_gateway(env),
+            model=env.get("STICH_MODEL", "").strip() or None,
+            models=models,
+            policy=_policy(env),
+            connect_timeout=_seconds(env, "STICH_CONNECT_TIMEOUT", 10),
+            first_token_timeout=_seconds(env, "STICH_FIRST_TOKEN_TIMEOUT", 120),
+            stall_timeout=_seconds(env, "STICH_STALL_TIMEOUT", 60),
+            answer_cache_size=int(_seconds(env, "STICH_ANSWER_CACHE", 0)),
+        )
+
+    @property
+    def demo(self) -> bool:
+        """Whether the demo model serves every action: it was asked for, or nothing else is configured."""
+        asked = self.model is not None and self.model.startswith(("demo/", "[demo]"))
+        stored = self.gateway is not None and self.gateway.stored_keys
+        return "demo" in self.providers and (asked or (set(self.providers) == {"demo"} and not stored))
+
+    def usable(self, provider: str) -> bool:
+        """Whether calls can go to `provider` with what is configured here."""
+        stored = self.gateway.stored_keys if self.gateway else frozenset()
+        return provider in self.providers or provider in stored
+
+    def why_not_usable(self, provider: str) -> str:
+        """What to set so that `provider` can be used, in words; empty where it can."""
+        if self.usable(provider):
+            return ""
+        facts = PROVIDERS[provider]
+        variables = facts.key_variables if facts.needs_key else facts.url_variables
+        missing = f"{variables[0]} is not set"
+        if provider == "cloudflare":
+            missing = "CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID are not both set"
+        return f"{facts.title}: {missing}"
+
+
+def _first(env: Mapping[str, str], names: tuple[str, ...]) -> str | None:
+    for name in names:
+        value = env.get(name, "").strip()
+        if value.lower() not in _PLACEHOLDERS:
+            return value
+    return None
+
+
+def _url(owner: str, url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidSetting(f"the base URL of {owner} must begin with http:// or https://")
+    if parts.username or parts.password:
+        raise InvalidSetting(f"the base URL of {owner} must not contain a password")
+    return url.rstrip("/")
+
+
+def _gateway(env: Mapping[str, str]) -> GatewaySettings | None:
+    url = _first(env, ("CLOUDFLARE_AI_GATEWAY_URL", "STICH_GATEWAY_URL"))
+    account, name = env.get("CLOUDFLARE_ACCOUNT_ID", "").strip(), env.get("CLOUDFLARE_AI_GATEWAY", "").strip()
+    if url is None and account and name:
+        url = f"https://gateway.ai.cloudflare.com/v1/{account}/{name}"
+    if url is None:
+        return None
+    token = _first(env, ("CLOUDFLARE_AI_GATEWAY_TOKEN", "CF_AIG_TOKEN"))
+    names = re.split(r"[,\s]+", env.get("CLOUDFLARE_AI_GATEWAY_PROVIDERS", "").strip())
+    ttl = env.get("CLOUDFLARE_AI_GATEWAY_CACHE_TTL", "").strip()
+    return GatewaySettings(
+        url=_url("the AI gateway", url),
+        token=token and SecretStr(token),
+        stored_keys=frozenset(found for name in names if (found := provider_id(name))),
+        cache_ttl=int(ttl) if ttl.isdigit() else None,
+    )
+
+
+def _policy(env: Mapping[str, str]) -> RoutingPolicy:
+    value = env.get("STICH_ROUTING", "").strip() or "quality"
+    if value not in ("quality", "cost", "speed"):
+        raise InvalidSetting("STICH_ROUTING must be quality, cost or speed")
+    return value  # type: ignore[return-value]
+
+
+def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name, "").strip()
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        raise InvalidSetting(f"{name} must be a number") from None
+    if value < 0 or value == float("inf"):
+        raise InvalidSetting(f"{name} must be a positive number")
+    return value

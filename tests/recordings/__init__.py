@@ -1,0 +1,1 @@
+"""Recorded provider answers read through the same code that reads live ones."""
