@@ -1,0 +1,52 @@
+"""Write the blueprint of the application, streamed to whoever watches."""
+
+from pydantic import ValidationError
+from temporalio import activity
+
+from activities.context import Rooms
+from activities.material import gather
+from activities.model_call import complete_model
+from activities.step import running
+from codegen.prompts import render
+from schemas.blueprint import Blueprint
+from schemas.events import BlueprintChunk
+from schemas.inference import ActionKey
+from schemas.operations import BlueprintInput, BlueprintResult
+
+MAX_PHASES = 10
+
+
+class BlueprintActivities:
+    """Plans the whole application."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+
+    @activity.defn(name="write_blueprint")
+    async def write(self, given: BlueprintInput) -> BlueprintResult:
+        """Write the blueprint and keep it for the later steps. A finished one is not paid for again."""
+        async with running(self._rooms, given) as step:
+            blueprint = await self._kept(given)
+            if blueprint is None:
+                material = await gather(self._rooms, given.session_id, given.template, [])
+                messages = render(
+                    "blueprint", template=material.template, request=material.request, max_phases=MAX_PHASES
+                )
+                offset = 0
+
+                def show(text: str) -> None:
+                    nonlocal offset
+                    step.emit(BlueprintChunk(operation_id=step.id, offset=offset, text=text))
+                    offset += len(text)
+
+                blueprint = await complete_model(step, ActionKey.BLUEPRINT, messages, Blueprint, on_text=show)
+                await self._rooms.operations.keep(given.session_id, step.id, blueprint.model_dump(mode="json"))
+            seq, usage = await step.ended()
+            return BlueprintResult(last_seq=seq, usage=usage, blueprint=blueprint)
+
+    async def _kept(self, given: BlueprintInput) -> Blueprint | None:
+        kept = await self._rooms.operations.result(given.session_id, given.operation.id)
+        try:
+            return Blueprint.model_validate(kept) if kept is not None else None
+        except ValidationError:
+            return None

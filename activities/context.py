@@ -1,0 +1,32 @@
+"""What activities work with: one object per worker process, made by the composition root."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from inference import Inference
+from sandbox import Sandbox
+from storage.database import Database
+from storage.events import EventLog
+from storage.files import Files
+from storage.ledger import Ledger
+from storage.messages import Messages
+from storage.operations import Operations
+from storage.sessions import Sessions
+from storage.transcripts import Transcripts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rooms:
+    """Storage, inference and sandbox of this process. `preview_url` gives a session's preview address."""
+
+    database: Database
+    events: EventLog
+    sessions: Sessions
+    files: Files
+    messages: Messages
+    operations: Operations
+    transcripts: Transcripts
+    ledger: Ledger
+    inference: Inference
+    sandbox: Sandbox
+    preview_url: Callable[[str], str]

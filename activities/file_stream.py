@@ -1,0 +1,136 @@
+"""Files out of a model's stream: shown while they are written, stored the moment they are complete."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from activities.material import Material
+from activities.model_call import stream_model
+from activities.project_files import ProjectFiles
+from activities.step import Step, fail
+from codegen.scof import (
+    CommandFound,
+    FileChunked,
+    FileClosed,
+    FileOpened,
+    Refused,
+    ScofEvent,
+    ScofParser,
+)
+from schemas.events import ErrorEvent, FileChunk, FileGenerating, FileReset
+from schemas.failures import Failure
+from schemas.inference import ActionKey, Finish, Message, TextDelta
+
+MAX_CALLS = 4  # one answer, and three continuations of one that the output limit cut
+
+Prompt = Callable[[list[str], dict[str, str]], tuple[Message, ...]]
+"""Makes the messages from the files already written and the contents of all files."""
+
+
+class FileStream:
+    """Runs the model calls of one step that writes files. `install` collects the packages it asked for."""
+
+    def __init__(
+        self,
+        step: Step,
+        action: ActionKey,
+        *,
+        phase_id: str,
+        reason: str,
+        author: Literal["model", "fix"],
+        material: Material,
+    ) -> None:
+        self._step = step
+        self._action = action
+        self._phase_id = phase_id
+        self.files = ProjectFiles(step, material.template.name, phase_id=phase_id, reason=reason, author=author)
+        self._contents = dict(material.files)
+        self._problems: list[str] = []
+        self.install: list[str] = []
+
+    async def run(self, prompt: Prompt) -> None:
+        """Ask for the files until an answer is complete.
+
+        Files that an earlier attempt stored are given to the model as done. Raises `no_files` when nothing came.
+        """
+        written = [file.path for file in await self.files.stored()]
+        for number in range(MAX_CALLS):
+            complete = await self._one_answer(prompt(written, self._contents), number)
+            written = [file.path for file in await self.files.stored()]
+            if complete:
+                break
+        if not written:
+            raise fail(
+                Failure(
+                    code="no_files",
+                    sentence="The model's answer contained no file.",
+                    detail=" ".join(self._problems)[:500],
+                ),
+                retry=True,
+            )
+
+    async def delete(self, paths: list[str]) -> list[str]:
+        """Take files out of the project; answers which are gone."""
+        await self.files.delete(paths, self._contents)
+        return self.files.deleted
+
+    async def _one_answer(self, messages: tuple[Message, ...], number: int) -> bool:
+        """Read one answer. False when the output limit cut it: the open file is dropped, the rest must be asked for."""
+        parser = ScofParser(protected=self.files.protected, existing=self._contents)
+        reason = "stop"
+        async for delta in stream_model(self._step, self._action, messages, call_number=number):
+            if isinstance(delta, TextDelta):
+                for event in parser.feed(delta.text):
+                    await self._take(event)
+                await self._step.writer.drain()
+            elif isinstance(delta, Finish):
+                reason = delta.reason
+        for event in parser.finish():
+            await self._take(event)
+        return reason != "length"
+
+    async def _take(self, event: ScofEvent) -> None:
+        step = self._step
+        match event:
+            case FileOpened():
+                step.emit(
+                    FileGenerating(
+                        operation_id=step.id,
+                        path=event.path,
+                        purpose=event.purpose,
+                        format=event.format,
+                        phase_id=self._phase_id,
+                    )
+                )
+            case FileChunked():
+                step.emit(
+                    FileChunk(
+                        operation_id=step.id,
+                        path=event.path,
+                        offset=event.offset,
+                        text=event.text,
+                        format=event.format,
+                    )
+                )
+            case FileClosed():
+                self._contents[event.path] = event.content
+                await self.files.write(event.path, event.content)
+            case CommandFound():
+                self.install += [spec for spec in event.packages if spec not in self.install]
+            case Refused():
+                self._refuse(event)
+            case _ if event.truncated is not None:
+                step.emit(FileReset(operation_id=step.id, path=event.truncated, reason="The answer ended inside it."))
+
+    def _refuse(self, event: Refused) -> None:
+        """A file that cannot be taken: watchers see why, and nothing of it is kept."""
+        self._problems.append(event.sentence)
+        if event.path:
+            self._step.emit(FileReset(operation_id=self._step.id, path=event.path, reason=event.sentence))
+        self._step.emit(
+            ErrorEvent(
+                operation_id=self._step.id,
+                code=event.code,
+                sentence=event.sentence,
+                next_action="Nothing to do: the checks that follow see what is missing.",
+            )
+        )

@@ -1,0 +1,61 @@
+"""What prompts are made of: the request, the blueprint, the template, the files as they stand, the messages."""
+
+from dataclasses import dataclass
+
+from activities.context import Rooms
+from codegen.context import select_files
+from schemas.blueprint import Blueprint
+from schemas.checks import Issue
+from schemas.templates import TemplateInfo
+
+CONTEXT_TOKENS = 60_000  # of project files in one prompt
+BLUEPRINT = "blueprint"  # the id of the step that writes it
+
+
+@dataclass(frozen=True)
+class Material:
+    """The parts of a session that most prompts show. `files` are whole; `shown` those that fit the context."""
+
+    request: str
+    blueprint: str
+    template: TemplateInfo
+    files: dict[str, str]
+    shown: dict[str, str]
+    omitted: list[str]
+
+
+async def gather(rooms: Rooms, session_id: str, template: str, focus: list[str]) -> Material:
+    """Load the material of a session from storage. `focus` names the files that matter most now."""
+    session = await rooms.sessions.get(session_id)
+    blueprint = await rooms.operations.result(session_id, BLUEPRINT)
+    info = template_named(rooms, template)
+    files = await rooms.files.contents(session_id)
+    showable = {path: text for path, text in files.items() if path not in info.redacted_files}
+    shown, omitted = select_files(showable, [*focus, *info.important_files], CONTEXT_TOKENS)
+    return Material(
+        request=session.prompt,
+        blueprint=Blueprint.model_validate(blueprint).model_dump_json(indent=1) if blueprint else "none",
+        template=info,
+        files=files,
+        shown=shown,
+        omitted=omitted,
+    )
+
+
+def template_named(rooms: Rooms, name: str) -> TemplateInfo:
+    """The template of this name. Raises KeyError."""
+    return {template.name: template for template in rooms.sandbox.templates()}[name]
+
+
+async def message_texts(rooms: Rooms, session_id: str, message_ids: list[str]) -> list[str]:
+    """What users wrote, in the order of `message_ids`."""
+    turns = {message.id: message.text for message in await rooms.messages.conversation(session_id)}
+    return [turns[message_id] for message_id in message_ids if message_id in turns]
+
+
+def describe(issues: list[Issue]) -> list[str]:
+    """Issues as a model reads them, one line each."""
+    return [
+        f"{issue.file or 'project'}:{issue.line or 0} {issue.severity} {issue.code}: {issue.message}"
+        for issue in issues
+    ]

@@ -1,0 +1,41 @@
+"""Plan the next phase."""
+
+from temporalio import activity
+
+from activities.context import Rooms
+from activities.material import describe, gather, message_texts
+from activities.model_call import complete_model
+from activities.step import running
+from codegen.prompts import render
+from schemas.blueprint import PhasePlan
+from schemas.inference import ActionKey
+from schemas.operations import PhaseGenerationInput, PhaseGenerationResult
+
+
+class PhaseGenerationActivities:
+    """Decides what is built next."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+
+    @activity.defn(name="plan_phase")
+    async def plan(self, given: PhaseGenerationInput) -> PhaseGenerationResult:
+        """Plan the next phase from what is done, what is broken and what users asked for."""
+        async with running(self._rooms, given) as step:
+            material = await gather(self._rooms, given.session_id, given.template, [])
+            messages = render(
+                "phase_generation",
+                template=material.template,
+                request=material.request,
+                blueprint=material.blueprint,
+                files=material.shown,
+                omitted=material.omitted,
+                done=given.done,
+                issues=describe(given.issues),
+                messages=await message_texts(self._rooms, given.session_id, given.message_ids),
+                remaining=given.remaining,
+                phase_id=given.phase_id,
+            )
+            plan = await complete_model(step, ActionKey.PHASE_GENERATION, messages, PhasePlan)
+            seq, usage = await step.ended()
+            return PhaseGenerationResult(last_seq=seq, usage=usage, plan=plan)

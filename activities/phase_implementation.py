@@ -1,0 +1,53 @@
+"""Write the files of a phase, each stored and shown as soon as it is complete."""
+
+from temporalio import activity
+
+from activities.context import Rooms
+from activities.file_stream import FileStream
+from activities.material import describe, gather, message_texts
+from activities.step import running
+from codegen.prompts import render
+from schemas.inference import ActionKey, Message
+from schemas.operations import FilesResult, PhaseImplementationInput
+
+
+class PhaseImplementationActivities:
+    """Implements phases."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+
+    @activity.defn(name="implement_phase")
+    async def implement(self, given: PhaseImplementationInput) -> FilesResult:
+        """Write the phase's files. A repeated attempt goes on with those that are not stored yet."""
+        async with running(self._rooms, given) as step:
+            plan = given.plan
+            material = await gather(self._rooms, given.session_id, given.template, [file.path for file in plan.files])
+            messages = await message_texts(self._rooms, given.session_id, given.message_ids)
+
+            def prompt(already_written: list[str], contents: dict[str, str]) -> tuple[Message, ...]:
+                return render(
+                    "phase_implementation",
+                    template=material.template,
+                    request=material.request,
+                    blueprint=material.blueprint,
+                    files=material.shown | {path: contents[path] for path in already_written},
+                    omitted=material.omitted,
+                    issues=describe(given.issues),
+                    messages=messages,
+                    phase_id=given.phase_id,
+                    plan=plan.model_dump_json(indent=1),
+                    already_written=already_written,
+                )
+
+            first = given.number == 1
+            action = ActionKey.FIRST_PHASE_IMPLEMENTATION if first else ActionKey.PHASE_IMPLEMENTATION
+            stream = FileStream(
+                step, action, phase_id=given.phase_id, reason=plan.name, author="model", material=material
+            )
+            await stream.run(prompt)
+            deleted = await stream.delete(plan.deletes)
+            seq, usage = await step.ended()
+            return FilesResult(
+                last_seq=seq, usage=usage, files=await stream.files.stored(), deleted=deleted, install=stream.install
+            )

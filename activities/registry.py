@@ -1,0 +1,48 @@
+"""Every activity, by the task queue that it runs on."""
+
+from collections.abc import Callable
+from typing import Any
+
+from activities.blueprint import BlueprintActivities
+from activities.checks import CheckActivities
+from activities.code_fixer import CodeFixerActivities
+from activities.context import Rooms
+from activities.conversation import ConversationActivities
+from activities.phase_generation import PhaseGenerationActivities
+from activities.phase_implementation import PhaseImplementationActivities
+from activities.project_setup import ProjectSetupActivities
+from activities.session import SessionActivities
+from activities.smart_builder import SmartBuilderActivities
+from activities.template_selection import TemplateSelectionActivities
+
+Activity = Callable[..., Any]
+
+
+def session_activities(rooms: Rooms) -> list[Activity]:
+    """On the workflow's queue: short, Postgres only."""
+    session = SessionActivities(rooms)
+    return [session.create, session.record_events, session.read_back]
+
+
+def inference_activities(rooms: Rooms) -> list[Activity]:
+    """Model calls: many at once, mostly waiting."""
+    return [
+        TemplateSelectionActivities(rooms).choose,
+        BlueprintActivities(rooms).write,
+        PhaseGenerationActivities(rooms).plan,
+        PhaseImplementationActivities(rooms).implement,
+        CodeFixerActivities(rooms).fix,
+        ConversationActivities(rooms).answer,
+        SmartBuilderActivities(rooms).turn,
+    ]
+
+
+def sandbox_activities(rooms: Rooms) -> list[Activity]:
+    """Work on the host's cores: as many at once as it has."""
+    checks = CheckActivities(rooms)
+    return [
+        ProjectSetupActivities(rooms).install,
+        checks.check,
+        checks.open_preview,
+        SmartBuilderActivities(rooms).use_tool,
+    ]

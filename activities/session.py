@@ -1,0 +1,56 @@
+"""The session's own rows: created first, its state and events written down whether or not a model or sandbox runs."""
+
+from temporalio import activity
+
+from activities.context import Rooms
+from activities.step import record, running
+from schemas.inference import ActionKey
+from schemas.operations import (
+    CreateSessionInput,
+    FilesResult,
+    OperationResult,
+    ReadBackInput,
+    RecordEventsInput,
+    SessionCreatedResult,
+)
+from schemas.session import FileRef
+from storage.sessions import SessionRecord
+
+
+class SessionActivities:
+    """Run on the workflow's own queue: short, and needing nothing but Postgres."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+
+    @activity.defn(name="create_session")
+    async def create(self, given: CreateSessionInput) -> SessionCreatedResult:
+        """Create the session's rows, whoever started the workflow, and say which model will answer."""
+        await self._rooms.sessions.create(
+            SessionRecord(
+                id=given.session_id,
+                user_id=given.user_id,
+                title=given.title,
+                prompt=given.prompt,
+                mode=given.mode,
+                template=given.template,
+            )
+        )
+        async with running(self._rooms, given) as step:
+            model, demo = self._rooms.inference.serves(ActionKey.PHASE_IMPLEMENTATION)
+            seq, usage = await step.ended()
+            return SessionCreatedResult(last_seq=seq, usage=usage, model=model, demo=demo)
+
+    @activity.defn(name="record_events")
+    async def record_events(self, given: RecordEventsInput) -> OperationResult:
+        """Write down the workflow's events that no step carries."""
+        seq = await record(self._rooms, given.session_id, given.outbox)
+        return OperationResult(last_seq=seq)
+
+    @activity.defn(name="read_back")
+    async def read_back(self, given: ReadBackInput) -> FilesResult:
+        """The files that an interrupted step had finished."""
+        async with running(self._rooms, given) as step:
+            files: list[FileRef] = await self._rooms.files.of_operation(given.session_id, given.of)
+            seq, usage = await step.ended()
+            return FilesResult(last_seq=seq, usage=usage, files=files)

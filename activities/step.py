@@ -1,0 +1,119 @@
+"""The frame of every activity of a session: events in order, one attempt at a time, failures in plain words."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.context import Rooms
+from activities.heartbeat import heartbeat
+from schemas.events import Event, OperationReset, SessionStateEvent, WaitingEvent
+from schemas.failures import Failure
+from schemas.operations import OperationInput, Outbox
+from schemas.session import UsageTotals
+from storage.events import EventWriter, Fenced
+
+SUPERSEDED = Failure(code="superseded", sentence="A newer attempt of this step has taken over.")
+CLEAN_UP = 3.0  # seconds that a cancelled step may take to leave its events in order
+
+
+class Step:
+    """A running attempt of a step. Events put here reach watchers in order, or not at all once a newer one took over."""
+
+    def __init__(self, rooms: Rooms, given: OperationInput, writer: EventWriter) -> None:
+        self.rooms = rooms
+        self.given = given
+        self.writer = writer
+
+    @property
+    def session_id(self) -> str:
+        return self.given.session_id
+
+    @property
+    def id(self) -> str:
+        """The step's id, the same in every attempt."""
+        return self.given.operation.id
+
+    @property
+    def attempt(self) -> int:
+        return activity.info().attempt
+
+    def emit(self, event: Event) -> None:
+        """Send an event to the watchers."""
+        self.writer.put(event)
+
+    async def ended(self) -> tuple[int, UsageTotals]:
+        """The last event written, and what the session has spent so far: what every result carries."""
+        return await self.writer.flush(), await self.rooms.ledger.session_totals(self.session_id)
+
+
+def fail(failure: Failure, *, retry: bool = False) -> ApplicationError:
+    """The exception that carries `failure` to the workflow."""
+    return ApplicationError(failure.explanation, failure.model_dump(), type=failure.code, non_retryable=not retry)
+
+
+@asynccontextmanager
+async def running(rooms: Rooms, given: OperationInput) -> AsyncIterator[Step]:
+    """Run a step inside its frame.
+
+    Writes the workflow's events first, takes the writer over from any earlier attempt, beats, and on the way out sees
+    that everything is in the log. A failure that will be retried is announced with the time of the next attempt.
+    """
+    async with heartbeat():
+        await record(rooms, given.session_id, given.outbox)
+        info = activity.info()
+        try:
+            writer = await rooms.events.open(
+                given.session_id,
+                given.operation.id,
+                run_id=info.workflow_run_id or "",
+                execution=given.execution,
+                attempt=info.attempt,
+                reset=OperationReset(
+                    operation_id=given.operation.id, attempt=info.attempt, reason="The step starts again."
+                ),
+            )
+            step = Step(rooms, given, writer)
+            try:
+                yield step
+            except asyncio.CancelledError:
+                async with asyncio.timeout(CLEAN_UP):
+                    await writer.aclose(finished=False)
+                raise
+            except ApplicationError as error:
+                _announce(step, error)
+                await writer.aclose(finished=False)
+                raise
+            await writer.aclose(finished=True)
+        except Fenced as error:
+            raise fail(SUPERSEDED) from error
+
+
+async def record(rooms: Rooms, session_id: str, outbox: Outbox) -> int:
+    """Write down events of the workflow, and keep the session's row in step with the state they tell."""
+    if not outbox.events:
+        return 0
+    seq = await rooms.events.append_outbox(session_id, outbox.first, outbox.events)
+    states = [event.state for event in outbox.events if isinstance(event, SessionStateEvent)]
+    if states:
+        await rooms.sessions.set_state(session_id, states[-1].name)
+    return seq
+
+
+def _announce(step: Step, error: ApplicationError) -> None:
+    """Tell watchers why the step waits, unless it has failed for good."""
+    if error.non_retryable:
+        return
+    failure = Failure.model_validate(error.details[0]) if error.details else None
+    delay = error.next_retry_delay or timedelta(seconds=min(10, 0.5 * 2 ** (step.attempt - 1)))
+    step.emit(
+        WaitingEvent(
+            operation_id=step.id,
+            code=failure.code if failure else error.type or "failed",
+            reason=failure.explanation if failure else error.message,
+            until=datetime.now(UTC) + delay,
+        )
+    )
