@@ -249,20 +249,24 @@ def build_web(stamps: Stamps) -> bool:
 
 
 def prepare_sandbox(home: Path) -> bool:
-    """Tools and templates that sessions share live in the home, with a stamp of the sandbox they were made by."""
-    key = content_key(files_below(ROOT / "sandbox", {"__pycache__", "node_modules"}))
-    stamp = home / "sandbox.stamp"
+    """Tools and templates that sessions share. The sandbox itself knows what is missing; it says so line by line."""
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if stamp.exists() and stamp.read_text() == key:
-            return False
-        say(f"preparing the sandbox and its templates in {home}")
-        command = [str(VENV / "bin" / "python"), "-m", "sandbox.setup", "--home", str(home)]
-        run(command, "the sandbox could not be prepared; is the npm registry reachable?")
-        stamp.write_text(key)
     except OSError as error:
-        raise SetupError(f"{home} cannot be used ({error.strerror}); name another with STICH_HOME=DIR") from None
-    return True
+        raise SetupError(f"{home} cannot be made ({error.strerror}); name another with STICH_HOME=DIR") from None
+    command = [str(VENV / "bin" / "python"), "-m", "sandbox.setup", "--home", str(home)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    lines = []
+    with process, LOG.open("a") as log:
+        for line in process.stdout:
+            log.write(line)
+            lines.append(line.strip().removeprefix("sandbox: "))
+            if line.startswith("sandbox: ") and not lines[-1].startswith("ready"):
+                say(lines[-1])
+    if process.returncode:
+        raise SetupError((lines or ["the sandbox could not be prepared"])[-1])
+    return any(line.startswith(("installing", "preparing")) for line in lines)
 
 
 # ---------------------------------------------------------------- running programs

@@ -1,0 +1,113 @@
+"""The command line: what can be typed, and how errors come out."""
+
+import argparse
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from stich import __version__
+from stich.errors import StichError
+
+COMMANDS: Final = {
+    "up": "run everything on this machine until Ctrl-C",
+    "build": "build an application from a prompt into a folder",
+    "models": "list the models, and which of them can be used now",
+    "doctor": "check this machine and this set-up",
+    "worker": "run one worker (production)",
+    "api": "run the API and the web page alone (production)",
+    "record": "write a real session down, to be played by the demo model",
+}
+EXAMPLES: Final = {
+    "up": ["stich up", "stich up --port 9000", "STICH_HOME=/data/stich OPENAI_API_KEY=... stich up"],
+    "build": [
+        'stich build "A kanban board with drag and drop"',
+        'stich build "A budget tracker" --template react-vite --out budget',
+        'stich build "A kanban board" --json | tail -n 1',
+        "stich build --resume SESSION --out board",
+    ],
+    "models": ["stich models", "stich models --json", "stich models --usable"],
+    "doctor": ["stich doctor"],
+    "worker": ["DATABASE_URL=postgresql://... TEMPORAL_ADDRESS=temporal:7233 stich worker"],
+    "api": ["DATABASE_URL=postgresql://... TEMPORAL_ADDRESS=temporal:7233 STICH_TOKEN=... stich api"],
+    "record": ["stich record --out recordings/todo --upstream https://api.openai.com/v1"],
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command. Exit status: 0 done, 1 not done (a sentence says why), 2 typed wrongly, 130 interrupted."""
+    arguments = parser().parse_args(argv)
+    try:
+        status: int = importlib.import_module(f"stich.cli_{arguments.command}").run(arguments)
+    except StichError as error:
+        print(f"stich: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output left; Python would complain about it once more at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and option."""
+    top = argparse.ArgumentParser(
+        prog="stich",
+        description="Turns a prompt into a working web application.",
+        epilog=examples("up", "build", "models"),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"stich {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    made = {
+        name: commands.add_parser(
+            name,
+            help=what,
+            description=what[0].upper() + what[1:] + ".",
+            epilog=examples(name),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        for name, what in COMMANDS.items()
+    }
+    add_up(made["up"])
+    add_build(made["build"])
+    add_models(made["models"])
+    add_record(made["record"])
+    return top
+
+
+def examples(*names: str) -> str:
+    return "examples:\n" + "\n".join(f"  {line}" for name in names for line in EXAMPLES[name])
+
+
+def add_up(up: argparse.ArgumentParser) -> None:
+    up.add_argument("--port", help="where the page is served (default: PORT, else 8080; 0 takes a free one)")
+    up.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def add_build(build: argparse.ArgumentParser) -> None:
+    build.add_argument(
+        "prompt", nargs="?", metavar="PROMPT", help="what to build, in your words; - reads it from stdin"
+    )
+    build.add_argument("--mode", choices=["deterministic", "smart"], default="deterministic", help="how it is built")
+    build.add_argument("--template", metavar="NAME", help="the project template to start from (default: chosen to fit)")
+    build.add_argument(
+        "--out", type=Path, metavar="DIR", help="where the project goes (default: named after its title)"
+    )
+    build.add_argument("--json", action="store_true", help="print events as JSON lines, and the result as the last one")
+    build.add_argument(
+        "--resume", metavar="SESSION", help="go on with a session that was stopped, instead of a new one"
+    )
+
+
+def add_models(models: argparse.ArgumentParser) -> None:
+    models.add_argument("--json", action="store_true", help="print one JSON object per model")
+    models.add_argument("--usable", action="store_true", help="only those that can be used now")
+
+
+def add_record(record: argparse.ArgumentParser) -> None:
+    record.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the recording goes")
+    record.add_argument("--upstream", metavar="URL", help="the real provider (default: OPENAI_BASE_URL, else OpenAI's)")
+    record.add_argument("--port", type=int, default=0, help="where to listen (default: any free port)")

@@ -1,0 +1,1 @@
+"""The programs that `stich up` runs, each as a child process."""

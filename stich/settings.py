@@ -1,0 +1,126 @@
+"""Settings of the processes, read from the environment once, at the start."""
+
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from stich.errors import StichError
+
+DEFAULT_PORT: Final = 8080
+DEFAULT_TEMPORAL: Final = "127.0.0.1:7233"
+
+# Where each setting is read from, and what to tell someone who got it wrong.
+VARIABLES: Final = {
+    "home": ("STICH_HOME", "a directory that can be written"),
+    "host": ("STICH_HOST", "the address to listen on, such as 127.0.0.1 or 0.0.0.0"),
+    "port": ("PORT", "a port number, 0 for any free one"),
+    "preview_port": ("STICH_PREVIEW_PORT", "a port number, 0 for any free one"),
+    "public_url": ("STICH_PUBLIC_URL", "the address people open, such as https://stich.example.org"),
+    "preview_origin": ("STICH_PREVIEW_ORIGIN", "a wildcard origin, such as https://*.preview.example.org"),
+    "token": ("STICH_TOKEN", "at least 16 characters"),
+    "temporal_address": ("TEMPORAL_ADDRESS", "host:port of the Temporal frontend"),
+    "temporal_namespace": ("TEMPORAL_NAMESPACE", "the name of a Temporal namespace"),
+    "temporal_ui": ("STICH_TEMPORAL_UI", "the address of the Temporal web page"),
+    "database_url": ("DATABASE_URL", "an address that begins with postgresql://"),
+    "database_connections": ("STICH_DATABASE_CONNECTIONS", "a number from 2 to 1000"),
+    "workflow_slots": ("STICH_WORKFLOW_SLOTS", "a number from 1 to 10000"),
+    "inference_slots": ("STICH_INFERENCE_SLOTS", "a number from 1 to 10000"),
+    "sandbox_slots": ("STICH_SANDBOX_SLOTS", "a number from 1 to 1000"),
+    "unsafe_local": ("STICH_UNSAFE_LOCAL", "1 to run generated code without isolation, else nothing"),
+    "log_level": ("STICH_LOG_LEVEL", "one of debug, info, warning, error"),
+    "log_format": ("STICH_LOG_FORMAT", "json or console"),
+    "listen_fd": ("STICH_LISTEN_FD", "a file descriptor, set by `stich up`"),
+    "ready_file": ("STICH_READY_FILE", "a path, set by `stich up`"),
+}
+
+
+def _home(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+def _postgres_url(url: SecretStr) -> SecretStr:
+    if urlsplit(url.get_secret_value()).scheme not in ("postgresql", "postgres"):
+        raise ValueError("not a postgresql:// address")
+    return url
+
+
+def _http_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("not an http:// or https:// address")
+    return url.rstrip("/")
+
+
+def _address(address: str) -> str:
+    host, colon, port = address.rpartition(":")
+    if not (host and colon and port.isdecimal() and 0 < int(port) < 65536):
+        raise ValueError("not host:port")
+    return address
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+class Settings(BaseModel):
+    """Everything a process of stich is configured by, beside the model providers (see `inference.settings`).
+
+    Made by `from_env`. None stands for what was not set: `stich up` then starts a Temporal and a Postgres of its own
+    and finds a free port for previews; a role on its own uses Temporal's usual address and refuses without Postgres.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Annotated[Path, AfterValidator(_home)]
+    host: str = "127.0.0.1"
+    port: Port = DEFAULT_PORT
+    preview_port: Port | None = None
+    public_url: HttpUrl | None = None
+    preview_origin: str | None = None
+    token: SecretStr | None = Field(default=None, min_length=16)
+    temporal_address: Annotated[str, AfterValidator(_address)] | None = None
+    temporal_namespace: str = "default"
+    temporal_ui: HttpUrl | None = None
+    database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] | None = None
+    database_connections: int = Field(default=20, ge=2, le=1_000)
+    workflow_slots: int = Field(default=200, ge=1, le=10_000)
+    inference_slots: int = Field(default=200, ge=1, le=10_000)
+    sandbox_slots: int = Field(default=4, ge=1, le=1_000)
+    unsafe_local: bool = False
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] | None = None
+    listen_fd: int | None = Field(default=None, ge=3)
+    ready_file: Path | None = None
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Settings out of `env`; a variable that is empty counts as not set. Raises StichError for a bad value."""
+        given = {field: value for field, (name, _) in VARIABLES.items() if (value := env.get(name, "").strip())}
+        try:
+            given.setdefault("home", str(Path.home() / ".stich"))
+        except RuntimeError:
+            raise StichError("This user has no home directory; set STICH_HOME to one that can be written.") from None
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            raise StichError(_explain(error, given)) from None
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+def _explain(error: ValidationError, given: Mapping[str, str]) -> str:
+    field = str(error.errors(include_url=False, include_input=False)[0]["loc"][0])
+    name, meaning = VARIABLES[field]
+    secret = field in ("token", "database_url")
+    value = "a value that cannot be used" if secret else f"“{given[field][:80]}”"
+    return f"{name} is {value}; it should be {meaning}."

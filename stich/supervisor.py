@@ -1,0 +1,245 @@
+"""`stich up`: all processes of one home, started in order, kept running, stopped in reverse order."""
+
+import asyncio
+import os
+import shutil
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+import asyncpg
+
+from inference.settings import InferenceSettings, InvalidSetting
+from stich.errors import StichError
+from stich.home import Home, RunningUp, listen
+from stich.processes.orphans import adopt_orphans, end_orphans
+from stich.processes.postgres import Postgres
+from stich.processes.program import Child, Program
+from stich.processes.roles import api_program, demo_program, worker_program
+from stich.processes.temporal import temporal_program
+from stich.settings import DEFAULT_PORT, Settings
+from storage.database import Database, MigrationError, is_transient
+
+# What programs that are not ours get to see of the environment: no key of any provider.
+PLAIN_VARIABLES: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "STICH_DEMO_SPEED")
+ANY_ADDRESS: Final = ("0.0.0.0", "::")
+
+
+class Supervisor:
+    """Everything that runs for one home. `report` receives one plain line at a time."""
+
+    def __init__(self, settings: Settings, env: Mapping[str, str], report: Callable[[str], None]) -> None:
+        self.settings = settings
+        self.home = Home(settings.home)
+        self._env = env
+        self._report = report
+        self._children: list[Child] = []
+        self._sockets: list[socket.socket] = []
+
+    async def start(self) -> RunningUp:
+        """Start everything and return where it is reached.
+
+        Raises StichError when something is missing, taken or does not start. Call `stop` afterwards in any case.
+        """
+        adopt_orphans()
+        self.home.prepare()
+        self.home.lock()
+        self._require_programs()
+        api_socket = self._listen(self.settings.port)
+        preview_socket = self._listen_for_previews(port_of(api_socket))
+        demo = self._needs_demo()
+        async with together() as group:
+            temporal = group.create_task(self._start_temporal())
+            database = group.create_task(self._start_database())
+            demo_model = group.create_task(self._start_demo(demo))
+        temporal_address, temporal_ui = temporal.result()
+        running = RunningUp(
+            pid=os.getpid(),
+            url=self._public_url(port_of(api_socket)),
+            token=self.settings.token.get_secret_value() if self.settings.token else self.home.token(),
+            temporal_address=temporal_address,
+            temporal_ui=temporal_ui,
+            demo=demo,
+        )
+        environment = {
+            **self._roles_environment(running, database.result(), demo_model.result()),
+            "PORT": str(port_of(api_socket)),
+            "STICH_PREVIEW_PORT": str(port_of(preview_socket)),
+        }
+        async with together() as group:
+            group.create_task(self._run(worker_program(self.home, preview_socket.fileno(), environment)))
+            group.create_task(self._run(api_program(api_socket.fileno(), port_of(api_socket), environment)))
+        self.home.announce(running)
+        return running
+
+    async def stop(self) -> None:
+        """Stop what was started, those that use others first. Safe to call at any moment, also after a failed start."""
+        for names in (("api", "worker"), ("demo", "temporal"), ("postgres",)):
+            await asyncio.gather(*(child.stop() for child in self._children if child.program.name in names))
+        await self._end_orphans()
+        for listener in self._sockets:
+            listener.close()
+        self.home.unlock()
+
+    def kill(self) -> None:
+        """End all children at once; `stop`, called before or after, then finds them gone."""
+        for child in self._children:
+            child.kill()
+
+    # ------------------------------------------------------------ before anything starts
+
+    def _require_programs(self) -> None:
+        if shutil.which("node") is None:
+            raise StichError("Node.js is missing; install version 20 or newer and run `make setup`.")
+        if shutil.which("bwrap") is None and not self.settings.unsafe_local:
+            raise StichError(
+                "bubblewrap is missing, which keeps generated code away from this machine; run `make setup`,"
+                " or set STICH_UNSAFE_LOCAL=1 to do without on a machine of your own."
+            )
+
+    def _listen(self, port: int) -> socket.socket:
+        try:
+            listener = listen(self.settings.host, port)
+        except OSError as error:
+            other = DEFAULT_PORT + 10 if port == DEFAULT_PORT else DEFAULT_PORT
+            raise StichError(
+                f"Port {port} of {self.settings.host} cannot be used ({os.strerror(error.errno or 0)});"
+                f" choose another, as in PORT={other}."
+            ) from None
+        self._sockets.append(listener)
+        return listener
+
+    def _listen_for_previews(self, api_port: int) -> socket.socket:
+        chosen = self.settings.preview_port
+        try:
+            if chosen is not None or api_port < 65535:
+                listener = listen(self.settings.host, api_port + 1 if chosen is None else chosen)
+            else:
+                listener = listen(self.settings.host, 0)
+        except OSError:
+            if chosen is not None:
+                raise StichError(
+                    f"Port {chosen} for previews is taken; choose another with STICH_PREVIEW_PORT, or leave that away."
+                ) from None
+            listener = listen(self.settings.host, 0)
+        self._sockets.append(listener)
+        return listener
+
+    def _needs_demo(self) -> bool:
+        """Whether the demo model is asked for, or is all there is."""
+        try:
+            inference = InferenceSettings.from_env(self._env)
+        except InvalidSetting as error:
+            raise StichError(f"A setting of the model providers cannot be used: {error}.") from None
+        asked = inference.model is not None and inference.model.split("/")[0] in ("demo", "[demo]")
+        stored = inference.gateway is not None and inference.gateway.stored_keys
+        return asked or not (inference.providers or stored)
+
+    # ------------------------------------------------------------ the parts
+
+    async def _start_temporal(self) -> tuple[str, str | None]:
+        if self.settings.temporal_address is not None:
+            self._report(f"Temporal: using the one at {self.settings.temporal_address}")
+            return self.settings.temporal_address, self.settings.temporal_ui
+        port, ui_port = self.home.port("temporal"), self.home.port("temporal_ui")
+        namespace = self.settings.temporal_namespace
+        await self._run(temporal_program(self.home, namespace, port, ui_port, self._plain_environment()))
+        return f"127.0.0.1:{port}", f"http://127.0.0.1:{ui_port}"
+
+    async def _start_database(self) -> str:
+        """Start Postgres where none is named, and bring its tables up to date."""
+        if self.settings.database_url is not None:
+            self._report("Postgres: using the one that DATABASE_URL names")
+            url = self.settings.database_url.get_secret_value()
+        else:
+            postgres = Postgres(self.home, self._plain_environment())
+            await postgres.initialise()
+            await self._run(postgres.program())
+            await postgres.create_database()
+            url = postgres.dsn
+        await migrate(url)
+        return url
+
+    async def _start_demo(self, wanted: bool) -> str | None:
+        if not wanted:
+            return None
+        if given := self._env.get("STICH_DEMO_URL", "").strip():
+            return given
+        port = self.home.port("demo")
+        await self._run(demo_program(port, self._plain_environment()))
+        return f"http://127.0.0.1:{port}/v1"
+
+    async def _run(self, program: Program) -> None:
+        started = time.monotonic()
+        child = Child(program, self.home.logs, self._report, self._end_orphans)
+        self._children.append(child)
+        await child.start()
+        child.keep()
+        self._report(f"{program.title} is ready ({time.monotonic() - started:.1f} s)")
+
+    async def _end_orphans(self) -> None:
+        await end_orphans({child.pid for child in self._children if child.pid is not None})
+
+    # ------------------------------------------------------------ what the parts are told
+
+    def _plain_environment(self) -> dict[str, str]:
+        plain = {name: self._env[name] for name in PLAIN_VARIABLES if name in self._env}
+        return {"HOME": str(self.home.root), "PATH": os.defpath, **plain}
+
+    def _roles_environment(self, running: RunningUp, database_url: str, demo_url: str | None) -> dict[str, str]:
+        environment = {
+            **self._env,
+            "STICH_HOME": str(self.home.root),
+            "STICH_TOKEN": running.token,
+            "TEMPORAL_ADDRESS": running.temporal_address,
+            "TEMPORAL_NAMESPACE": self.settings.temporal_namespace,
+            "DATABASE_URL": database_url,
+        }
+        environment.setdefault("HOME", str(self.home.root))
+        if running.temporal_ui is not None:
+            environment["STICH_TEMPORAL_UI"] = running.temporal_ui
+        if demo_url is not None:
+            environment["STICH_DEMO_URL"] = demo_url
+            if self._env.get("STICH_MODEL", "").strip() == "demo":
+                environment["STICH_MODEL"] = "demo/demo"
+        return environment
+
+    def _public_url(self, port: int) -> str:
+        if self.settings.public_url is not None:
+            return self.settings.public_url
+        host = "127.0.0.1" if self.settings.host in ANY_ADDRESS else self.settings.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+async def migrate(url: str) -> None:
+    """Bring the tables up to date. Raises StichError when the database cannot be reached or does not fit."""
+    try:
+        database = await Database.connect(url, max_size=1, name="stich-migrate")
+        try:
+            await database.migrate()
+        finally:
+            await database.aclose()
+    except MigrationError as error:
+        raise StichError(f"The database does not fit this version of stich: {error}.") from None
+    except Exception as error:
+        if not (is_transient(error) or isinstance(error, asyncpg.PostgresError)):
+            raise
+        reason = str(error) or type(error).__name__
+        raise StichError(f"Postgres cannot be used ({reason}); is DATABASE_URL right?") from None
+
+
+@asynccontextmanager
+async def together() -> AsyncIterator[asyncio.TaskGroup]:
+    """Tasks of which the first to fail ends the others; its error comes out as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+
+
+def port_of(listener: socket.socket) -> int:
+    port: int = listener.getsockname()[1]
+    return port
