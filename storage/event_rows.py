@@ -126,7 +126,7 @@ async def take_over(connection: Connection, session_id: str, writer: str, holder
     await connection.execute(
         """UPDATE event_writers
            SET token = $3, run_id = $4, execution = $5, attempt = $6, superseded_runs = $7, resumed = resumed OR $8,
-               last_n = 0, last_seq = 0, closed_at = NULL
+               last_n = 0, last_seq = 0
            WHERE session_id = $1 AND writer = $2""",
         session_id,
         writer,

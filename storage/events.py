@@ -293,26 +293,13 @@ class EventWriter:
         return await asyncio.shield(asyncio.create_task(self._store_alone(work)))
 
     async def aclose(self, finished: bool) -> None:
-        """Write what is buffered and let go. `finished` says that the operation is done: its pieces of text go.
+        """Write what is buffered. `finished` says that the operation is done: its pieces of text are removed.
 
         Raises Fenced, and LogClosed.
         """
         await self.flush()
-
-        async def close() -> None:
-            async with self._log.database.transaction() as connection:
-                await lock_head(connection, self.session_id)
-                if finished:
-                    await remove_pieces(connection, self.session_id, self.name)
-                await connection.execute(
-                    """UPDATE event_writers SET closed_at = now()
-                       WHERE session_id = $1 AND writer = $2 AND token = $3""",
-                    self.session_id,
-                    self.name,
-                    self.token,
-                )
-
-        await until_available(close, "close a writer")
+        if finished:
+            await self._log.compact(self.session_id, self.name)
 
     def take(self) -> Batch | None:
         """The buffered events as a batch, numbered; None when there is none or one is under way. For EventLog."""

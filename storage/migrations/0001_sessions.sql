@@ -7,12 +7,12 @@ CREATE TABLE sessions (
   prompt          text NOT NULL,
   mode            text NOT NULL,
   template        text,
-  request         jsonb NOT NULL DEFAULT '{}',
+  request         json,
   state           text NOT NULL DEFAULT 'starting',
   state_reason    text NOT NULL DEFAULT '',
   state_since     timestamptz NOT NULL DEFAULT now(),
   preview_name    text UNIQUE,
-  progress        jsonb,                       -- the last stored answer to the workflow query `progress`
+  progress        json,                       -- the last stored answer to the workflow query `progress`
   progress_seq    bigint NOT NULL DEFAULT 0,   -- the last event reflected in it
   progress_at     timestamptz,
   created_at      timestamptz NOT NULL DEFAULT now(),

@@ -21,7 +21,6 @@ CREATE TABLE event_writers (
   last_n          bigint NOT NULL DEFAULT 0,     -- the token's last accepted item; for the workflow its last event
   first_seq       bigint NOT NULL,               -- the first number any attempt can have been given
   last_seq        bigint NOT NULL DEFAULT 0,     -- the last number given to this token
-  closed_at       timestamptz,
   PRIMARY KEY (session_id, writer)
 ) WITH (fillfactor = 40, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 

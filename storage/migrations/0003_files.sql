@@ -16,7 +16,7 @@ CREATE TABLE file_heads (
 CREATE TABLE file_versions (
   session_id   text NOT NULL,
   version      int  NOT NULL,
-  path         text NOT NULL,
+  path         text COLLATE "C" NOT NULL,  -- the same order on every machine
   sha256       text REFERENCES blobs,
   size         int  NOT NULL DEFAULT 0,
   parent       int,                        -- the version of this path that it follows

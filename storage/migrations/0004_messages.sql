@@ -20,7 +20,7 @@ CREATE TABLE operations (
   session_id  text NOT NULL,
   id          text NOT NULL,
   begun_at    timestamptz NOT NULL DEFAULT now(),
-  result      jsonb,
+  result      json,
   finished_at timestamptz,
   PRIMARY KEY (session_id, id)
 );

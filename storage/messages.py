@@ -1,0 +1,72 @@
+"""The conversation of a session: turns in the order in which they came, each with an id its sender chose."""
+
+import asyncpg
+from pydantic import BaseModel
+
+from schemas.session import ChatMessage, MessageState
+from storage.database import Database
+
+
+class MessageRecord(BaseModel):
+    """A turn and, where it asked for a change, the phase that carries it out."""
+
+    message: ChatMessage
+    phase_id: str | None
+
+
+class Messages:
+    """Repository of conversations."""
+
+    def __init__(self, database: Database) -> None:
+        self._pool = database.pool
+
+    async def put(self, session_id: str, message: ChatMessage, phase_id: str | None = None) -> MessageRecord:
+        """Store a turn unless its id is known. Returns what is stored."""
+        await self._pool.execute(
+            """INSERT INTO messages (session_id, id, role, text, author, state, phase_id, created_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING""",
+            session_id,
+            message.id,
+            message.role,
+            message.text.replace("\0", ""),  # Postgres text cannot hold it
+            message.author,
+            message.state,
+            phase_id,
+            message.at,
+        )
+        row = await self._pool.fetchrow(
+            "SELECT * FROM messages WHERE session_id = $1 AND id = $2", session_id, message.id
+        )
+        assert row is not None  # stored just now, and never deleted
+        return _record(row)
+
+    async def set_state(
+        self, session_id: str, message_id: str, state: MessageState, phase_id: str | None = None
+    ) -> None:
+        """Note what became of a turn; `phase_id` is kept when None is given. An unknown id changes nothing."""
+        await self._pool.execute(
+            """UPDATE messages SET state = $3, phase_id = coalesce($4, phase_id), updated_at = now()
+               WHERE session_id = $1 AND id = $2""",
+            session_id,
+            message_id,
+            state,
+            phase_id,
+        )
+
+    async def list(self, session_id: str, limit: int = 1_000) -> list[MessageRecord]:
+        """The last turns, oldest first."""
+        rows = await self._pool.fetch(
+            """SELECT * FROM (
+                 SELECT * FROM messages WHERE session_id = $1 ORDER BY position DESC LIMIT $2) latest
+               ORDER BY position""",
+            session_id,
+            limit,
+        )
+        return [_record(row) for row in rows]
+
+
+def _record(row: asyncpg.Record) -> MessageRecord:
+    message = ChatMessage(
+        id=row["id"], role=row["role"], text=row["text"], at=row["created_at"], author=row["author"], state=row["state"]
+    )
+    return MessageRecord(message=message, phase_id=row["phase_id"])
