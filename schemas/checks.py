@@ -30,8 +30,8 @@ class IssueSource(StrEnum):
 class Issue(BaseModel):
     """One finding. `file` is relative to the project, lines and columns count from 1; None where unknown.
 
-    `code` is the tool's own rule or error number, for instance `TS2304` or `react/rules-of-hooks`. `count` tells how often
-    the same thing was seen.
+    `code` is the tool's own rule or error number, for instance `TS2304` or `react/jsx-key`. `count` tells how often the
+    same thing was seen.
     """
 
     file: str | None = None

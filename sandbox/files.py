@@ -1,0 +1,149 @@
+"""Reads and writes files below a folder that untrusted code can change at the same time.
+
+Every step of a path is opened relative to its parent and never through a symbolic link, so a link planted inside cannot
+lead outside; devices, pipes and sockets are refused.
+"""
+
+import contextlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from sandbox.errors import PathRefused
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_MAXIMUM_PATH = 400
+_MAXIMUM_DEPTH = 24
+
+
+def checked(path: str) -> tuple[str, ...]:
+    """Split a relative path into its parts. Raises PathRefused for anything that is not plainly inside."""
+    if not path or len(path) > _MAXIMUM_PATH or "\\" in path or any(ord(letter) < 32 for letter in path):
+        raise PathRefused(f"{path[:80]!r} is not a usable path.")
+    parts = tuple(path.split("/"))
+    if any(part in ("", ".", "..") or len(part.encode()) > 200 for part in parts) or len(parts) > _MAXIMUM_DEPTH:
+        raise PathRefused(f"{path[:80]!r} is not a path inside the project.")
+    return parts
+
+
+class Folder:
+    """Files below one folder. `owner` is given to whatever is created, when the service is root."""
+
+    def __init__(self, root: Path, owner: int) -> None:
+        self.root = root
+        self._owner = owner if os.geteuid() == 0 else None
+
+    def read(self, path: str, limit: int = 4 * 1024 * 1024) -> bytes:
+        """Return a file's bytes. Raises FileNotFoundError, PathRefused (link, device, larger than `limit`)."""
+        with self._parent(path) as (parent, name):
+            try:
+                descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
+            except FileNotFoundError:
+                raise
+            except OSError as error:
+                raise PathRefused(f"{path!r} is not a plain file.") from error
+            with os.fdopen(descriptor, "rb") as stream:
+                facts = os.fstat(descriptor)
+                if not stat.S_ISREG(facts.st_mode):
+                    raise PathRefused(f"{path!r} is not a plain file.")
+                if facts.st_size > limit:
+                    raise PathRefused(f"{path!r} is too large to read ({facts.st_size} bytes).")
+                return stream.read(limit)
+
+    def write(self, path: str, content: bytes) -> bool:
+        """Replace a file in one step, making its folders. Returns False where it held the same bytes already."""
+        with contextlib.suppress(OSError, PathRefused):
+            if self.read(path) == content:
+                return False
+        with self._parent(path, create=True) as (parent, name):
+            with contextlib.suppress(FileNotFoundError):
+                if stat.S_ISDIR(os.stat(name, follow_symlinks=False, dir_fd=parent).st_mode):
+                    raise PathRefused(f"{path!r} is a folder.")
+            temporary = f".{secrets.token_hex(6)}.tmp"
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(temporary, flags, 0o644, dir_fd=parent)
+            try:
+                with os.fdopen(descriptor, "wb") as stream:
+                    stream.write(content)
+                    if self._owner is not None:
+                        os.fchown(descriptor, self._owner, self._owner)
+                os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary, dir_fd=parent)
+                raise
+        return True
+
+    def delete(self, path: str) -> bool:
+        """Remove a file or link and the folders it leaves empty. Returns False where there was none."""
+        parts = checked(path)
+        try:
+            with self._parent(path) as (parent, name):
+                os.unlink(name, dir_fd=parent)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise PathRefused(f"{path!r} is not a file.") from error
+        for end in range(len(parts) - 1, 0, -1):
+            try:
+                with self._parent("/".join(parts[:end])) as (parent, name):
+                    os.rmdir(name, dir_fd=parent)
+            except OSError:
+                break
+        return True
+
+    def list(self, skip: frozenset[str] = frozenset(), most: int = 5_000) -> list[str]:
+        """Paths of all plain files, sorted; links and special files are left out, as are `skip` names at the top."""
+        found: list[str] = []
+        for folder, names, files, descriptor in os.fwalk(self.root, follow_symlinks=False):
+            prefix = os.path.relpath(folder, self.root)
+            prefix = "" if prefix == "." else prefix + "/"
+            names[:] = sorted(name for name in names if prefix or name not in skip)
+            for name in files:
+                if len(found) >= most:
+                    return sorted(found)
+                with contextlib.suppress(OSError):
+                    if stat.S_ISREG(os.stat(name, follow_symlinks=False, dir_fd=descriptor).st_mode) and (
+                        prefix or name not in skip
+                    ):
+                        found.append(prefix + name)
+        return sorted(found)
+
+    @contextlib.contextmanager
+    def _parent(self, path: str, create: bool = False) -> Iterator[tuple[int, str]]:
+        """Open the folder that holds `path`, step by step, and yield (descriptor, last name)."""
+        *folders, name = checked(path)
+        current = os.open(self.root, _FOLDER)
+        try:
+            for part in folders:
+                try:
+                    following = os.open(part, _FOLDER, dir_fd=current)
+                except FileNotFoundError:
+                    if not create:
+                        raise
+                    os.mkdir(part, 0o755, dir_fd=current)
+                    following = os.open(part, _FOLDER, dir_fd=current)
+                    if self._owner is not None:
+                        os.fchown(following, self._owner, self._owner)
+                except OSError as error:
+                    raise PathRefused(f"{path!r} leads through something that is not a folder.") from error
+                os.close(current)
+                current = following
+            yield current, name
+        finally:
+            os.close(current)
+
+
+def weight(root: Path, most_files: int, most_bytes: int) -> tuple[int, int]:
+    """Count files and bytes below a folder; stops early once a bound is passed. Links count as themselves."""
+    files = size = 0
+    for _folder, names, found, descriptor in os.fwalk(root, follow_symlinks=False):
+        files += len(names) + len(found)
+        for name in found:
+            with contextlib.suppress(OSError):
+                size += os.stat(name, follow_symlinks=False, dir_fd=descriptor).st_blocks * 512
+        if files > most_files or size > most_bytes:
+            break
+    return files, size

@@ -1,0 +1,158 @@
+"""Turns what the tools print into issues. Their output is untrusted text: every field is bounded."""
+
+import json
+import re
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ValidationError
+
+from sandbox.process import Ending, Finished
+from schemas.checks import CheckReport, Issue, IssueSource, Severity
+
+MOST_ISSUES = 200
+_MESSAGE = 2_000
+_WORKSPACE = "/workspace/"
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_TSC_LINE = re.compile(
+    r"^(?P<file>[^\s(][^(]*)\((?P<line>\d+),(?P<column>\d+)\): (?P<kind>error|warning) (?P<code>TS\d+): (?P<text>.*)$"
+)
+_TSC_GLOBAL = re.compile(r"^(?P<kind>error|warning) (?P<code>TS\d+): (?P<text>.*)$")
+
+
+def issue(
+    source: IssueSource,
+    code: str,
+    message: str,
+    *,
+    severity: Severity = Severity.ERROR,
+    file: str | None = None,
+    line: int | None = None,
+    column: int | None = None,
+) -> Issue:
+    """An issue with bounded texts and a path relative to the project."""
+    if file is not None:
+        file = file.removeprefix(_WORKSPACE).removeprefix("./")[:400] or None
+    return Issue(
+        file=file,
+        line=line if line and line > 0 else None,
+        column=column if column and column > 0 else None,
+        code=code[:100] or "unknown",
+        severity=severity,
+        source=source,
+        message=message.strip()[:_MESSAGE],
+    )
+
+
+def report(issues: Iterable[Issue], ran: Iterable[IssueSource], seconds: float) -> CheckReport:
+    """A report with errors first and equal findings counted once."""
+    merged: dict[tuple[object, ...], Issue] = {}
+    for found in issues:
+        key = (found.file, found.line, found.column, found.code, found.message)
+        if key in merged:
+            merged[key].count += found.count
+        else:
+            merged[key] = found
+    order = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+    ordered = sorted(merged.values(), key=lambda i: (order[i.severity], i.file or "", i.line or 0, i.column or 0))
+    return CheckReport(issues=ordered[:MOST_ISSUES], ran=list(ran), seconds=round(seconds, 3))
+
+
+def unfinished(result: Finished, source: IssueSource, tool: str) -> Issue | None:
+    """An issue for a tool that met a limit or died, None for one that came to its own end."""
+    if result.ending is Ending.EXITED and 0 <= result.exit_code < 120:
+        return None
+    return issue(source, f"{tool}-{result.ending.value}", f"{tool} did not finish. {result.explain()}")
+
+
+def typescript(output: str) -> list[Issue]:
+    """Issues from the type checker's plain output; indented lines continue the message above."""
+    found: list[Issue] = []
+    for line in output.splitlines():
+        if match := _TSC_LINE.match(line):
+            found.append(
+                issue(
+                    IssueSource.TYPECHECK,
+                    match["code"],
+                    match["text"],
+                    severity=Severity(match["kind"]),
+                    file=match["file"],
+                    line=int(match["line"]),
+                    column=int(match["column"]),
+                )
+            )
+        elif match := _TSC_GLOBAL.match(line):
+            found.append(issue(IssueSource.TYPECHECK, match["code"], match["text"], severity=Severity(match["kind"])))
+        elif line.startswith("  ") and found and len(found[-1].message) < _MESSAGE:
+            found[-1].message = f"{found[-1].message}\n{line.rstrip()}"[:_MESSAGE]
+    return found
+
+
+def oxlint(output: str, source: IssueSource = IssueSource.LINT) -> list[Issue]:
+    """Issues from oxlint's JSON output."""
+    start = output.find("{")
+    try:
+        diagnostics = json.loads(output[start:]).get("diagnostics", []) if start >= 0 else []
+    except (ValueError, AttributeError):
+        return [issue(source, "lint-output", "The linter's answer could not be read.", severity=Severity.WARNING)]
+    found = []
+    for entry in diagnostics[: MOST_ISSUES * 2]:
+        labels = entry.get("labels") or [{}]
+        span = labels[0].get("span") or {}
+        text = str(entry.get("message", ""))
+        if hint := entry.get("help"):
+            text = f"{text} ({hint})"
+        found.append(
+            issue(
+                source,
+                _oxlint_code(str(entry.get("code") or "")),
+                text,
+                severity=Severity.ERROR if entry.get("severity") == "error" else Severity.WARNING,
+                file=entry.get("filename"),
+                line=span.get("line"),
+                column=span.get("column"),
+            )
+        )
+    return found
+
+
+def _oxlint_code(code: str) -> str:
+    """`eslint-plugin-react(jsx-key)` becomes `react/jsx-key`, `eslint(no-unused-vars)` becomes `no-unused-vars`."""
+    match = re.fullmatch(r"(?:eslint-plugin-)?([\w-]+)\(([\w/-]+)\)", code)
+    if match is None:
+        return code or "syntax"
+    return match[2] if match[1] == "eslint" else f"{match[1]}/{match[2]}"
+
+
+def build(output: str) -> list[Issue]:
+    """Issues from the JSON line of `build.mjs`."""
+    for line in reversed(output.splitlines()):
+        if line.startswith("{"):
+            try:
+                answer = _BuildAnswer.model_validate_json(line)
+            except ValidationError:
+                return []
+            return [
+                issue(
+                    IssueSource.BUILD,
+                    failure.code,
+                    _COLOUR.sub("", failure.message),
+                    file=failure.file,
+                    line=failure.line,
+                    column=failure.column,
+                )
+                for failure in answer.failed[:MOST_ISSUES]
+            ]
+    return []
+
+
+class _BuildFailure(BaseModel):
+    code: str
+    message: str
+    file: str | None
+    line: int | None
+    column: int | None
+
+
+class _BuildAnswer(BaseModel):
+    failed: list[_BuildFailure]
+    warnings: list[str]

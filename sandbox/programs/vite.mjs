@@ -1,0 +1,41 @@
+// The one Vite configuration: for the development server, the build and the pre-bundling of dependencies.
+// The project's own vite.config.ts is for people who take the project home; it is never executed here.
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+export const root = process.env.STICH_WORKSPACE ?? '/workspace'
+const require = createRequire(path.join(root, 'package.json'))
+const load = async (name) => import(pathToFileURL(require.resolve(name)).href)
+
+export const vite = await load('vite')
+const { default: react } = await load('@vitejs/plugin-react')
+const { default: tailwindcss } = await load('@tailwindcss/vite')
+
+// Entry points of the installed libraries that are bundled once per machine, not once per session.
+const subpaths = {
+  react: ['react', 'react/jsx-runtime', 'react/jsx-dev-runtime'],
+  'react-dom': ['react-dom', 'react-dom/client'],
+  zustand: ['zustand', 'zustand/middleware', 'zustand/react/shallow'],
+}
+const left = new Set(['react-is'])
+
+function included() {
+  const libraries = (process.env.STICH_LIBRARIES ?? '').split(',').filter(Boolean)
+  return libraries.filter((name) => !left.has(name)).flatMap((name) => subpaths[name] ?? [name])
+}
+
+export function configuration(extra) {
+  return {
+    configFile: false,
+    root,
+    appType: 'spa',
+    cacheDir: path.join(root, '.cache/vite'),
+    logLevel: 'warn',
+    clearScreen: false,
+    plugins: [react(), tailwindcss()],
+    resolve: { alias: { '@': path.join(root, 'src') } },
+    optimizeDeps: { include: included() },
+    ...extra,
+  }
+}

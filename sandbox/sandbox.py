@@ -1,0 +1,92 @@
+"""The sandbox of one process: templates, workspaces, preview servers."""
+
+import asyncio
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+
+from sandbox.catalogue import template, templates
+from sandbox.errors import PathRefused
+from sandbox.isolation import Isolation
+from sandbox.previews import Previews
+from sandbox.settings import SandboxSettings
+from sandbox.store import Store
+from sandbox.workspace import Workspace
+from schemas.templates import TemplateInfo
+
+_SESSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+class Sandbox:
+    """One per worker process; an async context manager that ends everything it started."""
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        self.settings = settings
+        self.isolation = Isolation(settings.unsafe_local)
+        self._store = Store(settings, self.isolation)
+        self._workspaces: dict[str, Workspace] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self.previews = Previews(settings)
+
+    async def __aenter__(self) -> "Sandbox":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop all preview servers. Workspaces stay on disk."""
+        await self.previews.close()
+
+    def templates(self) -> list[TemplateInfo]:
+        """What there is to choose from, the default first."""
+        return [entry.info for entry in templates().values()]
+
+    def template_files(self, name: str) -> dict[str, str]:
+        """Text files of a template that a model may see. Raises UnknownTemplate."""
+        chosen = template(name)
+        visible = {path: content for path, content in chosen.files.items() if not chosen.redacts(path)}
+        return {path: content.decode() for path, content in visible.items() if _is_text(content)}
+
+    async def workspace(
+        self,
+        session_id: str,
+        template_name: str,
+        files: Mapping[str, str | None],
+        dependencies: Sequence[str] = (),
+    ) -> Workspace:
+        """Return the session's workspace holding exactly the template with `files` over it (None removes one).
+
+        `dependencies` are the specs that `Workspace.install` returned. May be called again at any time.
+        Raises UnknownTemplate, PathRefused, InstallFailed, NotPrepared, QuotaExceeded, SandboxUnavailable.
+        """
+        if not _SESSION.fullmatch(session_id):
+            raise PathRefused(f"{session_id[:80]!r} is not a usable session id.")
+        chosen = template(template_name)
+        self.isolation.require()
+        async with self._locks.setdefault(session_id, asyncio.Lock()):
+            workspace = self._workspaces.get(session_id)
+            if workspace is None or workspace.template is not chosen:
+                workspace = Workspace(session_id, chosen, self.settings, self.isolation, self._store, self.previews)
+            await workspace.restore(files, dependencies)
+            self._workspaces[session_id] = workspace
+            return workspace
+
+    async def remove(self, session_id: str) -> None:
+        """Forget a session's workspace and delete its files from this machine."""
+        async with self._locks.setdefault(session_id, asyncio.Lock()):
+            self._workspaces.pop(session_id, None)
+            await self.previews.stop(session_id)
+            if _SESSION.fullmatch(session_id):
+                await asyncio.to_thread(shutil.rmtree, self.settings.workspaces / session_id, ignore_errors=True)
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in content

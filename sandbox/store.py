@@ -1,0 +1,208 @@
+"""Installed packages, shared read-only by all workspaces: one folder per exact set, made once by the installer.
+
+The installer runs bun in a sandbox of its own: another user id, a fresh folder with nothing but a package.json of plain
+names and versions, no lifecycle scripts, and a network of one address, the package registry.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import platform
+import re
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sandbox.catalogue import Template
+from sandbox.egress import Egress
+from sandbox.errors import InstallFailed, InstallRefused, PathRefused
+from sandbox.files import Folder
+from sandbox.isolation import Box, Isolation, Mount, owner_of
+from sandbox.machine import bin_folder, programs_folder, registry
+from sandbox.process import Finished, run
+from sandbox.settings import SandboxSettings
+
+_NAME = r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*"
+_VERSION = r"(?:[\^~]?\d+(?:\.(?:\d+|x)){0,2}(?:-[0-9A-Za-z.-]+)?|latest|next)"
+_SPEC = re.compile(rf"({_NAME})(?:@({_VERSION}))?")
+_EXACT = re.compile(r"\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?")
+_RELAY_PORT = 3128
+_MOST_SPECS = 40
+
+INSTALLER = owner_of("stich installer")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A package by name and version; the version may be a range or a tag until it is installed."""
+
+    name: str
+    version: str
+
+    @property
+    def exact(self) -> bool:
+        return _EXACT.fullmatch(self.version) is not None
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+def parse_spec(text: str) -> Spec:
+    """Read `name`, `name@1.2.3`, `name@^1.2` or `@scope/name@1`. Raises InstallRefused for everything else.
+
+    Addresses, folders, git repositories and aliases are not plain specs: each of them can run code or read files.
+    """
+    match = _SPEC.fullmatch(text)
+    if match is None or len(text) > 200:
+        raise InstallRefused(f"{text[:80]!r} is not a plain package name with a version.")
+    return Spec(match[1], match[2] or "latest")
+
+
+class Store:
+    """The package sets of this machine."""
+
+    def __init__(self, settings: SandboxSettings, isolation: Isolation) -> None:
+        self._settings = settings
+        self._isolation = isolation
+        self._installing = asyncio.Lock()
+
+    def additions(self, template: Template, specs: Sequence[str]) -> list[Spec]:
+        """Parse specs, the last of each name counting, without those the template brings. Raises InstallRefused."""
+        if len(specs) > _MOST_SPECS:
+            raise InstallRefused(f"At most {_MOST_SPECS} packages can be added.")
+        present = {name for kind in template.package().values() for name in kind}
+        wanted = {spec.name: spec for spec in map(parse_spec, specs) if spec.name not in present}
+        return [wanted[name] for name in sorted(wanted)]
+
+    def find(self, template: Template, extra: Sequence[Spec]) -> Path | None:
+        """The folder of an exact set, where it is installed already."""
+        folder = self._settings.store / self._key(template, extra)
+        return folder if (folder / "node_modules").is_dir() else None
+
+    async def provide(self, template: Template, extra: Sequence[Spec]) -> tuple[Path, list[Spec]]:
+        """Return the folder of a set, installing it where missing, and its additions with exact versions.
+
+        Raises InstallFailed, NotPrepared, SandboxUnavailable.
+        """
+        if all(spec.exact for spec in extra) and (folder := self.find(template, extra)):
+            return folder, list(extra)
+        async with self._installing:
+            if all(spec.exact for spec in extra) and (folder := self.find(template, extra)):
+                return folder, list(extra)
+            return await self._install(template, extra)
+
+    async def _install(self, template: Template, extra: Sequence[Spec]) -> tuple[Path, list[Spec]]:
+        store = self._settings.store
+        staging = store / "staging" / secrets.token_hex(8)
+        staging.mkdir(parents=True)
+        try:
+            self._write_project(staging, template, extra)
+            result = await self._run_bun(staging, frozen=bool(template.lock) and not extra)
+            if not result.ok or not (staging / "node_modules").is_dir():
+                raise InstallFailed(_reason(result, extra))
+            exact = [Spec(spec.name, _installed_version(staging, spec.name)) for spec in extra]
+            self._write_package(staging, template, exact)
+            final = store / self._key(template, exact)
+            # Another process may have made the same set meanwhile: theirs is as good.
+            with contextlib.suppress(OSError):
+                staging.rename(final)
+            return final, exact
+        finally:
+            await asyncio.to_thread(shutil.rmtree, staging, ignore_errors=True)
+
+    def _write_project(self, folder: Path, template: Template, extra: Sequence[Spec]) -> None:
+        self._isolation.give(folder, INSTALLER)
+        self._write_package(folder, template, extra)
+        if template.lock:
+            Folder(folder, INSTALLER).write("bun.lock", template.lock)
+
+    def _write_package(self, folder: Path, template: Template, extra: Sequence[Spec]) -> None:
+        content = {"name": "app", "private": True, "version": "0.0.0", "type": "module", **merged(template, extra)}
+        Folder(folder, INSTALLER).write("package.json", json.dumps(content, indent=2).encode() + b"\n")
+
+    async def _run_bun(self, folder: Path, frozen: bool) -> Finished:
+        settings = self._settings
+        source = registry(settings)
+        address = urlsplit(source)
+        host, port = address.hostname or "", address.port or (443 if address.scheme == "https" else 80)
+        run_folder = settings.cache / "run" / secrets.token_hex(8)
+        run_folder.mkdir(parents=True)
+        run_folder.chmod(0o711)
+        socket = run_folder / "out.sock"
+        box = Box(
+            mounts=(
+                Mount(settings.store, "/store", writable=True),
+                Mount(bin_folder(settings), "/opt/stich/bin"),
+                Mount(programs_folder(settings), "/opt/stich/programs"),
+                Mount(run_folder, "/run/egress"),
+            ),
+            owner=INSTALLER,
+            limits=settings.installer,
+            environment={
+                "BUN_INSTALL_CACHE_DIR": self._inside("/store/cache"),
+                "BUN_CONFIG_REGISTRY": source,
+                "npm_config_registry": source,
+                "https_proxy": f"http://127.0.0.1:{_RELAY_PORT}",
+                "http_proxy": f"http://127.0.0.1:{_RELAY_PORT}",
+                "NODE_EXTRA_CA_CERTS": "/etc/ssl/certs/ca-certificates.crt",
+            },
+            workdir=f"/store/staging/{folder.name}",
+        )
+        place = self._isolation.place
+        bun = [place(box, "/opt/stich/bin/bun"), "install", "--ignore-scripts", "--no-progress", "--linker", "hoisted"]
+        if frozen:
+            bun.append("--frozen-lockfile")
+        relay = [
+            "node",
+            place(box, "/opt/stich/programs/relay.mjs"),
+            str(_RELAY_PORT),
+            place(box, "/run/egress/out.sock"),
+        ]
+        if not self._isolation.contained:
+            # The relay's fixed port is on the machine's own loopback here; bun reaches the registry directly.
+            relay, box = [], Box(**{**vars(box), "environment": _without_proxy(box.environment)})
+        try:
+            async with Egress(socket, frozenset({(host, port)})):
+                return await run(self._isolation, [*relay, *bun], box)
+        finally:
+            shutil.rmtree(run_folder, ignore_errors=True)
+
+    def _inside(self, target: str) -> str:
+        return target if self._isolation.contained else str(self._settings.store) + target.removeprefix("/store")
+
+    def _key(self, template: Template, extra: Sequence[Spec]) -> str:
+        facts = [merged(template, extra), template.lock.decode(), platform.machine(), platform.libc_ver()[0]]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def merged(template: Template, extra: Sequence[Spec]) -> dict[str, dict[str, str]]:
+    """The dependency tables of a package.json: the template's and the additions."""
+    package = template.package()
+    dependencies = {**package["dependencies"], **{spec.name: spec.version for spec in extra}}
+    return {**package, "dependencies": dict(sorted(dependencies.items()))}
+
+
+def _without_proxy(environment: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in environment.items() if not key.endswith("_proxy")}
+
+
+def _installed_version(folder: Path, name: str) -> str:
+    try:
+        version = json.loads(Folder(folder, INSTALLER).read(f"node_modules/{name}/package.json"))["version"]
+    except (OSError, ValueError, KeyError, PathRefused) as error:
+        raise InstallFailed(f"The package {name} was not installed.") from error
+    if not isinstance(version, str) or not _EXACT.fullmatch(version.partition("+")[0]):
+        raise InstallFailed(f"The package {name} has no usable version.")
+    return version.partition("+")[0]
+
+
+def _reason(result: Finished, extra: Sequence[Spec]) -> str:
+    lines = [line.strip() for line in (result.stderr + "\n" + result.stdout).splitlines()]
+    errors = [line for line in lines if line.lower().startswith("error")]
+    wanted = ", ".join(map(str, extra)) or "the template's packages"
+    detail = "; ".join(errors[:3])[:500] or result.explain()
+    return f"Installing {wanted} failed: {detail}"
