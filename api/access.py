@@ -1,0 +1,39 @@
+"""Which session a request means, and whether it may see it. Somebody else's session looks like none at all."""
+
+import re
+from typing import Final, NamedTuple
+
+from starlette.requests import Request
+
+from api.auth import principal_of
+from api.problems import NO_SESSION, Refusal
+from api.services import services_of
+from storage.sessions import SessionMissing, SessionRecord
+
+# Any Temporal client may start a session, under an id of its own; these are the ones the event log takes.
+SESSION_ID: Final = re.compile(r"[A-Za-z0-9._:@-]{1,100}")
+
+
+class Session(NamedTuple):
+    """A session that the principal may use. `record` is None in the moment before it is stored."""
+
+    id: str
+    record: SessionRecord | None
+
+
+async def session_of(request: Request) -> Session:
+    """The session that the request's path names. Raises Refusal NO_SESSION when there is none for this principal."""
+    session_id: str = request.path_params["session_id"]
+    if SESSION_ID.fullmatch(session_id):
+        services = services_of(request)
+        user_id = principal_of(request).user_id
+        try:
+            record = await services.sessions.get(session_id)
+        except SessionMissing:
+            started = await services.workflows.started(session_id)
+            if started is not None and started.user_id == user_id:
+                return Session(session_id, None)
+        else:
+            if record.user_id == user_id:
+                return Session(session_id, record)
+    raise Refusal(NO_SESSION, "There is no session with this id.")

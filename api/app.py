@@ -1,0 +1,91 @@
+"""The HTTP service: its table of endpoints, what stands in front of them, and how they become an application."""
+
+from collections.abc import Sequence
+
+import orjson
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+from temporalio.client import Client
+
+from api import about, files, health, sessions
+from api.auth import RequireSignIn, SignIn
+from api.endpoints import Answer, Endpoint
+from api.openapi import openapi_document
+from api.origins import OriginGate, OwnOrigins
+from api.pages import Pages
+from api.problems import EXCEPTION_HANDLERS
+from api.request_log import RequestLog
+from api.security_headers import SecurityHeaders
+from api.services import Services
+from api.settings import ApiSettings
+from storage.database import Database
+
+CORS_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"]
+CORS_EXPOSED = ["ETag", "Location", "Retry-After", "X-Request-ID"]
+
+
+async def openapi_json(request: Request) -> Response:
+    return Response(request.app.state.openapi, media_type="application/json")
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *sessions.ENDPOINTS,
+    *files.ENDPOINTS,
+    *about.ENDPOINTS,
+    *health.ENDPOINTS,
+    Endpoint(
+        method="GET",
+        path="/openapi.json",
+        handler=openapi_json,
+        name="openapi",
+        summary="This document",
+        answer=Answer(description="OpenAPI 3.1.", schema=dict[str, object]),
+        open=True,
+    ),
+)
+
+
+def create_app(settings: ApiSettings, *, database: Database, temporal: Client) -> Starlette:
+    """The ASGI application.
+
+    `temporal` needs the pydantic data converter; a lazy client will do, so that the service starts while Temporal is
+    away. Both it and `database` are the caller's to close, after the application's lifespan has ended.
+    """
+    services = Services.of(settings, database, temporal)
+    pages = Pages(settings.web_dist).routes()
+    routes = [*(endpoint.route() for endpoint in ENDPOINTS), *pages]
+    open_routes = [*(endpoint.route() for endpoint in ENDPOINTS if endpoint.open), *pages]
+    app = Starlette(
+        routes=routes,
+        middleware=_middleware(settings, services.sign_in, routes, open_routes),
+        exception_handlers=EXCEPTION_HANDLERS,
+    )
+    app.router.redirect_slashes = False
+    app.state.services = services
+    app.state.openapi = orjson.dumps(openapi_document(ENDPOINTS, settings.version, services.sign_in.cookie_name))
+    return app
+
+
+def _middleware(
+    settings: ApiSettings, sign_in: SignIn, routes: Sequence[BaseRoute], open_routes: Sequence[BaseRoute]
+) -> list[Middleware]:
+    """Outermost first. Each is plain ASGI: nothing buffers a stream."""
+    own = OwnOrigins(settings)
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=sorted(settings.allowed_origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=CORS_HEADERS,
+        expose_headers=CORS_EXPOSED,
+    )
+    return [
+        Middleware(SecurityHeaders, preview_origin=settings.preview_origin),
+        Middleware(RequestLog),
+        Middleware(OriginGate, own=own),
+        *([cors] if settings.allowed_origins else []),
+        Middleware(RequireSignIn, sign_in=sign_in, own=own, routes=routes, open_routes=open_routes),
+    ]

@@ -1,0 +1,123 @@
+"""What a route of the HTTP interface is: its address, its models, its problems, and a bound on its time.
+
+The table of endpoints is the one source of the routes that answer and of the OpenAPI document.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import structlog
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.bodies import JSON_LIMIT, read_json
+from api.problems import DATABASE_AWAY, TOO_SLOW, Kind, Refusal
+from storage.database import is_transient
+
+Handler = Callable[[Request], Awaitable[Response]]
+T = TypeVar("T")
+
+ANSWER_SECONDS = 2.8
+"""A request that only asks or tells something is answered within this time, be it with a problem."""
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("api")
+
+
+class JsonResponse(Response):
+    """A pydantic model as JSON."""
+
+    def __init__(self, model: BaseModel, status_code: int = 200, headers: dict[str, str] | None = None) -> None:
+        super().__init__(model.model_dump_json(), status_code, headers, media_type="application/json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What an endpoint answers when all goes well. `schema` is any type pydantic can describe; None is no body."""
+
+    description: str
+    status: int = 200
+    media_type: str = "application/json"
+    schema: Any = None
+    example: BaseModel | str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """One method on one path.
+
+    `body` is read and validated before the handler runs, which finds it through `body_of`. `seconds` bounds the
+    handler; None means that the answer is a stream, which takes its time.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    handler: Handler
+    name: str
+    summary: str
+    answer: Answer
+    body: type[BaseModel] | None = None
+    body_limit: int = JSON_LIMIT
+    body_example: BaseModel | None = None
+    query: type[BaseModel] | None = None
+    headers: type[BaseModel] | None = None
+    problems: tuple[Kind, ...] = ()
+    open: bool = False
+    seconds: float | None = ANSWER_SECONDS
+
+    def route(self) -> Route:
+        route = Route(self.path, self.respond, methods=[self.method], name=self.name)
+        if self.seconds is None and route.methods:
+            route.methods.discard("HEAD")  # a HEAD of a stream would run the stream for nobody
+        return route
+
+    async def respond(self, request: Request) -> Response:
+        """The handler's response. Raises Refusal; errors of a database that is away are one too."""
+        if self.body is not None:
+            request.state.body = await read_json(request, self.body, self.body_limit)
+        try:
+            if self.seconds is None:
+                return await self.handler(request)
+            return await within(self.seconds, self.handler(request))
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            log.warning("database is not available", error=f"{type(error).__name__}: {error}"[:300])
+            raise Refusal(DATABASE_AWAY, "The database cannot be reached right now.") from None
+
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+def body_of(request: Request, model: type[Body]) -> Body:
+    """The validated body of a request to an endpoint that declares `model` as its body."""
+    body = request.state.body
+    assert isinstance(body, model)
+    return body
+
+
+async def within(seconds: float, work: Awaitable[T]) -> T:
+    """The result of `work`, which is given up after `seconds`. Raises Refusal TOO_SLOW.
+
+    What is given up is told to stop but not waited for: a database that is frozen, not gone, holds up even the clean-up
+    of a cancelled query.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+        if not done:
+            raise Refusal(TOO_SLOW, f"No answer was ready within {seconds:g} seconds.")
+        return task.result()
+    finally:
+        if not task.done():
+            task.add_done_callback(_forget)
+            task.cancel()
+
+
+def _forget(task: "asyncio.Future[T]") -> None:
+    if not task.cancelled():
+        task.exception()

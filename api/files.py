@@ -1,0 +1,171 @@
+"""The files of a session over HTTP: the list, one file's text, and everything as a zip."""
+
+import asyncio
+import hashlib
+import re
+import unicodedata
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from api.access import Session, session_of
+from api.bodies import read_query
+from api.endpoints import ANSWER_SECONDS, Answer, Endpoint, JsonResponse, within
+from api.problems import DATABASE_AWAY, NO_FILE, NO_SESSION, TOO_SLOW, Refusal
+from api.services import services_of
+from schemas.http import FileInfo, FileList
+from schemas.session import FileRef
+from storage.blobs import Blobs
+from storage.files import FileMissing
+
+# A browser may keep a copy, but asks each time whether it still holds.
+REVALIDATE: Final = "private, no-cache"
+OLDEST: Final = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold
+
+
+class FileQuery(BaseModel):
+    """Query of `GET /api/sessions/{id}/files/{path}`."""
+
+    version: int | None = Field(
+        default=None, ge=1, le=2**31 - 1, description="The file as it stood at this version; without it, as it stands."
+    )
+
+
+async def list_files(request: Request) -> Response:
+    session = await session_of(request)
+    entries = await services_of(request).files.current(session.id)
+    infos = [FileInfo(path=e.path, sha256=e.sha256, size=e.size, version=e.version) for e in entries]
+    return JsonResponse(FileList(files=infos))
+
+
+async def read_file(request: Request) -> Response:
+    session = await session_of(request)
+    path: str = request.path_params["path"]
+    version = read_query(request, FileQuery).version
+    try:
+        if "\0" in path:
+            raise FileMissing(path)
+        content = (await services_of(request).files.read(session.id, path, version)).encode()
+    except FileMissing:
+        at = f" at version {version}" if version is not None else ""
+        raise Refusal(NO_FILE, f"The session has no file “{path[:200]}”{at}.") from None
+    etag = f'"{hashlib.sha256(content).hexdigest()}"'
+    headers = {"ETag": etag, "Cache-Control": REVALIDATE}
+    if _is_known(request.headers.get("if-none-match", ""), etag):
+        return Response(status_code=304, headers=headers)
+    # Always plain text: the browser must never run what a model wrote on this origin.
+    return Response(content, headers=headers, media_type="text/plain; charset=utf-8")
+
+
+def _is_known(if_none_match: str, etag: str) -> bool:
+    known = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return etag in known or "*" in known
+
+
+async def export(request: Request) -> Response:
+    session = await within(ANSWER_SECONDS, session_of(request))
+    services = services_of(request)
+    entries = await within(ANSWER_SECONDS, services.files.current(session.id))
+    if not entries:
+        raise Refusal(NO_FILE, "The session has no files yet.", next_action="Wait until the first file is written.")
+    folder = folder_name(session.record.title if session.record else "", session.id)
+    return StreamingResponse(
+        _zip(entries, services.blobs, folder, _written_at(session)),
+        media_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="{folder}.zip"'},
+    )
+
+
+def folder_name(title: str, fallback: str) -> str:
+    """A title as the name of a folder: lower-case letters, digits and dashes, at most 60."""
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain)[:60].strip("-") or re.sub(r"[^A-Za-z0-9-]+", "-", fallback)
+
+
+def _written_at(session: Session) -> tuple[int, int, int, int, int, int]:
+    created = session.record.created_at if session.record else None
+    return (
+        (created.year, created.month, created.day, created.hour, created.minute, created.second) if created else OLDEST
+    )
+
+
+class _Outlet:
+    """What ZipFile writes to: it holds bytes until they are taken."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+
+    def write(self, data: bytes) -> int:
+        self._held += data
+        return len(data)
+
+    def flush(self) -> None:
+        """ZipFile calls it; there is nothing beyond this object to flush to."""
+
+    def take(self) -> bytes:
+        data = bytes(self._held)
+        self._held.clear()
+        return data
+
+
+async def _zip(
+    entries: Sequence[FileRef], blobs: Blobs, folder: str, at: tuple[int, int, int, int, int, int]
+) -> AsyncIterator[bytes]:
+    """The archive, one file in memory at a time. Contents go by their hash: a change meanwhile does not mix in."""
+    outlet = _Outlet()
+    with ZipFile(outlet, "w", ZIP_DEFLATED) as archive:  # type: ignore[call-overload]  # needs no more than write
+        for entry in entries:
+            content = await within(ANSWER_SECONDS, blobs.get(entry.sha256))
+            info = ZipInfo(f"{folder}/{entry.path}", at)
+            info.compress_type = ZIP_DEFLATED
+            info.external_attr = 0o100644 << 16
+            await asyncio.to_thread(archive.writestr, info, content)
+            yield outlet.take()
+    yield outlet.take()
+
+
+EXAMPLE_FILES: Final = FileList(
+    files=[FileInfo(path="src/App.tsx", sha256=hashlib.sha256(b"example").hexdigest(), size=2_113, version=4)]
+)
+
+ENDPOINTS: Final = (
+    Endpoint(
+        method="GET",
+        path="/api/sessions/{session_id}/files",
+        handler=list_files,
+        name="list_files",
+        summary="The files of the project as it stands",
+        answer=Answer(description="Every file, in order of path.", schema=FileList, example=EXAMPLE_FILES),
+        problems=(NO_SESSION, DATABASE_AWAY, TOO_SLOW),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/sessions/{session_id}/files/{path:path}",
+        handler=read_file,
+        name="read_file",
+        summary="The text of a file, as it stands or as it stood at a version",
+        query=FileQuery,
+        answer=Answer(
+            description="The text. The ETag is the SHA-256 of the content.",
+            media_type="text/plain",
+            schema=str,
+            example="export default function App() {\n  return <h1>Hello</h1>;\n}\n",
+            headers=(("ETag", "SHA-256 of the content, in quotes."),),
+        ),
+        problems=(NO_SESSION, NO_FILE, DATABASE_AWAY, TOO_SLOW),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/sessions/{session_id}/export.zip",
+        handler=export,
+        name="export_session",
+        summary="The project as a zip, in a folder named after its title",
+        answer=Answer(description="The archive, streamed.", media_type="application/zip", schema=bytes),
+        problems=(NO_SESSION, NO_FILE, DATABASE_AWAY, TOO_SLOW),
+        seconds=None,
+    ),
+)

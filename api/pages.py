@@ -1,0 +1,55 @@
+"""Serves the built web app: the page itself, its hashed assets, and the sign-in that a page's address may carry."""
+
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.staticfiles import StaticFiles
+
+from api.auth import exchange_token
+from api.problems import NOT_FOUND, PAGE_MISSING, Refusal
+from api.services import services_of
+
+# The build puts a hash of the content into the names below assets/, so these never change.
+FOREVER = "public, max-age=31536000, immutable"
+REVALIDATE = "no-cache"
+
+
+class Pages:
+    """The files of `web/dist`. The page is the same for every address that the app itself routes."""
+
+    def __init__(self, web_dist: Path | None) -> None:
+        self._root = web_dist
+        self._files = StaticFiles(directory=web_dist, check_dir=False) if web_dist is not None else None
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route("/", self.page, methods=["GET"], name="home"),
+            Route("/s/{session_id}", self.page, methods=["GET"], name="session_page"),
+            Route("/assets/{path:path}", self.asset, methods=["GET"], name="asset"),
+            Route("/{name}", self.root_file, methods=["GET"], name="root_file"),
+        ]
+
+    async def page(self, request: Request) -> Response:
+        """The app, signed in or not: what it may see is decided by what it asks for."""
+        if "token" in request.query_params:
+            return exchange_token(request, services_of(request).sign_in)
+        if self._root is None or not (self._root / "index.html").is_file():
+            raise Refusal(PAGE_MISSING, "The service runs, but its web app is not built.")
+        return await self._file("index.html", request, REVALIDATE)
+
+    async def asset(self, request: Request) -> Response:
+        return await self._file(f"assets/{request.path_params['path']}", request, FOREVER)
+
+    async def root_file(self, request: Request) -> Response:
+        """Files beside the page, such as its icon."""
+        return await self._file(request.path_params["name"], request, REVALIDATE)
+
+    async def _file(self, name: str, request: Request, caching: str) -> Response:
+        if self._files is None or "\0" in name:
+            raise Refusal(NOT_FOUND, "There is nothing at this address.")
+        # Raises HTTPException 404 for what is missing, a folder, or outside of the root.
+        response = await self._files.get_response(name, request.scope)
+        response.headers["Cache-Control"] = caching
+        return response

@@ -1,0 +1,167 @@
+"""Every error of the HTTP interface: its code, a plain sentence and what to do next (RFC 9457)."""
+
+import html
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final, NamedTuple
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.types import Scope
+
+from schemas.http import Problem
+
+
+class Kind(NamedTuple):
+    """A kind of problem; `retry_after` in seconds where trying again is worth it."""
+
+    code: str
+    status: int
+    title: str
+    next_action: str
+    retry_after: int | None = None
+
+
+TRY_AGAIN = "Try again in a few seconds."
+SIGN_IN = (
+    "Open the address that `stich up` printed when it started: it holds the sign-in token. "
+    "Programs send the header `Authorization: Bearer TOKEN`."
+)
+
+BAD_JSON: Final = Kind("bad_json", 400, "The request is not valid JSON", "Send one JSON object, encoded as UTF-8.")
+NOT_SIGNED_IN: Final = Kind("not_signed_in", 401, "Sign in first", SIGN_IN)
+FOREIGN_ORIGIN: Final = Kind(
+    "foreign_origin", 403, "The request comes from another site", "Use the page of this service itself."
+)
+NOT_FOUND: Final = Kind("not_found", 404, "Nothing is here", "Check the address; /openapi.json lists every route.")
+NO_SESSION: Final = Kind(
+    "session_not_found", 404, "There is no such session", "Look for the session in the list of your sessions."
+)
+NO_FILE: Final = Kind(
+    "file_not_found", 404, "There is no such file", "Look for the file in the session's list of files."
+)
+WRONG_METHOD: Final = Kind(
+    "method_not_allowed", 405, "This address does not take that method", "Use a method that the Allow header names."
+)
+SLOW_BODY: Final = Kind("request_timeout", 408, "The request took too long to arrive", "Send the request again.")
+KEY_REUSED: Final = Kind(
+    "idempotency_key_reused",
+    409,
+    "This Idempotency-Key belongs to another request",
+    "Use a new Idempotency-Key for a new session.",
+)
+NOT_NOW: Final = Kind(
+    "not_possible_now", 409, "The session cannot do that now", "Look at the session's state and what it can do."
+)
+SESSION_ENDED: Final = Kind("session_ended", 409, "The session has ended", "Start a new session.")
+TOO_LARGE: Final = Kind("body_too_large", 413, "The request is too large", "Send less text.")
+WRONG_TYPE: Final = Kind(
+    "unsupported_media_type", 415, "The request is not JSON", "Send the header `Content-Type: application/json`."
+)
+UNKNOWN_HOST: Final = Kind(
+    "unknown_host",
+    421,
+    "This service does not answer to that host name",
+    "Use the address that `stich up` printed, or add the host name to the allowed hosts.",
+)
+INVALID: Final = Kind("invalid_request", 422, "The request does not fit", "Correct the field and send it again.")
+INTERNAL: Final = Kind(
+    "internal_error", 500, "Something went wrong here", "Try again; if it stays, look up the request id in the log."
+)
+DATABASE_AWAY: Final = Kind("database_unavailable", 503, "The database does not answer", TRY_AGAIN, 2)
+TEMPORAL_AWAY: Final = Kind("temporal_unavailable", 503, "The workflow service does not answer", TRY_AGAIN, 2)
+NO_WORKER: Final = Kind(
+    "no_worker", 503, "No worker answers", "Check that a worker runs (`stich worker`), then try again.", 5
+)
+TOO_SLOW: Final = Kind("timeout", 503, "The answer took too long", TRY_AGAIN, 2)
+NOT_READY: Final = Kind("not_ready", 503, "The service is not ready", "Wait until the named part is back.", 2)
+PAGE_MISSING: Final = Kind(
+    "page_not_built",
+    503,
+    "The page is not built",
+    "Run `make setup` and reload. Until then `stich build` and the HTTP interface work as ever.",
+    30,
+)
+
+
+class Refusal(Exception):
+    """Ends a request with a problem. `detail` is a plain sentence; it must not hold a secret."""
+
+    def __init__(
+        self, kind: Kind, detail: str, *, next_action: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+        self.next_action = next_action or kind.next_action
+        self.headers = dict(headers or {})
+        if kind.retry_after is not None:
+            self.headers.setdefault("Retry-After", str(kind.retry_after))
+        if kind.status == HTTPStatus.UNAUTHORIZED:
+            self.headers.setdefault("WWW-Authenticate", "Bearer")
+
+    def problem(self, request_id: str) -> Problem:
+        return Problem(
+            title=self.kind.title,
+            status=self.kind.status,
+            code=self.kind.code,
+            detail=self.detail,
+            next_action=self.next_action,
+            request_id=request_id,
+        )
+
+
+def request_id_of(scope: Scope) -> str:
+    """The id under which the request log knows this request."""
+    state: dict[str, object] = scope.get("state", {})
+    return str(state.get("request_id", ""))
+
+
+def answer(scope: Scope, refusal: Refusal) -> Response:
+    """The response that a refusal becomes: problem+json, or a plain page where a browser navigates to a page."""
+    problem = refusal.problem(request_id_of(scope))
+    if _wants_page(scope):
+        return HTMLResponse(_page(problem), status_code=problem.status, headers=refusal.headers)
+    return Response(
+        problem.model_dump_json(),
+        status_code=problem.status,
+        headers=refusal.headers,
+        media_type="application/problem+json",
+    )
+
+
+def _wants_page(scope: Scope) -> bool:
+    return not scope["path"].startswith("/api/") and "text/html" in Headers(scope=scope).get("accept", "")
+
+
+def _page(problem: Problem) -> str:
+    title, detail, next_action = (html.escape(text) for text in (problem.title, problem.detail, problem.next_action))
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f"<h1>{title}</h1><p>{detail}</p><p>{next_action}</p>"
+        f"<p><small>Request {problem.request_id}</small></p></html>"
+    )
+
+
+async def answer_refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return answer(request.scope, error)
+
+
+async def answer_http_error(request: Request, error: Exception) -> Response:
+    """What Starlette's router raises: unknown route, wrong method."""
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        refusal = Refusal(WRONG_METHOD, f"{request.method} does not work on this address.", headers=headers)
+    elif error.status_code == HTTPStatus.NOT_FOUND:
+        refusal = Refusal(NOT_FOUND, "There is nothing at this address.")
+    else:
+        kind = Kind("http_error", error.status_code, HTTPStatus(error.status_code).phrase, "Check the request.")
+        refusal = Refusal(kind, f"{HTTPStatus(error.status_code).phrase}.", headers=headers)
+    return answer(request.scope, refusal)
+
+
+EXCEPTION_HANDLERS = {Refusal: answer_refusal, HTTPException: answer_http_error}

@@ -1,0 +1,212 @@
+"""Everything the HTTP service asks of Temporal: start a session, ask how far it is, talk to it, stop it, resume it.
+
+Every call is bounded in time and ends in its result or in a Refusal that says which part is missing.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+import structlog
+from temporalio.client import (
+    Client,
+    RPCTimeoutOrCancelledError,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateStage,
+)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from api.problems import NO_SESSION, NO_WORKER, NOT_NOW, SESSION_ENDED, TEMPORAL_AWAY, Kind, Refusal
+from schemas.session import Progress, SessionRequest, StateInfo, UserMessage
+from workflows.names import (
+    QUERY_PROGRESS,
+    SESSION_WORKFLOW,
+    SIGNAL_MESSAGE,
+    UPDATE_RESUME,
+    UPDATE_STOP,
+    WORKFLOW_QUEUE,
+)
+
+ANSWER_SECONDS: Final = 2.0
+"""How long Temporal, or a worker through it, may take to answer."""
+CARRY_OUT_SECONDS: Final = 10.0
+"""How long a session may take to carry out a stop or a resume that it has accepted."""
+HEALTH_SECONDS: Final = 0.5
+
+SUMMARY_BYTES: Final = 200
+MEMO_USER: Final = "user_id"
+MEMO_REQUEST: Final = "request_sha256"
+
+AWAY = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusCode.UNKNOWN})
+TOO_LATE = frozenset({RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED})
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("api")
+
+
+class Started(NamedTuple):
+    """What is known of a session from its workflow alone, before its rows exist."""
+
+    user_id: str | None
+    request_sha256: str | None
+
+
+class SessionWorkflows:
+    """Sessions as Temporal knows them. The workflow id is the session id."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def start(self, session_id: str, request: SessionRequest, request_sha256: str) -> bool:
+        """Start a session. False when this id was taken before: nothing was started then."""
+        async with _bounded():
+            try:
+                await self._client.start_workflow(
+                    SESSION_WORKFLOW,
+                    request,
+                    id=session_id,
+                    task_queue=WORKFLOW_QUEUE,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                    memo={MEMO_USER: request.user_id, MEMO_REQUEST: request_sha256},
+                    static_summary=_summary(request),
+                    rpc_timeout=timedelta(seconds=ANSWER_SECONDS),
+                )
+            except WorkflowAlreadyStartedError:
+                return False
+        return True
+
+    async def started(self, session_id: str) -> Started | None:
+        """What the workflow was started with; None when there is no such session."""
+        try:
+            async with _bounded():
+                description = await self._client.get_workflow_handle(session_id).describe(
+                    rpc_timeout=timedelta(seconds=ANSWER_SECONDS)
+                )
+        except Refusal as refusal:
+            if refusal.kind is NO_SESSION:
+                return None
+            raise
+        if description.workflow_type != SESSION_WORKFLOW:
+            return None
+        memo = await description.memo()
+        user_id, request_sha256 = memo.get(MEMO_USER), memo.get(MEMO_REQUEST)
+        return Started(
+            user_id if isinstance(user_id, str) else None,
+            request_sha256 if isinstance(request_sha256, str) else None,
+        )
+
+    async def progress(self, session_id: str) -> Progress:
+        """The workflow's own answer. Raises Refusal NO_WORKER, TEMPORAL_AWAY or NO_SESSION."""
+        handle = self._client.get_workflow_handle(session_id)
+        async with _bounded(NO_WORKER):
+            progress = await handle.query(
+                QUERY_PROGRESS, result_type=Progress, rpc_timeout=timedelta(seconds=ANSWER_SECONDS)
+            )
+        assert isinstance(progress, Progress)
+        return progress
+
+    async def send(self, session_id: str, message: UserMessage) -> None:
+        """Hand a message to the session, which keeps it even while no worker runs."""
+        handle = self._client.get_workflow_handle(session_id)
+        async with _bounded(missing=SESSION_ENDED):
+            await handle.signal(SIGNAL_MESSAGE, message, rpc_timeout=timedelta(seconds=ANSWER_SECONDS))
+
+    async def stop(self, session_id: str) -> StateInfo:
+        """Stop what runs. Returns the state afterwards."""
+        return await self._update(session_id, UPDATE_STOP)
+
+    async def resume(self, session_id: str) -> StateInfo:
+        """Go on with what is missing. Raises Refusal NOT_NOW when there is nothing to resume."""
+        return await self._update(session_id, UPDATE_RESUME)
+
+    async def reachable(self) -> bool:
+        """Whether Temporal answers at all."""
+        try:
+            async with asyncio.timeout(HEALTH_SECONDS):
+                return await self._client.service_client.check_health(timeout=timedelta(seconds=HEALTH_SECONDS))
+        except (TimeoutError, RPCError, RuntimeError):
+            return False
+
+    async def _update(self, session_id: str, name: str) -> StateInfo:
+        handle = self._client.get_workflow_handle(session_id)
+        try:
+            async with _bounded(NO_WORKER, missing=SESSION_ENDED):
+                update = await handle.start_update(
+                    name,
+                    wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+                    result_type=StateInfo,
+                    rpc_timeout=timedelta(seconds=ANSWER_SECONDS),
+                )
+        except Refusal as refusal:
+            if refusal.kind is NO_WORKER and not await self.reachable():
+                raise Refusal(TEMPORAL_AWAY, "The workflow service cannot be reached right now.") from None
+            raise
+        try:
+            async with _bounded(NO_WORKER, missing=SESSION_ENDED, seconds=CARRY_OUT_SECONDS):
+                state = await update.result(rpc_timeout=timedelta(seconds=CARRY_OUT_SECONDS))
+        except WorkflowUpdateFailedError as error:
+            raise _not_now(error) from None
+        assert isinstance(state, StateInfo)
+        return state
+
+
+@asynccontextmanager
+async def _bounded(
+    late: Kind = TEMPORAL_AWAY, *, missing: Kind = NO_SESSION, seconds: float = ANSWER_SECONDS
+) -> AsyncIterator[None]:
+    """Bounds a call to Temporal and turns its errors into refusals: `late` says what a missing answer means."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except (TimeoutError, RPCTimeoutOrCancelledError):
+        raise _late(late) from None
+    except WorkflowQueryFailedError as error:
+        log.error("query failed", error=error.message[:300])
+        raise Refusal(NO_WORKER, "The worker could not answer for this session.") from None
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise Refusal(missing, _MISSING[missing.code]) from None
+        if error.status in TOO_LATE:
+            raise _late(late) from None
+        if error.status is RPCStatusCode.FAILED_PRECONDITION and late is NO_WORKER:
+            raise Refusal(NO_WORKER, "No worker is running for this session.") from None
+        if error.status in AWAY:
+            raise Refusal(TEMPORAL_AWAY, "The workflow service cannot be reached right now.") from None
+        raise
+    except RuntimeError as error:
+        # A client that never connected says so with a bare RuntimeError.
+        if "connect" not in str(error).lower():
+            raise
+        raise Refusal(TEMPORAL_AWAY, "The workflow service cannot be reached right now.") from None
+
+
+_MISSING: Final = {
+    NO_SESSION.code: "There is no session with this id.",
+    SESSION_ENDED.code: "The session has ended and takes no more requests.",
+}
+
+
+def _late(kind: Kind) -> Refusal:
+    if kind is NO_WORKER:
+        return Refusal(
+            kind, "The session did not answer in time. What was asked may still happen once a worker is back."
+        )
+    return Refusal(kind, "The workflow service did not answer in time.")
+
+
+def _not_now(error: WorkflowUpdateFailedError) -> Refusal:
+    """The session's own words where it gave them: its refusals are written for people."""
+    if isinstance(error.cause, ApplicationError) and error.cause.message:
+        return Refusal(NOT_NOW, error.cause.message[:500])
+    return Refusal(NOT_NOW, "The session refused.")
+
+
+def _summary(request: SessionRequest) -> str:
+    """A line for operators: who and what, within what Temporal allows."""
+    line = f"{request.user_id}: {' '.join(request.prompt.split())}"
+    return line.encode()[:SUMMARY_BYTES].decode(errors="ignore")

@@ -1,0 +1,322 @@
+"""Sessions over HTTP: start one, list them, watch one, talk to it, stop and resume it."""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access import Session, session_of
+from api.auth import principal_of
+from api.bodies import PROMPT_LIMIT, read_headers, read_query
+from api.endpoints import ANSWER_SECONDS, Answer, Endpoint, JsonResponse, body_of, within
+from api.problems import (
+    DATABASE_AWAY,
+    INVALID,
+    KEY_REUSED,
+    NO_SESSION,
+    NO_WORKER,
+    NOT_NOW,
+    SESSION_ENDED,
+    TEMPORAL_AWAY,
+    TOO_SLOW,
+    Refusal,
+)
+from api.services import Services, services_of
+from api.session_workflows import CARRY_OUT_SECONDS
+from api.settings import ApiSettings
+from schemas.events import Staleness
+from schemas.http import (
+    CreateSession,
+    MessageAccepted,
+    PostMessage,
+    SessionCreated,
+    SessionList,
+    SessionSnapshot,
+    SessionSummary,
+)
+from schemas.session import ChatMessage, Progress, QueuedMessage, SessionRequest, StateInfo, UserMessage
+from storage.sessions import SessionMissing, SessionRecord
+
+ID_LETTERS: Final = 20
+AWAY: Final = (DATABASE_AWAY, TEMPORAL_AWAY, TOO_SLOW)
+
+
+class CreateHeaders(BaseModel):
+    """Headers of `POST /api/sessions`."""
+
+    idempotency_key: str | None = Field(
+        default=None,
+        alias="idempotency-key",
+        pattern=r"^[\x21-\x7e]{1,200}$",
+        description="Any text of the client's choice. The same key with the same body leads to the same session.",
+    )
+
+
+class ListQuery(BaseModel):
+    """Query of `GET /api/sessions`."""
+
+    before: str | None = Field(
+        default=None, max_length=200, description="The `next` of the page before; without it, the newest sessions."
+    )
+    limit: int = Field(default=30, ge=1, le=100, description="How many sessions at most.")
+
+
+async def create(request: Request) -> Response:
+    services = services_of(request)
+    user_id = principal_of(request).user_id
+    body = body_of(request, CreateSession)
+    _check_template(body.template, services.settings)
+    key = read_headers(request, CreateHeaders).idempotency_key
+    session_request = SessionRequest(**body.model_dump(), user_id=user_id)
+    digest = _digest(session_request)
+    session_id = (
+        new_session_id() if key is None else keyed_session_id(services.settings.derive_key("ids"), user_id, key)
+    )
+    known = key is not None and await _is_stored(services, session_id)
+    if known or not await services.workflows.start(session_id, session_request, digest):
+        started = await services.workflows.started(session_id)
+        if started is None or started.request_sha256 != digest:
+            raise Refusal(KEY_REUSED, "This Idempotency-Key was used for a session with another body.")
+    return JsonResponse(
+        SessionCreated(id=session_id, url=f"{services.settings.origin}/s/{session_id}"),
+        status_code=201,
+        headers={"Location": f"/api/sessions/{session_id}"},
+    )
+
+
+def _check_template(name: str | None, settings: ApiSettings) -> None:
+    names = [template.name for template in settings.templates]
+    if name is not None and name not in names:
+        raise Refusal(INVALID, f"There is no template “{name[:80]}”. Known templates: {', '.join(names) or 'none'}.")
+
+
+async def _is_stored(services: Services, session_id: str) -> bool:
+    """A session that is stored but gone from Temporal, which forgets in time, must not be started over."""
+    try:
+        await services.sessions.get(session_id)
+    except SessionMissing:
+        return False
+    return True
+
+
+def new_session_id() -> str:
+    """An id that nobody can guess."""
+    return _session_id(secrets.token_bytes(32))
+
+
+def keyed_session_id(secret: bytes, user_id: str, idempotency_key: str) -> str:
+    """The id that this user's key leads to, always the same: a retry meets the workflow its first try started."""
+    name = f"{len(user_id)}:{user_id}:{idempotency_key}"
+    return _session_id(hmac.digest(secret, name.encode(), hashlib.sha256))
+
+
+def _session_id(source: bytes) -> str:
+    return f"session-{base64.b32encode(source).decode().lower()[:ID_LETTERS]}"
+
+
+def _digest(request: SessionRequest) -> str:
+    """Tells requests apart. Fields left at their defaults do not count, so a newer version agrees with an older one."""
+    return hashlib.sha256(request.model_dump_json(exclude_defaults=True).encode()).hexdigest()
+
+
+async def list_sessions(request: Request) -> Response:
+    services = services_of(request)
+    query = read_query(request, ListQuery)
+    records = await services.sessions.list(principal_of(request).user_id, query.limit + 1, query.before)
+    page = records[: query.limit]
+    summaries = await _summaries(services, page)
+    return JsonResponse(SessionList(sessions=summaries, next=page[-1].id if len(records) > len(page) else None))
+
+
+async def _summaries(services: Services, records: Sequence[SessionRecord]) -> list[SessionSummary]:
+    rows = await services.database.pool.fetch(
+        """SELECT id, coalesce((progress->>'demo')::bool, false) AS demo,
+             coalesce((progress#>>'{usage,cost_usd}')::numeric, 0) AS cost_usd
+           FROM sessions WHERE id = ANY ($1)""",
+        [record.id for record in records],
+    )
+    spent = {row["id"]: row for row in rows}
+    return [
+        SessionSummary(**record.model_dump(), demo=spent[record.id]["demo"], cost_usd=spent[record.id]["cost_usd"])
+        for record in records
+    ]
+
+
+async def show(request: Request) -> Response:
+    session = await session_of(request)
+    return JsonResponse(await snapshot(services_of(request), session))
+
+
+async def snapshot(services: Services, session: Session) -> SessionSnapshot:
+    """The workflow's own answer; when it gives none, the progress stored last, saying how old it is and why.
+
+    Raises Refusal NO_WORKER or TEMPORAL_AWAY when nothing is stored either.
+    """
+    stale = None
+    try:
+        progress = await services.workflows.progress(session.id)
+    except Refusal as refusal:
+        stored = await services.sessions.load_progress(session.id) if session.record else None
+        if stored is None:
+            raise
+        progress, stale = stored.progress, Staleness(age=stored.age, reason=refusal.detail)
+    turns = [record.message for record in await services.messages.list(session.id)]
+    return SessionSnapshot(progress=progress, conversation=_with_unstored(turns, progress.messages), stale=stale)
+
+
+def _with_unstored(turns: list[ChatMessage], queued: Sequence[QueuedMessage]) -> list[ChatMessage]:
+    """The stored conversation and the messages that the workflow has taken but nobody has stored yet."""
+    stored = {turn.id for turn in turns}
+    return turns + [
+        ChatMessage(id=m.id, role="user", text=m.text, at=m.at, author=m.author, state=m.state)
+        for m in queued
+        if m.id not in stored
+    ]
+
+
+async def post_message(request: Request) -> Response:
+    session = await session_of(request)
+    body = body_of(request, PostMessage)
+    message = UserMessage(
+        id=body.id or f"m-{secrets.token_hex(10)}",
+        text=body.text,
+        interrupt=body.interrupt,
+        author=principal_of(request).user_id,
+    )
+    await services_of(request).workflows.send(session.id, message)
+    return JsonResponse(MessageAccepted(id=message.id), status_code=202)
+
+
+async def stop(request: Request) -> Response:
+    session = await within(ANSWER_SECONDS, session_of(request))
+    return JsonResponse(await services_of(request).workflows.stop(session.id))
+
+
+async def resume(request: Request) -> Response:
+    session = await within(ANSWER_SECONDS, session_of(request))
+    return JsonResponse(await services_of(request).workflows.resume(session.id))
+
+
+EXAMPLE_ID: Final = "session-k3v7q2m5x4h6w2ytdn3a"
+EXAMPLE_PROMPT: Final = "A kanban board with drag and drop that remembers its cards"
+EXAMPLE_TIME: Final = datetime(2026, 1, 15, 9, 30, tzinfo=UTC)
+EXAMPLE_STATE: Final = StateInfo(
+    name="generating", since=EXAMPLE_TIME, reason="Writing phase 1 of 3.", can=["message", "stop"]
+)
+EXAMPLE_STOPPED: Final = StateInfo(
+    name="stopped", since=EXAMPLE_TIME, reason="Stopped by you.", can=["message", "resume"]
+)
+EXAMPLE_SNAPSHOT: Final = SessionSnapshot(
+    progress=Progress(
+        session_id=EXAMPLE_ID,
+        title="Kanban board",
+        prompt=EXAMPLE_PROMPT,
+        mode="deterministic",
+        template="react-vite",
+        model="demo/recorded",
+        demo=True,
+        state=EXAMPLE_STATE,
+        created_at=EXAMPLE_TIME,
+        last_seq=17,
+    ),
+    conversation=[ChatMessage(id="m-1", role="user", text="Add dark mode", at=EXAMPLE_TIME, state="queued")],
+)
+EXAMPLE_LIST: Final = SessionList(
+    sessions=[
+        SessionSummary(
+            id=EXAMPLE_ID,
+            title="Kanban board",
+            prompt=EXAMPLE_PROMPT,
+            mode="deterministic",
+            template="react-vite",
+            state="generating",
+            demo=True,
+            cost_usd=Decimal("0.0421"),
+            created_at=EXAMPLE_TIME,
+            updated_at=EXAMPLE_TIME,
+        )
+    ]
+)
+
+ENDPOINTS: Final = (
+    Endpoint(
+        method="POST",
+        path="/api/sessions",
+        handler=create,
+        name="create_session",
+        summary="Start a session from a prompt",
+        headers=CreateHeaders,
+        body=CreateSession,
+        body_limit=PROMPT_LIMIT,
+        body_example=CreateSession(prompt=EXAMPLE_PROMPT, mode="deterministic"),
+        answer=Answer(
+            status=201,
+            description="The session has started, now or by an earlier request with the same Idempotency-Key.",
+            schema=SessionCreated,
+            example=SessionCreated(id=EXAMPLE_ID, url=f"http://127.0.0.1:8300/s/{EXAMPLE_ID}"),
+            headers=(("Location", "Address of the session."),),
+        ),
+        problems=(KEY_REUSED, *AWAY),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/sessions",
+        handler=list_sessions,
+        name="list_sessions",
+        summary="Your sessions, newest first",
+        query=ListQuery,
+        answer=Answer(description="A page of sessions.", schema=SessionList, example=EXAMPLE_LIST),
+        problems=(DATABASE_AWAY, TOO_SLOW),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/sessions/{session_id}",
+        handler=show,
+        name="get_session",
+        summary="How far a session is: the workflow's own answer, or the stored one marked `stale`",
+        answer=Answer(description="The whole picture.", schema=SessionSnapshot, example=EXAMPLE_SNAPSHOT),
+        problems=(NO_SESSION, NO_WORKER, *AWAY),
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/sessions/{session_id}/messages",
+        handler=post_message,
+        name="post_message",
+        summary="Say something to a session; it is kept even while no worker runs",
+        body=PostMessage,
+        body_limit=PROMPT_LIMIT,
+        body_example=PostMessage(text="Add dark mode"),
+        answer=Answer(
+            status=202, description="The session has it.", schema=MessageAccepted, example=MessageAccepted(id="m-1")
+        ),
+        problems=(NO_SESSION, SESSION_ENDED, *AWAY),
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/sessions/{session_id}/stop",
+        handler=stop,
+        name="stop_session",
+        summary="Stop what runs, down to the model call; stopping twice is harmless",
+        answer=Answer(description="The state afterwards.", schema=StateInfo, example=EXAMPLE_STOPPED),
+        problems=(NO_SESSION, NOT_NOW, SESSION_ENDED, NO_WORKER, *AWAY),
+        seconds=ANSWER_SECONDS + CARRY_OUT_SECONDS,
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/sessions/{session_id}/resume",
+        handler=resume,
+        name="resume_session",
+        summary="Go on with what is missing",
+        answer=Answer(description="The state afterwards.", schema=StateInfo, example=EXAMPLE_STATE),
+        problems=(NO_SESSION, NOT_NOW, SESSION_ENDED, NO_WORKER, *AWAY),
+        seconds=ANSWER_SECONDS + CARRY_OUT_SECONDS,
+    ),
+)

@@ -1,0 +1,72 @@
+"""What the HTTP service is told by whoever starts it: where it is reached, who may sign in, what it offers."""
+
+import hashlib
+import hmac
+import re
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from schemas.http import TemplateSummary
+
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+
+# The value becomes part of the Content-Security-Policy header, hence the narrow pattern.
+FRAME_SOURCE = r"^https?://(\*\.)?[a-z0-9.-]+(:\d{1,5})?$"
+
+
+def origin_of(url: str) -> str:
+    """`scheme://host[:port]` of an http(s) URL, in lower case, default ports left out. ValueError for anything else."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{url!r} is not an http:// or https:// address")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    default = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, default) else "")
+
+
+def _bare_origin(value: str) -> str:
+    if urlsplit(value).path not in ("", "/"):
+        raise ValueError(f"{value!r} must be an origin, without a path")
+    return origin_of(value)
+
+
+Origin = Annotated[str, AfterValidator(_bare_origin)]
+
+
+class ApiSettings(BaseModel):
+    """Settings of one API process. `preview_origin` is the CSP source of previews, `http://*.preview.localhost:PORT`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    token: SecretStr = Field(min_length=16)
+    port: int = Field(ge=1, le=65535)
+    preview_origin: str = Field(pattern=FRAME_SOURCE)
+    version: str
+    public_url: Origin | None = None
+    allowed_hosts: frozenset[str] = frozenset()
+    allowed_origins: frozenset[Origin] = frozenset()
+    user_id: str = "local"
+    web_dist: Path | None = None
+    temporal_ui: str | None = None
+    demo: bool = False
+    models: tuple[str, ...] = ()
+    templates: tuple[TemplateSummary, ...] = ()
+    examples: tuple[str, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """Where people reach the page."""
+        return self.public_url or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Host names (without port) that requests may be addressed to."""
+        public = re.sub(r":\d+$", "", self.origin.split("://", 1)[1])
+        return frozenset((*LOOPBACK_NAMES, public, *(host.lower() for host in self.allowed_hosts)))
+
+    def derive_key(self, purpose: str) -> bytes:
+        """A key for one purpose, from the token: a new token ends what was signed with the old one."""
+        return hmac.digest(self.token.get_secret_value().encode(), f"stich {purpose}".encode(), hashlib.sha256)

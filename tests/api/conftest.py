@@ -1,0 +1,120 @@
+"""A real server on a free port, in front of a real database and a real Temporal."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import pytest
+import uvicorn
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from api.app import create_app
+from api.settings import ApiSettings
+from schemas.http import TemplateSummary
+from storage.database import Database
+from tests.api.session_double import SessionDouble
+from workflows.names import WORKFLOW_QUEUE
+
+TOKEN = "a-token-for-tests-0123456789"
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals of the process that runs the tests alone."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serve(app: Starlette, listener: socket.socket) -> AsyncIterator[str]:
+    """Serve `app` on a bound socket. Yields its address."""
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started:
+        assert not task.done(), task.exception()
+        await asyncio.sleep(0.005)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+def bound_socket() -> socket.socket:
+    """A socket on a free port of the loopback."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    return listener
+
+
+def api_settings(port: int, **changes: object) -> ApiSettings:
+    """Settings as tests want them."""
+    values: dict[str, object] = {
+        "token": SecretStr(TOKEN),
+        "port": port,
+        "preview_origin": f"http://*.preview.localhost:{port}",
+        "version": "0.0.1",
+        "demo": True,
+        "models": ("demo/recorded",),
+        "templates": (TemplateSummary(name="react-vite", title="React", description="React with Vite"),),
+        "examples": ("A kanban board",),
+    }
+    return ApiSettings.model_validate(values | changes)
+
+
+@pytest.fixture(scope="module")
+async def worker(temporal: Client) -> AsyncIterator[None]:
+    """Runs the double of the session workflow while the tests of one module last."""
+    async with Worker(temporal, task_queue=WORKFLOW_QUEUE, workflows=[SessionDouble]):
+        yield
+
+
+@pytest.fixture
+def web_dist(tmp_path: Path) -> Path:
+    """A built web app, in little."""
+    dist = tmp_path / "dist"
+    (dist / "assets").mkdir(parents=True)
+    (dist / "index.html").write_text("<!doctype html><title>stich</title>")
+    (dist / "favicon.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    (dist / "assets" / "index-3f2a.js").write_text("console.log('stich')")
+    return dist
+
+
+class Service(NamedTuple):
+    """A running service: where, and a client that is signed in as programs are."""
+
+    url: str
+    port: int
+    signed_in: httpx.AsyncClient
+    anonymous: httpx.AsyncClient
+
+
+@asynccontextmanager
+async def running(database: Database, temporal: Client, **changes: object) -> AsyncIterator[Service]:
+    """A service on a free port with these settings."""
+    listener = bound_socket()
+    port: int = listener.getsockname()[1]
+    app = create_app(api_settings(port, **changes), database=database, temporal=temporal)
+    async with (
+        serve(app, listener) as url,
+        httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=15) as signed_in,
+        httpx.AsyncClient(base_url=url, timeout=15) as anonymous,
+    ):
+        yield Service(url, port, signed_in, anonymous)
+
+
+@pytest.fixture
+async def service(database: Database, temporal: Client, web_dist: Path) -> AsyncIterator[Service]:
+    """A running service with a web app, a database of its own and the shared Temporal."""
+    async with running(database, temporal, web_dist=web_dist) as running_service:
+        yield running_service

@@ -1,0 +1,64 @@
+"""A small workflow under the session workflow's name, for tests of the HTTP service alone: it does no work."""
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from schemas.session import Progress, QueuedMessage, SessionRequest, State, StateInfo, UserMessage
+    from workflows.names import QUERY_PROGRESS, SESSION_WORKFLOW, SIGNAL_MESSAGE, UPDATE_RESUME, UPDATE_STOP
+
+END = "please end"
+CANNOT_STOP = "this one takes its time to stop"
+
+
+@workflow.defn(name=SESSION_WORKFLOW)
+class SessionDouble:
+    """Answers, takes messages, stops and resumes. A message that says END ends it."""
+
+    @workflow.init
+    def __init__(self, request: SessionRequest) -> None:
+        self._progress = Progress(
+            session_id=workflow.info().workflow_id,
+            title=request.prompt[:60],
+            prompt=request.prompt,
+            mode=request.mode,
+            template=request.template,
+            state=self._state("planning"),
+            created_at=workflow.now(),
+        )
+
+    def _state(self, name: State) -> StateInfo:
+        return StateInfo(name=name, since=workflow.now(), reason=f"Now {name}.", can=["message"])
+
+    @workflow.run
+    async def run(self, request: SessionRequest) -> Progress:
+        await workflow.wait_condition(lambda: any(message.text == END for message in self._progress.messages))
+        return self._progress
+
+    @workflow.signal(name=SIGNAL_MESSAGE)
+    def message(self, message: UserMessage) -> None:
+        if all(known.id != message.id for known in self._progress.messages):
+            self._progress.messages.append(
+                QueuedMessage(id=message.id, text=message.text, author=message.author, at=workflow.now())
+            )
+
+    @workflow.update(name=UPDATE_STOP)
+    async def stop(self) -> StateInfo:
+        if self._progress.prompt == CANNOT_STOP:
+            await workflow.sleep(3)
+        self._progress.state = self._state("stopped")
+        return self._progress.state
+
+    @workflow.update(name=UPDATE_RESUME)
+    def resume(self) -> StateInfo:
+        self._progress.state = self._state("planning")
+        return self._progress.state
+
+    @resume.validator
+    def _may_resume(self) -> None:
+        if self._progress.state.name != "stopped":
+            raise ApplicationError(f"The session is {self._progress.state.name}, there is nothing to resume.")
+
+    @workflow.query(name=QUERY_PROGRESS)
+    def progress(self) -> Progress:
+        return self._progress
