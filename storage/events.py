@@ -110,9 +110,10 @@ class EventLog:
         resumed = await until_available(take, "open a writer")
         return EventWriter(self, session_id, writer, holder.token, resumed)
 
-    async def append_outbox(self, session_id: str, first_n: int, events: Sequence[Event], *, run_id: str) -> int:
+    async def append_outbox(self, session_id: str, first_n: int, events: Sequence[Event], *, run_id: str = "") -> int:
         """Append the workflow's events number `first_n` and following, once each however often this is called.
 
+        `run_id` is the workflow's run: it tells a workflow that was reset, and counts again, from a repeated call.
         Returns the session's last sequence number. Waits while Postgres is away. Raises OutboxGap when events before
         these are missing, Fenced when another run of the workflow took over (after a reset).
         """

@@ -123,14 +123,35 @@ class Files:
     ) -> FileVersion:
         """Delete a file, as a new version. Doing it again returns the same version. Raises FileMissing."""
         async with self._database.transaction() as connection:
-            last_version = await _lock(connection, session_id)
-            latest = await _latest(connection, session_id, path)
-            if latest is None:
-                raise FileMissing(path)
-            if latest.sha256 is None:
-                return latest
-            origin = _Origin(author, reason, operation_id, phase_id)
-            return await _insert(connection, session_id, last_version + 1, path, None, 0, latest.version, origin)
+            return await _delete(connection, session_id, path, _Origin(author, reason, operation_id, phase_id))
+
+    async def delete_file(
+        self,
+        writer: EventWriter,
+        path: str,
+        *,
+        author: Author,
+        reason: str,
+        phase_id: str | None,
+        announce: Callable[[FileVersion], Event],
+    ) -> FileVersion | None:
+        """Delete a file for the writer's operation, together with the event that announces it: both or none.
+
+        Returns None, and says nothing, when the file is gone already. Raises Fenced.
+        """
+        origin = _Origin(author, reason, writer.name, phase_id)
+        deleted: list[FileVersion] = []
+
+        async def work(connection: Connection) -> Sequence[Event]:
+            await _lock(connection, writer.session_id)
+            latest = await _latest(connection, writer.session_id, path)
+            if latest is None or (latest.sha256 is None and latest not in deleted):
+                return []
+            deleted.append(await _delete(connection, writer.session_id, path, origin))
+            return [announce(deleted[-1])]
+
+        await writer.store(work)
+        return deleted[-1] if deleted else None
 
     async def restore(self, session_id: str, version: int, *, operation_id: str, reason: str) -> list[FileVersion]:
         """Make the project what it was at `version`, as new versions. Returns the changes. Raises FileMissing."""
@@ -228,6 +249,16 @@ async def _write(connection: Connection, session_id: str, path: str, content: st
         raise TooManyFiles(f"the session has {MAX_FILES} files already; {path} was not written")
     parent = latest.version if latest else None
     return await _insert(connection, session_id, last_version + 1, path, sha256, len(data), parent, origin)
+
+
+async def _delete(connection: Connection, session_id: str, path: str, origin: _Origin) -> FileVersion:
+    last_version = await _lock(connection, session_id)
+    latest = await _latest(connection, session_id, path)
+    if latest is None:
+        raise FileMissing(path)
+    if latest.sha256 is None:
+        return latest
+    return await _insert(connection, session_id, last_version + 1, path, None, 0, latest.version, origin)
 
 
 def _check_path(path: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from schemas.events import Event, FileGenerated
+from schemas.events import Event, FileDeleted, FileGenerated
 from schemas.session import FileRef
 from storage.blobs import BlobMissing, Blobs
 from storage.database import Database
@@ -170,6 +170,31 @@ async def test_a_superseded_attempt_cannot_change_files(files: Files, event_log:
     with pytest.raises(Fenced):
         await files.close_file(old, "a", "old", author="model", reason="", phase_id=None, announce=announce)
     assert await files.contents(S) == {"a": "new"}
+
+
+async def test_a_file_is_deleted_with_its_event(files: Files, event_log: EventLog, database: Database) -> None:
+    await put(files, "a", "x")
+    writer = await event_log.open(S, "op-2", run_id="run", attempt=1)
+
+    async def delete(path: str) -> FileVersion | None:
+        return await files.delete_file(
+            writer,
+            path,
+            author="model",
+            reason="",
+            phase_id=None,
+            announce=lambda version: FileDeleted(operation_id="op-2", path=version.path),
+        )
+
+    gone = await delete("a")
+    assert gone is not None
+    assert (gone.version, gone.sha256, gone.parent) == (2, None, 1)
+    assert await delete("a") is None
+    assert await delete("never there") is None
+    assert await database.pool.fetchval("SELECT count(*) FROM events") == 1
+    await event_log.open(S, "op-2", run_id="run", attempt=2)
+    with pytest.raises(Fenced):
+        await delete("a")
 
 
 async def test_a_lost_reply_gives_one_version_and_one_event(
