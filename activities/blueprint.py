@@ -1,10 +1,9 @@
 """Write the blueprint of the application, streamed to whoever watches."""
 
-from pydantic import ValidationError
 from temporalio import activity
 
 from activities.context import Rooms
-from activities.material import gather
+from activities.material import blueprint_of, gather
 from activities.model_call import complete_model
 from activities.step import running
 from codegen.prompts import render
@@ -26,7 +25,7 @@ class BlueprintActivities:
     async def write(self, given: BlueprintInput) -> BlueprintResult:
         """Write the blueprint and keep it for the later steps. A finished one is not paid for again."""
         async with running(self._rooms, given) as step:
-            blueprint = await self._kept(given)
+            blueprint = await blueprint_of(self._rooms, given.session_id)
             if blueprint is None:
                 material = await gather(self._rooms, given.session_id, given.template, [])
                 messages = render(
@@ -40,13 +39,6 @@ class BlueprintActivities:
                     offset += len(text)
 
                 blueprint = await complete_model(step, ActionKey.BLUEPRINT, messages, Blueprint, on_text=show)
-                await self._rooms.operations.keep(given.session_id, step.id, blueprint.model_dump(mode="json"))
+                await self._rooms.operations.finish(given.session_id, step.id, blueprint.model_dump_json())
             seq, usage = await step.ended()
             return BlueprintResult(last_seq=seq, usage=usage, blueprint=blueprint)
-
-    async def _kept(self, given: BlueprintInput) -> Blueprint | None:
-        kept = await self._rooms.operations.result(given.session_id, given.operation.id)
-        try:
-            return Blueprint.model_validate(kept) if kept is not None else None
-        except ValidationError:
-            return None

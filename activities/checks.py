@@ -24,9 +24,7 @@ class CheckActivities:
         """Type check, lint and, when both are clean, build. Errors come first in the report."""
         async with running(self._rooms, given) as step:
             try:
-                workspace = await workspace_of(step, given.template)
-                if given.dependencies:
-                    await workspace.install(given.dependencies)
+                workspace = await workspace_of(step, given.template, given.dependencies)
                 report = await workspace.check()
                 if report.ok and given.build:
                     built = await workspace.build()
@@ -46,9 +44,7 @@ class CheckActivities:
         """Start the development server and say where the preview is."""
         async with running(self._rooms, given) as step:
             try:
-                workspace = await workspace_of(step, given.template)
-                if given.dependencies:
-                    await workspace.install(given.dependencies)
+                workspace = await workspace_of(step, given.template, given.dependencies)
                 await workspace.preview()
                 preview = Preview(status="ready", url=self._rooms.preview_url(given.session_id))
             except SandboxError as error:

@@ -5,6 +5,7 @@ from temporalio import activity
 from activities.context import Rooms
 from activities.file_stream import FileStream
 from activities.material import describe, gather
+from activities.project_files import changes_of
 from activities.step import running
 from codegen.prompts import render
 from schemas.inference import ActionKey, Message
@@ -45,5 +46,6 @@ class CodeFixerActivities:
                 material=material,
             )
             await stream.run(prompt)
+            files, _ = await changes_of(self._rooms, given.session_id, step.id)
             seq, usage = await step.ended()
-            return FilesResult(last_seq=seq, usage=usage, files=await stream.files.stored(), install=stream.install)
+            return FilesResult(last_seq=seq, usage=usage, files=files, install=stream.install)

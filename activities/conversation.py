@@ -8,7 +8,7 @@ from activities.context import Rooms
 from activities.model_call import stream_model
 from activities.step import Step, running
 from codegen.prompts import render
-from schemas.events import ConversationDelta, MessageEvent
+from schemas.events import ConversationDelta
 from schemas.inference import ActionKey, TextDelta, ToolCallDone, ToolSpec
 from schemas.operations import ConversationInput, ConversationResult
 from schemas.session import ChatMessage
@@ -39,14 +39,14 @@ class ConversationActivities:
         async with running(self._rooms, given) as step:
             text, wants_change = await self._ask(step, given)
             reply = ChatMessage(id=f"{given.message.id}-answer", role="assistant", text=text, at=given.operation.since)
-            step.emit(MessageEvent(message=reply))
+            await step.say(reply)
             seq, usage = await step.ended()
             return ConversationResult(last_seq=seq, usage=usage, wants_change=wants_change)
 
     async def _ask(self, step: Step, given: ConversationInput) -> tuple[str, bool]:
         rooms, message = self._rooms, given.message
         session = await rooms.sessions.get(given.session_id)
-        turns = [turn for turn in await rooms.messages.conversation(given.session_id) if turn.id != message.id]
+        turns = [turn.message for turn in await rooms.messages.list(given.session_id) if turn.message.id != message.id]
         messages = render(
             "conversation",
             request=session.prompt,

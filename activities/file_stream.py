@@ -5,7 +5,7 @@ from typing import Literal
 
 from activities.material import Material
 from activities.model_call import stream_model
-from activities.project_files import ProjectFiles
+from activities.project_files import ProjectFiles, changes_of
 from activities.step import Step, fail
 from codegen.scof import (
     CommandFound,
@@ -52,10 +52,10 @@ class FileStream:
 
         Files that an earlier attempt stored are given to the model as done. Raises `no_files` when nothing came.
         """
-        written = [file.path for file in await self.files.stored()]
+        written = await self._written()
         for number in range(MAX_CALLS):
             complete = await self._one_answer(prompt(written, self._contents), number)
-            written = [file.path for file in await self.files.stored()]
+            written = await self._written()
             if complete:
                 break
         if not written:
@@ -68,14 +68,14 @@ class FileStream:
                 retry=True,
             )
 
-    async def delete(self, paths: list[str]) -> list[str]:
-        """Take files out of the project; answers which are gone."""
-        await self.files.delete(paths, self._contents)
-        return self.files.deleted
+    async def _written(self) -> list[str]:
+        files, _ = await changes_of(self._step.rooms, self._step.session_id, self._step.id)
+        return [file.path for file in files]
 
     async def _one_answer(self, messages: tuple[Message, ...], number: int) -> bool:
         """Read one answer. False when the output limit cut it: the open file is dropped, the rest must be asked for."""
-        parser = ScofParser(protected=self.files.protected, existing=self._contents)
+        protected = [path for path in self._contents if self.files.protects(path)]
+        parser = ScofParser(protected=protected, existing=self._contents)
         reason = "stop"
         async for delta in stream_model(self._step, self._action, messages, call_number=number):
             if isinstance(delta, TextDelta):

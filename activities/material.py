@@ -1,6 +1,7 @@
 """What prompts are made of: the request, the blueprint, the template, the files as they stand, the messages."""
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from activities.context import Rooms
 from codegen.context import select_files
@@ -27,19 +28,31 @@ class Material:
 async def gather(rooms: Rooms, session_id: str, template: str, focus: list[str]) -> Material:
     """Load the material of a session from storage. `focus` names the files that matter most now."""
     session = await rooms.sessions.get(session_id)
-    blueprint = await rooms.operations.result(session_id, BLUEPRINT)
+    blueprint = await blueprint_of(rooms, session_id)
     info = template_named(rooms, template)
     files = await rooms.files.contents(session_id)
-    showable = {path: text for path, text in files.items() if path not in info.redacted_files}
-    shown, omitted = select_files(showable, [*focus, *info.important_files], CONTEXT_TOKENS)
+    showable = {path: text for path, text in files.items() if not matches(path, info.redacted_files)}
+    important = [path for path in showable if matches(path, info.important_files)]
+    shown, omitted = select_files(showable, [*focus, *important], CONTEXT_TOKENS)
     return Material(
         request=session.prompt,
-        blueprint=Blueprint.model_validate(blueprint).model_dump_json(indent=1) if blueprint else "none",
+        blueprint=blueprint.model_dump_json(indent=1) if blueprint else "none",
         template=info,
         files=files,
         shown=shown,
         omitted=omitted,
     )
+
+
+async def blueprint_of(rooms: Rooms, session_id: str) -> Blueprint | None:
+    """The blueprint, once it is written."""
+    begun = await rooms.operations.begin(session_id, BLUEPRINT)
+    return None if begun.result is None else Blueprint.model_validate_json(begun.result)
+
+
+def matches(path: str, patterns: list[str]) -> bool:
+    """Whether a path is one of `patterns`, which are paths or globs."""
+    return any(fnmatchcase(path, pattern) for pattern in patterns)
 
 
 def template_named(rooms: Rooms, name: str) -> TemplateInfo:
@@ -49,7 +62,7 @@ def template_named(rooms: Rooms, name: str) -> TemplateInfo:
 
 async def message_texts(rooms: Rooms, session_id: str, message_ids: list[str]) -> list[str]:
     """What users wrote, in the order of `message_ids`."""
-    turns = {message.id: message.text for message in await rooms.messages.conversation(session_id)}
+    turns = {turn.message.id: turn.message.text for turn in await rooms.messages.list(session_id)}
     return [turns[message_id] for message_id in message_ids if message_id in turns]
 
 

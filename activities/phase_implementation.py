@@ -5,6 +5,7 @@ from temporalio import activity
 from activities.context import Rooms
 from activities.file_stream import FileStream
 from activities.material import describe, gather, message_texts
+from activities.project_files import changes_of
 from activities.step import running
 from codegen.prompts import render
 from schemas.inference import ActionKey, Message
@@ -46,8 +47,7 @@ class PhaseImplementationActivities:
                 step, action, phase_id=given.phase_id, reason=plan.name, author="model", material=material
             )
             await stream.run(prompt)
-            deleted = await stream.delete(plan.deletes)
+            await stream.files.delete(plan.deletes)
+            files, deleted = await changes_of(self._rooms, given.session_id, step.id)
             seq, usage = await step.ended()
-            return FilesResult(
-                last_seq=seq, usage=usage, files=await stream.files.stored(), deleted=deleted, install=stream.install
-            )
+            return FilesResult(last_seq=seq, usage=usage, files=files, deleted=deleted, install=stream.install)

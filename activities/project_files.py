@@ -2,15 +2,16 @@
 
 from typing import Literal
 
-from activities.material import template_named
+from activities.context import Rooms
+from activities.material import matches, template_named
 from activities.step import Step
 from schemas.events import FileDeleted, FileGenerated
 from schemas.session import FileRef
-from storage.database import Connection
+from storage.files import BadPath, FileMissing, FileTooLarge, FileVersion, TooManyFiles
 
 
 class ProjectFiles:
-    """What one step writes and deletes. `deleted` lists the paths that are gone."""
+    """What one step writes and deletes."""
 
     def __init__(
         self, step: Step, template: str, *, phase_id: str, reason: str, author: Literal["model", "fix"]
@@ -19,8 +20,11 @@ class ProjectFiles:
         self._phase_id = phase_id
         self._reason = reason
         self._author: Literal["model", "fix"] = author
-        self.protected = frozenset(template_named(step.rooms, template).protected_files)
-        self.deleted: list[str] = []
+        self._protected = template_named(step.rooms, template).protected_files
+
+    def protects(self, path: str) -> bool:
+        """Whether the template keeps this path for itself."""
+        return matches(path, self._protected)
 
     async def write(self, path: str, content: str) -> None:
         """Store a file as a new version and tell watchers, both or neither.
@@ -28,45 +32,56 @@ class ProjectFiles:
         Raises ValueError for a path that the project must not have or that is protected, and for a file too large.
         """
         step = self._step
-        if path in self.protected:
+        if self.protects(path):
             raise ValueError(f"{path} belongs to the template and cannot be changed.")
-
-        async def store(connection: Connection) -> list[FileGenerated]:
-            ref = await step.rooms.files.put(
-                step.session_id,
+        try:
+            await step.rooms.files.close_file(
+                step.writer,
                 path,
                 content,
                 author=self._author,
                 reason=self._reason,
-                operation_id=step.id,
                 phase_id=self._phase_id,
-                connection=connection,
+                announce=lambda version: FileGenerated(operation_id=step.id, file=file_ref(version)),
             )
-            return [FileGenerated(operation_id=step.id, file=ref)]
+        except (BadPath, FileTooLarge, TooManyFiles) as error:
+            raise ValueError(str(error)) from error
 
-        await step.writer.store(store)
-
-    async def delete(self, paths: list[str], contents: dict[str, str]) -> None:
+    async def delete(self, paths: list[str]) -> None:
         """Take files out of the project; those that are protected or not there are left alone."""
         step = self._step
         for path in paths:
-            if path in contents and path not in self.protected:
+            if self.protects(path):
+                continue
+            try:
+                await step.rooms.files.delete(
+                    step.session_id,
+                    path,
+                    author=self._author,
+                    reason=self._reason,
+                    operation_id=step.id,
+                    phase_id=self._phase_id,
+                )
+            except FileMissing:
+                continue
+            # Also when an earlier attempt deleted it: whether that one got as far as saying so is not known.
+            step.emit(FileDeleted(operation_id=step.id, path=path))
 
-                async def remove(connection: Connection, path: str = path) -> list[FileDeleted]:
-                    await step.rooms.files.delete(
-                        step.session_id,
-                        path,
-                        author=self._author,
-                        reason=self._reason,
-                        operation_id=step.id,
-                        phase_id=self._phase_id,
-                        connection=connection,
-                    )
-                    return [FileDeleted(operation_id=step.id, path=path)]
 
-                await step.writer.store(remove)
-                self.deleted.append(path)
+async def changes_of(rooms: Rooms, session_id: str, operation_id: str) -> tuple[list[FileRef], list[str]]:
+    """What a step did in all its attempts: the files it wrote, and the paths it deleted."""
+    versions = await rooms.files.of_operation(session_id, operation_id)
+    written = [file_ref(version) for version in versions if version.sha256 is not None]
+    return written, [version.path for version in versions if version.sha256 is None]
 
-    async def stored(self) -> list[FileRef]:
-        """The files that this step has stored, in any attempt."""
-        return await self._step.rooms.files.of_operation(self._step.session_id, self._step.id)
+
+def file_ref(version: FileVersion) -> FileRef:
+    """A stored version as watchers know it."""
+    return FileRef(
+        path=version.path,
+        sha256=version.sha256 or "",
+        size=version.size,
+        version=version.version,
+        phase_id=version.phase_id,
+        author=version.author,
+    )

@@ -20,13 +20,13 @@ class ProjectSetupActivities:
     async def install(self, given: SetupInput) -> SetupResult:
         """Install package specs beside what is there. One that is refused or unknown does not stop the others."""
         async with running(self._rooms, given) as step:
-            workspace = await workspace_of(step, given.template)
+            workspace = await workspace_of(step, given.template, given.dependencies)
             refused: list[str] = []
             dependencies = given.dependencies
             command = f"bun add {' '.join(given.install)}"
             step.emit(CommandEvent(operation_id=step.id, command=command, status="running"))
             try:
-                dependencies = await workspace.install([*given.dependencies, *given.install])
+                dependencies = await workspace.install(given.install)
                 step.emit(CommandEvent(operation_id=step.id, command=command, status="done"))
             except SandboxError as error:
                 if may_heal(error):

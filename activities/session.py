@@ -3,6 +3,7 @@
 from temporalio import activity
 
 from activities.context import Rooms
+from activities.project_files import changes_of
 from activities.step import record, running
 from schemas.inference import ActionKey
 from schemas.operations import (
@@ -13,7 +14,6 @@ from schemas.operations import (
     RecordEventsInput,
     SessionCreatedResult,
 )
-from schemas.session import FileRef
 from storage.sessions import SessionRecord
 
 
@@ -51,6 +51,6 @@ class SessionActivities:
     async def read_back(self, given: ReadBackInput) -> FilesResult:
         """The files that an interrupted step had finished."""
         async with running(self._rooms, given) as step:
-            files: list[FileRef] = await self._rooms.files.of_operation(given.session_id, given.of)
+            files, deleted = await changes_of(self._rooms, given.session_id, given.of)
             seq, usage = await step.ended()
-            return FilesResult(last_seq=seq, usage=usage, files=files)
+            return FilesResult(last_seq=seq, usage=usage, files=files, deleted=deleted)

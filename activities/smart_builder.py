@@ -19,13 +19,13 @@ from activities.builder_tools import (
 from activities.context import Rooms
 from activities.material import describe, gather, message_texts
 from activities.model_call import stream_model
-from activities.project_files import ProjectFiles
+from activities.project_files import ProjectFiles, changes_of
 from activities.step import Step, running
 from activities.workspace import workspace_of
 from codegen.prompts import fenced, render
 from codegen.search_replace import apply_search_replace
-from sandbox import SandboxError
-from schemas.events import ConversationDelta, MessageEvent
+from sandbox import SandboxError, Workspace
+from schemas.events import ConversationDelta
 from schemas.inference import ActionKey, Answer, Finish, Message, TextDelta, ToolCall, ToolCallDone, ToolSpec
 from schemas.operations import BuilderTurnInput, BuilderTurnResult, ToolInput, ToolRequest, ToolResult
 from schemas.session import ChatMessage
@@ -53,8 +53,7 @@ class SmartBuilderActivities:
                 said = await self._ask(step, given)
                 await self._rooms.transcripts.append(given.session_id, given.phase_id, step.id, said)
             if said.text.strip():
-                spoken = ChatMessage(id=step.id, role="assistant", text=said.text, at=given.operation.since)
-                step.emit(MessageEvent(message=spoken))
+                await step.say(ChatMessage(id=step.id, role="assistant", text=said.text, at=given.operation.since))
             seq, usage = await step.ended()
             calls = [
                 ToolRequest(id=call.id, name=call.name, summary=_summary_of(call)[:200]) for call in said.tool_calls
@@ -103,13 +102,14 @@ class SmartBuilderActivities:
                 step.id,
                 Message(role="tool", content=text[:MAX_RESULT], tool_call_id=call.id, name=call.name, is_error=failed),
             )
+            files, deleted = await changes_of(self._rooms, given.session_id, step.id)
             seq, usage = await step.ended()
             return ToolResult(
                 last_seq=seq,
                 usage=usage,
                 outcome="error" if failed else "completed" if use.completed else "ok",
-                files=await use.files.stored(),
-                deleted=use.files.deleted,
+                files=files,
+                deleted=deleted,
                 dependencies=use.dependencies,
             )
 
@@ -153,22 +153,26 @@ class _Use:
             case EditFile():
                 return await self._edit(tool, contents)
             case DeleteFile():
-                await self.files.delete([tool.path], contents)
+                await self.files.delete([tool.path])
                 return f"Deleted {tool.path}."
             case InstallPackages():
-                workspace = await workspace_of(self._step, self._given.template)
-                self.dependencies = await workspace.install([*self.dependencies, *tool.packages])
+                workspace = await self._workspace()
+                self.dependencies = await workspace.install(tool.packages)
                 return f"Installed. The project now has: {', '.join(self.dependencies)}"
             case RunChecks():
-                workspace = await workspace_of(self._step, self._given.template)
+                workspace = await self._workspace()
                 report = await workspace.check()
                 return "\n".join(describe(report.issues)) or "The checks are clean."
             case Complete():
                 self.completed = True
-                spoken = ChatMessage(id=self._step.id, role="assistant", text=tool.text, at=self._given.operation.since)
-                self._step.emit(MessageEvent(message=spoken))
+                await self._step.say(
+                    ChatMessage(id=self._step.id, role="assistant", text=tool.text, at=self._given.operation.since)
+                )
                 return "Done."
         raise AssertionError(f"no way to carry out {tool.name}")
+
+    async def _workspace(self) -> Workspace:
+        return await workspace_of(self._step, self._given.template, self.dependencies)
 
     async def _edit(self, tool: EditFile, contents: dict[str, str]) -> str:
         report = apply_search_replace(contents.get(tool.path, ""), tool.blocks)

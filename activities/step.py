@@ -10,10 +10,10 @@ from temporalio.exceptions import ApplicationError
 
 from activities.context import Rooms
 from activities.heartbeat import heartbeat
-from schemas.events import Event, OperationReset, SessionStateEvent, WaitingEvent
+from schemas.events import Event, MessageEvent, OperationReset, SessionStateEvent, WaitingEvent
 from schemas.failures import Failure
 from schemas.operations import OperationInput, Outbox
-from schemas.session import UsageTotals
+from schemas.session import ChatMessage, UsageTotals
 from storage.events import EventWriter, Fenced
 
 SUPERSEDED = Failure(code="superseded", sentence="A newer attempt of this step has taken over.")
@@ -21,7 +21,7 @@ CLEAN_UP = 3.0  # seconds that a cancelled step may take to leave its events in 
 
 
 class Step:
-    """A running attempt of a step. Events put here reach watchers in order, or not at all once a newer one took over."""
+    """A running attempt of a step. Its events reach watchers in order; once a newer one took over, not at all."""
 
     def __init__(self, rooms: Rooms, given: OperationInput, writer: EventWriter) -> None:
         self.rooms = rooms
@@ -44,6 +44,11 @@ class Step:
     def emit(self, event: Event) -> None:
         """Send an event to the watchers."""
         self.writer.put(event)
+
+    async def say(self, message: ChatMessage) -> None:
+        """Add a turn to the conversation, for those who watch now and those who come later."""
+        await self.rooms.messages.put(self.session_id, message)
+        self.emit(MessageEvent(message=message))
 
     async def ended(self) -> tuple[int, UsageTotals]:
         """The last event written, and what the session has spent so far: what every result carries."""
@@ -93,13 +98,17 @@ async def running(rooms: Rooms, given: OperationInput) -> AsyncIterator[Step]:
 
 
 async def record(rooms: Rooms, session_id: str, outbox: Outbox) -> int:
-    """Write down events of the workflow, and keep the session's row in step with the state they tell."""
+    """Write down events of the workflow, and keep the session's row and conversation in step with them."""
     if not outbox.events:
         return 0
     seq = await rooms.events.append_outbox(session_id, outbox.first, outbox.events)
+    for event in outbox.events:
+        if isinstance(event, MessageEvent):
+            await rooms.messages.put(session_id, event.message)
+            await rooms.messages.set_state(session_id, event.message.id, event.message.state)
     states = [event.state for event in outbox.events if isinstance(event, SessionStateEvent)]
     if states:
-        await rooms.sessions.set_state(session_id, states[-1].name)
+        await rooms.sessions.set_state(session_id, states[-1].name, states[-1].reason)
     return seq
 
 

@@ -4,6 +4,7 @@ from temporalio import activity
 
 from activities.context import Rooms
 from activities.model_call import complete_model
+from activities.project_files import file_ref
 from activities.step import Step, fail, running
 from codegen.prompts import render
 from schemas.blueprint import TemplateChoice
@@ -44,7 +45,8 @@ class TemplateSelectionActivities:
                 name = choice.template if choice.template in known else PLAINEST if PLAINEST in known else min(known)
                 title = choice.title
             files = await self._lay_down(step, name)
-            await self._rooms.sessions.describe(given.session_id, title=title, template=name)
+            await self._rooms.sessions.set_title(given.session_id, title)
+            await self._rooms.sessions.set_template(given.session_id, name)
             seq, usage = await step.ended()
             return TemplateSelectionResult(last_seq=seq, usage=usage, template=name, title=title, files=files)
 
@@ -62,7 +64,6 @@ class TemplateSelectionActivities:
                 author="template",
                 reason=f"Template {template}",
                 operation_id=step.id,
-                phase_id=None,
             )
-            stored.append(version)
+            stored.append(file_ref(version))
         return stored

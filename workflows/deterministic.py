@@ -152,6 +152,7 @@ class DeterministicBuilder:
                 state=("generating", f"Writing “{phase.plan.name}”."),
             )
         except Interrupted:
+            await session.read_back(phase, f"{phase.id}/implement")
             return
         session.take_in(phase, written)
         await self._install(f"{phase.id}/install-asked", written.install)
@@ -181,6 +182,7 @@ class DeterministicBuilder:
                     state=("reviewing", f"Repairing {_count(found)} that the checks found."),
                 )
             except Interrupted:
+                await session.read_back(phase, f"{phase.id}/fix-{fix_round}")
                 return
             session.take_in(phase, fixed)
             await self._install(f"{phase.id}/install-fix-{fix_round}", fixed.install)

@@ -180,6 +180,7 @@ class CodeGenSession:
             session.operation(f"message-{message.id}", "conversation", "Answering a message"),
             MODEL_STEP,
         )
+        session.settle(f"message-{message.id}")
         message.answered = True
         # A message that could not be answered is not lost: it is taken for a request.
         message.wants_change = outcome.wants_change if not isinstance(outcome, Failure) and outcome else True

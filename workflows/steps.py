@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
         SessionStateEvent,
     )
     from schemas.failures import Failure
-    from schemas.operations import FilesResult, OperationInput, OperationResult, RecordEventsInput
+    from schemas.operations import FilesResult, OperationInput, OperationResult, ReadBackInput, RecordEventsInput
     from schemas.session import (
         Ability,
         ChatMessage,
@@ -36,7 +36,7 @@ with workflow.unsafe.imports_passed_through():
         StateInfo,
     )
     from workflows.journal import Journal
-    from workflows.options import RECORD, StepOptions
+    from workflows.options import RECORD, SESSION_STEP, StepOptions
 
 Argument = TypeVar("Argument", bound=OperationInput)
 Result = TypeVar("Result", bound=OperationResult)
@@ -75,7 +75,8 @@ class Session:
         self.executions = executions
         self._keep_open = keep_open
         self._known_seq = progress.last_seq
-        self._running: dict[str, tuple[int, workflow.ActivityHandle[Any]]] = {}
+        self._running: dict[str, workflow.ActivityHandle[Any]] = {}
+        self._floors: dict[str, int] = {}
         self._interrupting = False
         self.stopped = False
         self.resumes = 0
@@ -130,6 +131,17 @@ class Session:
                 message.state = "done"
                 self.show_message(message)
 
+    async def read_back(self, phase: PhaseProgress, operation_id: str) -> None:
+        """Bring the manifest up to date with what an interrupted step had finished."""
+        found = await self.step(
+            SessionActivities.read_back,
+            lambda common: ReadBackInput(**common, of=operation_id),
+            self.operation(f"{operation_id}/read-back", "read_back", "Looking at what was finished", phase.id),
+            SESSION_STEP,
+        )
+        self.settle(operation_id)
+        self.take_in(phase, found)
+
     def take_in(self, phase: PhaseProgress, result: FilesResult) -> None:
         """Bring the manifest and the phase up to date with files that a step wrote or deleted."""
         replaced = {*result.deleted, *(file.path for file in result.files)}
@@ -163,10 +175,13 @@ class Session:
             self._reached(written.last_seq)
 
     def _reached(self, seq: int) -> None:
-        """Raise `last_seq` to what the picture surely reflects: nothing a running step may still report."""
+        """Raise `last_seq` to what the picture surely reflects: nothing that an unfinished step wrote or may write."""
         self._known_seq = max(self._known_seq, seq)
-        floors = [floor for floor, _ in self._running.values()]
-        self.progress.last_seq = max(self.progress.last_seq, min([*floors, self._known_seq]))
+        self.progress.last_seq = max(self.progress.last_seq, min([*self._floors.values(), self._known_seq]))
+
+    def settle(self, operation_id: str) -> None:
+        """A step that did not succeed is not tried again, and the picture shows what came of it."""
+        self._floors.pop(operation_id, None)
 
     # --- stopping -------------------------------------------------------------------------------------------------
 
@@ -174,7 +189,7 @@ class Session:
         """Cancel what runs and hold every builder before its next step."""
         self.stopped = True
         self.enter("stopped", reason)
-        for _, handle in self._running.values():
+        for handle in self._running.values():
             handle.cancel()
 
     def resume(self) -> None:
@@ -188,7 +203,7 @@ class Session:
         for operation in self.progress.operations:
             if operation.action in actions:
                 self._interrupting = True
-                self._running[operation.id][1].cancel()
+                self._running[operation.id].cancel()
 
     @property
     def quiet(self) -> bool:
@@ -253,7 +268,8 @@ class Session:
         self.emit(OperationStarted(operation=operation))
         given = argument(self.common(operation))
         handle = workflow.start_activity_method(activity, given, summary=operation.title, **options)
-        self._running[operation.id] = (self._known_seq, handle)
+        self._running[operation.id] = handle
+        self._floors.setdefault(operation.id, self._known_seq)
         result: Result | Failure | None = None
         try:
             result = await handle
@@ -270,10 +286,13 @@ class Session:
             self.progress.operations = [o for o in self.progress.operations if o.id != operation.id]
         if isinstance(result, OperationResult):
             self.journal.written(given.outbox)
+            self.settle(operation.id)
             self._reached(result.last_seq)
             self.progress.usage = result.usage
-        outcome = "failed" if isinstance(result, Failure) else "done" if result is not None else "stopped"
-        self.emit(OperationFinished(operation_id=operation.id, outcome=outcome))
+        outcome: Literal["done", "failed", "stopped"] = "stopped" if result is None else "done"
+        self.emit(
+            OperationFinished(operation_id=operation.id, outcome="failed" if isinstance(result, Failure) else outcome)
+        )
         return result
 
     async def _wait_out(self, failure: Failure, operation: Operation) -> None:

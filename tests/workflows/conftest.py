@@ -1,0 +1,85 @@
+"""A Temporal server of this room's own: its queues have fixed names, which other rooms' tests use as well."""
+
+import asyncio
+import shutil
+import sys
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client, WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from schemas.session import Progress, SessionRequest
+from tests.workflows.stubs import Rooms, Script
+from workflows.names import INFERENCE_QUEUE, SANDBOX_QUEUE, SESSION_WORKFLOW, WORKFLOW_QUEUE
+from workflows.session import CodeGenSession
+
+Start = Callable[..., Awaitable[WorkflowHandle[CodeGenSession, Progress]]]
+
+
+@pytest.fixture(scope="module")
+async def client() -> AsyncIterator[Client]:
+    environment = await WorkflowEnvironment.start_local(
+        dev_server_existing_path=shutil.which("temporal", path=str(Path(sys.executable).parent)),
+        data_converter=pydantic_data_converter,
+        dev_server_log_level="error",
+    )
+    yield environment.client
+    await environment.shutdown()
+
+
+@pytest.fixture(scope="module")
+async def rooms(client: Client) -> AsyncIterator[Rooms]:
+    rooms = Rooms()
+    activities = rooms.activities()
+    async with AsyncExitStack() as stack:
+        for queue, kind in ((WORKFLOW_QUEUE, "session"), (INFERENCE_QUEUE, "inference"), (SANDBOX_QUEUE, "sandbox")):
+            workflows = [CodeGenSession] if kind == "session" else []
+            worker = Worker(
+                client,
+                task_queue=queue,
+                workflows=workflows,
+                activities=activities[kind],
+                max_heartbeat_throttle_interval=timedelta(seconds=0.1),
+                default_heartbeat_throttle_interval=timedelta(seconds=0.1),
+            )
+            await stack.enter_async_context(worker)
+        yield rooms
+
+
+@pytest.fixture
+def start(client: Client, rooms: Rooms) -> Start:
+    async def start(script: Script, **request: object) -> WorkflowHandle[CodeGenSession, Progress]:
+        session_id = f"session-{uuid.uuid4().hex[:12]}"
+        rooms.scripts[session_id] = script
+        return await client.start_workflow(
+            SESSION_WORKFLOW,
+            SessionRequest.model_validate({"prompt": "an app", **request}),
+            id=session_id,
+            task_queue=WORKFLOW_QUEUE,
+            result_type=Progress,
+        )
+
+    return start
+
+
+async def progress_of(handle: WorkflowHandle[CodeGenSession, Progress]) -> Progress:
+    return await handle.query("progress", result_type=Progress)
+
+
+async def until(
+    handle: WorkflowHandle[CodeGenSession, Progress], reached: Callable[[Progress], bool], seconds: float = 20
+) -> Progress:
+    """The progress as soon as `reached` holds for it."""
+    async with asyncio.timeout(seconds):
+        while True:
+            progress = await progress_of(handle)
+            if reached(progress):
+                return progress
+            await asyncio.sleep(0.05)

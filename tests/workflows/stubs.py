@@ -1,0 +1,200 @@
+"""Activities that play a session's rooms in memory, by script: what the workflow does with them is what is tested."""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from schemas.blueprint import Blueprint, PhasePlan, PlannedFile
+from schemas.checks import CheckReport, Issue, IssueSource, Severity
+from schemas.events import Outbox
+from schemas.operations import (
+    BlueprintInput,
+    BlueprintResult,
+    BuilderTurnInput,
+    BuilderTurnResult,
+    CheckInput,
+    CheckResult,
+    ConversationInput,
+    ConversationResult,
+    CreateSessionInput,
+    FilesResult,
+    FixInput,
+    OperationInput,
+    OperationResult,
+    PhaseGenerationInput,
+    PhaseGenerationResult,
+    PhaseImplementationInput,
+    PreviewInput,
+    PreviewResult,
+    ReadBackInput,
+    RecordEventsInput,
+    SessionCreatedResult,
+    SetupInput,
+    SetupResult,
+    TemplateSelectionInput,
+    TemplateSelectionResult,
+    ToolInput,
+    ToolRequest,
+    ToolResult,
+)
+from schemas.session import FileRef, Preview
+
+ERROR = Issue(
+    file="src/App.tsx", line=1, code="TS2322", severity=Severity.ERROR, source=IssueSource.TYPECHECK, message="no"
+)
+
+
+def ref(path: str, version: int = 1) -> FileRef:
+    return FileRef(path=path, sha256="0" * 64, size=1, version=version)
+
+
+@dataclass
+class Script:
+    """What the rooms do for one session. `fail` maps an operation id to exceptions raised one after another."""
+
+    phases: int = 2
+    broken_checks: int = 0
+    wants_change: bool = True
+    fail: dict[str, list[Exception]] = field(default_factory=dict)
+    hold: dict[str, asyncio.Event] = field(default_factory=dict)
+    turns: list[list[str]] = field(default_factory=list)
+
+
+class Rooms:
+    """The scripts of all sessions, and what was seen of them."""
+
+    def __init__(self) -> None:
+        self.scripts: dict[str, Script] = {}
+        self.events: dict[str, dict[int, dict[str, Any]]] = defaultdict(dict)
+        self.runs: dict[str, list[str]] = defaultdict(list)
+        self.cancelled: dict[str, list[str]] = defaultdict(list)
+        self.seq: Counter[str] = Counter()
+
+    def write(self, session_id: str, outbox: Outbox) -> int:
+        known = self.events[session_id]
+        assert outbox.first <= len(known) + 1, f"gap: {len(known)} known, {outbox.first} comes"
+        for number, event in enumerate(outbox.events, outbox.first):
+            shown = event.model_dump(mode="json")
+            assert known.setdefault(number, shown) == shown, f"event {number} changed"
+        self.seq[session_id] += 1
+        return self.seq[session_id]
+
+    def types(self, session_id: str) -> list[str]:
+        return [event["type"] for _, event in sorted(self.events[session_id].items())]
+
+    def states(self, session_id: str) -> list[str]:
+        found = [e["state"]["name"] for _, e in sorted(self.events[session_id].items()) if e["type"] == "session_state"]
+        return [name for index, name in enumerate(found) if index == 0 or found[index - 1] != name]
+
+    async def begin(self, given: OperationInput) -> dict[str, Any]:
+        self.write(given.session_id, given.outbox)
+        operation_id = given.operation.id
+        script = self.scripts[given.session_id]
+        self.runs[given.session_id].append(operation_id)
+        if hold := script.hold.get(operation_id):
+            try:
+                while not hold.is_set():
+                    activity.heartbeat()
+                    await asyncio.sleep(0.02)
+            except asyncio.CancelledError:
+                self.cancelled[given.session_id].append(operation_id)
+                raise
+        if script.fail.get(operation_id):
+            raise script.fail[operation_id].pop(0)
+        self.seq[given.session_id] += 1
+        return {"last_seq": self.seq[given.session_id]}
+
+    def activities(self) -> dict[str, list[Callable[..., Any]]]:  # noqa: C901 - one function per activity
+        """By kind of queue: session, inference, sandbox."""
+
+        @activity.defn(name="create_session")
+        async def create(given: CreateSessionInput) -> SessionCreatedResult:
+            return SessionCreatedResult(**await self.begin(given), model="demo/demo", demo=True)
+
+        @activity.defn(name="record_events")
+        async def record(given: RecordEventsInput) -> OperationResult:
+            return OperationResult(last_seq=self.write(given.session_id, given.outbox))
+
+        @activity.defn(name="read_back")
+        async def read_back(given: ReadBackInput) -> FilesResult:
+            return FilesResult(**await self.begin(given), files=[ref("src/half.tsx")])
+
+        @activity.defn(name="choose_template")
+        async def choose(given: TemplateSelectionInput) -> TemplateSelectionResult:
+            common = await self.begin(given)
+            return TemplateSelectionResult(**common, template="react-vite", title="T", files=[ref("index.html")])
+
+        @activity.defn(name="write_blueprint")
+        async def blueprint(given: BlueprintInput) -> BlueprintResult:
+            first = plan(1, last=self.scripts[given.session_id].phases == 1)
+            written = Blueprint(title="App", description="an app", first_phase=first, dependencies=["zustand"])
+            return BlueprintResult(**await self.begin(given), blueprint=written)
+
+        @activity.defn(name="plan_phase")
+        async def plan_phase(given: PhaseGenerationInput) -> PhaseGenerationResult:
+            number = len(given.done) + 1
+            last = number >= self.scripts[given.session_id].phases
+            return PhaseGenerationResult(**await self.begin(given), plan=plan(number, last=last))
+
+        @activity.defn(name="implement_phase")
+        async def implement(given: PhaseImplementationInput) -> FilesResult:
+            return FilesResult(**await self.begin(given), files=[ref(f"src/{given.phase_id}.tsx")])
+
+        @activity.defn(name="fix_code")
+        async def fix(given: FixInput) -> FilesResult:
+            return FilesResult(**await self.begin(given), files=[ref("src/App.tsx", given.round)])
+
+        @activity.defn(name="answer_message")
+        async def answer(given: ConversationInput) -> ConversationResult:
+            return ConversationResult(
+                **await self.begin(given), wants_change=self.scripts[given.session_id].wants_change
+            )
+
+        @activity.defn(name="install_packages")
+        async def install(given: SetupInput) -> SetupResult:
+            return SetupResult(**await self.begin(given), dependencies=[*given.dependencies, *given.install])
+
+        @activity.defn(name="check_project")
+        async def check(given: CheckInput) -> CheckResult:
+            script, common = self.scripts[given.session_id], await self.begin(given)
+            broken = script.broken_checks > 0
+            script.broken_checks -= broken
+            return CheckResult(**common, report=CheckReport(issues=[ERROR] if broken else []))
+
+        @activity.defn(name="open_preview")
+        async def preview(given: PreviewInput) -> PreviewResult:
+            return PreviewResult(**await self.begin(given), preview=Preview(status="ready", url="http://x"))
+
+        @activity.defn(name="builder_turn")
+        async def turn(given: BuilderTurnInput) -> BuilderTurnResult:
+            common = await self.begin(given)
+            names = self.scripts[given.session_id].turns.pop(0)
+            calls = [ToolRequest(id=f"{name}-{given.turn}", name=name, summary=name) for name in names]
+            return BuilderTurnResult(**common, calls=calls)
+
+        @activity.defn(name="use_tool")
+        async def use_tool(given: ToolInput) -> ToolResult:
+            common = await self.begin(given)
+            outcome = "completed" if given.call.name == "complete" else "ok"
+            files = [ref("src/App.tsx")] if given.call.name == "write_file" else []
+            return ToolResult(**common, outcome=outcome, files=files, dependencies=given.dependencies)
+
+        return {
+            "session": [create, record, read_back],
+            "inference": [choose, blueprint, plan_phase, implement, fix, answer, turn],
+            "sandbox": [install, check, preview, use_tool],
+        }
+
+
+def plan(number: int, *, last: bool) -> PhasePlan:
+    return PhasePlan(name=f"Step {number}", files=[PlannedFile(path=f"src/phase-{number}.tsx")], last=last)
+
+
+def refusal(code: str, retry_after: float | None = None) -> ApplicationError:
+    details = {"code": code, "sentence": f"It said {code}.", "next_action": "wait", "retry_after": retry_after}
+    return ApplicationError(code, details, type=code, non_retryable=True)
