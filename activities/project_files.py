@@ -7,7 +7,7 @@ from activities.material import matches, template_named
 from activities.step import Step
 from schemas.events import FileDeleted, FileGenerated
 from schemas.session import FileRef
-from storage.files import BadPath, FileMissing, FileTooLarge, FileVersion, TooManyFiles
+from storage.files import BadPath, FileTooLarge, FileVersion, TooManyFiles
 
 
 class ProjectFiles:
@@ -53,19 +53,14 @@ class ProjectFiles:
         for path in paths:
             if self.protects(path):
                 continue
-            try:
-                await step.rooms.files.delete(
-                    step.session_id,
-                    path,
-                    author=self._author,
-                    reason=self._reason,
-                    operation_id=step.id,
-                    phase_id=self._phase_id,
-                )
-            except FileMissing:
-                continue
-            # Also when an earlier attempt deleted it: whether that one got as far as saying so is not known.
-            step.emit(FileDeleted(operation_id=step.id, path=path))
+            await step.rooms.files.delete_file(
+                step.writer,
+                path,
+                author=self._author,
+                reason=self._reason,
+                phase_id=self._phase_id,
+                announce=lambda version: FileDeleted(operation_id=step.id, path=version.path),
+            )
 
 
 async def changes_of(rooms: Rooms, session_id: str, operation_id: str) -> tuple[list[FileRef], list[str]]:
