@@ -15,16 +15,16 @@ AGENTS: dict[ActionKey, AgentConfig] = {
         model=PRO, fallback=FLASH, effort="medium", max_output_tokens=64_000, temperature=0.7
     ),
     ActionKey.PROJECT_SETUP: AgentConfig(
-        model=PRO, fallback=FLASH, effort="low", max_output_tokens=10_000, temperature=0.2
+        model=PRO, fallback=PRO, effort="low", max_output_tokens=10_000, temperature=0.2
     ),
     ActionKey.PHASE_GENERATION: AgentConfig(
         model=PRO, fallback=FLASH, effort="low", max_output_tokens=32_000, temperature=0.2
     ),
     ActionKey.FIRST_PHASE_IMPLEMENTATION: AgentConfig(
-        model=PRO, fallback=FLASH, effort="low", max_output_tokens=64_000, temperature=0.2
+        model=PRO, fallback=PRO, effort="low", max_output_tokens=64_000, temperature=0.2
     ),
     ActionKey.PHASE_IMPLEMENTATION: AgentConfig(
-        model=PRO, fallback=FLASH, effort="low", max_output_tokens=64_000, temperature=0.2
+        model=PRO, fallback=PRO, effort="low", max_output_tokens=64_000, temperature=0.2
     ),
     ActionKey.CODE_REVIEW: AgentConfig(
         model=PRO, fallback=FLASH, effort="medium", max_output_tokens=32_000, temperature=0.1
@@ -39,7 +39,7 @@ AGENTS: dict[ActionKey, AgentConfig] = {
         model=FLASH, fallback=PRO, max_output_tokens=64_000, temperature=0.0
     ),
     ActionKey.REALTIME_CODE_FIXER: AgentConfig(
-        model=FLASH, fallback=LITE, effort="low", max_output_tokens=32_000, temperature=0.2
+        model=FLASH, fallback=LITE, effort="low", max_output_tokens=32_000, temperature=1.0
     ),
     ActionKey.CONVERSATION: AgentConfig(
         model=FLASH, fallback=LITE, effort="low", max_output_tokens=32_000, temperature=0.0
@@ -51,8 +51,9 @@ AGENTS: dict[ActionKey, AgentConfig] = {
         model=PRO, fallback=FLASH, effort="medium", max_output_tokens=64_000, temperature=0.2
     ),
 }  # fmt: skip
-"""The first release switched the two code fixers off and gave the conversation a large fallback; here they run on
-models that the constraints allow. An action whose fallback was its own model falls back to the next smaller one."""
+"""The first release switched the two code fixers off (their other values are kept), and gave the conversation a large
+fallback and the real-time fixer a large budget of sizes: here both stay within the constraints below. Where model and
+fallback are the same, a failing provider is left for another one of the same model only."""
 
 SIZES: dict[ActionKey, frozenset[str]] = {
     ActionKey.TEMPLATE_SELECTION: frozenset({"lite", "regular"}),

@@ -14,6 +14,7 @@ from inference.errors import (
     AuthFailed,
     ContentRefused,
     ContextTooLong,
+    GatewayFailed,
     InferenceError,
     InvalidRequest,
     MalformedToolCall,
@@ -62,6 +63,9 @@ def fault(
 
     `body` is the JSON answer or the beginning of a text that is none. Header names are lower-case.
     """
+    if isinstance(body, Mapping) and body.get("success") is False and isinstance(body.get("error"), list):
+        said = next((each.get("message") for each in body["error"] if isinstance(each, Mapping)), "")
+        return GatewayFailed(str(said), provider=provider, model=model, status=status)
     message, code, inner_status, extra = _said(body)
     if status < 400 or (inner_status and inner_status >= 400 and status == 400):
         status = inner_status or status

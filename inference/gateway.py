@@ -4,11 +4,11 @@ The rule that nothing here may break: a platform key goes only to the provider's
 or to the operator's gateway; a user's key goes only where that user's call goes.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from inference.catalogue import resolve
@@ -167,6 +167,4 @@ def _metadata(call: ModelCall) -> str:
         "operation": call.operation_id,
         "action": call.action.value,
     }
-    return orjson.dumps({name: value for name, value in fields.items() if value}).decode().encode(
-        "ascii", "backslashreplace"
-    ).decode()
+    return json.dumps({name: value for name, value in fields.items() if value})

@@ -275,12 +275,14 @@ class Answer:
 class AttemptRecord(Frozen):
     """One row of the ledger: one call to a provider, whatever came of it.
 
-    The key is (session_id, operation_id, attempt, call_number). `price` is None where no price is known;
+    The key is (session_id, operation_id, execution, attempt, call_number): a workflow that starts a step anew counts
+    `execution` up, Temporal counts `attempt`. `price` is None where no price is known;
     `price_source` names the price table and its version. `credential` is "platform", "user" or "none".
     """
 
     session_id: str
     operation_id: str
+    execution: int = Field(default=0, ge=0)
     attempt: int = Field(ge=1)
     call_number: int = Field(default=0, ge=0)
     user_id: str | None = None
