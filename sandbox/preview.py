@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sandbox.errors import PreviewFailed
-from sandbox.process import Process, lines
+from sandbox.process import Process, end, lines
 from sandbox.settings import Limits
 
 _READY_SECONDS = 30.0
@@ -173,21 +173,16 @@ class DevServer:
         """Run one process to its end; return why it ended."""
         assert self._listener is not None
         process = self._process = await self.served.start_server(self._listener.fileno())
-        parts = [
-            asyncio.create_task(self._read(process.stdout)),
-            asyncio.create_task(self._read(process.stderr)),
+        readers = [asyncio.create_task(self._read(stream)) for stream in (process.stdout, process.stderr)]
+        watchers = [
             asyncio.create_task(self._check_health(process)),
             asyncio.create_task(process.watch(self.served.server_limits, self.served.overfull, every=1.0)),
         ]
         try:
             code = await process.wait()
-            await asyncio.wait(parts[:2], timeout=1.0)
         finally:
             self._process = None
-            process.kill()
-            for part in parts:
-                part.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
+            await end(process, readers, watchers)
         return f"The development server ended ({process.ending.value}, status {code})."
 
     async def _read(self, stream: asyncio.StreamReader) -> None:

@@ -25,6 +25,10 @@ class Previews:
         """The session's server where one was started."""
         return self._servers.get(session_id)
 
+    def running(self) -> list[DevServer]:
+        """All servers that were started and not stopped."""
+        return list(self._servers.values())
+
     async def begin(self, served: Served) -> DevServer:
         """Return the project's server, starting it where it does not run; does not wait for it to answer."""
         server = self._servers.get(served.session_id)

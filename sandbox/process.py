@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from sandbox.isolation import Box, Isolation
 from sandbox.settings import Limits
@@ -21,6 +22,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 _WATCH_SECONDS = 0.2
 _LINE_BYTES = 64 * 1024
 
+Output = TypeVar("Output")
 Overfull = Callable[[], Awaitable[bool]]
 
 
@@ -164,10 +166,7 @@ async def run(isolation: Isolation, argv: Sequence[str], box: Box, overfull: Ove
         done, _ = await asyncio.wait(outputs, timeout=2.0)
         texts = [task.result() if task in done else (b"", True) for task in outputs]
     finally:
-        process.kill()
-        watcher.cancel()
-        for task in outputs:
-            task.cancel()
+        await end(process, outputs, [watcher])
     return Finished(
         exit_code=process.returncode if process.returncode is not None else -signal.SIGKILL,
         stdout=texts[0][0].decode(errors="replace"),
@@ -176,6 +175,18 @@ async def run(isolation: Isolation, argv: Sequence[str], box: Box, overfull: Ove
         truncated=texts[0][1] or texts[1][1],
         seconds=time.monotonic() - begun,
     )
+
+
+async def end(process: Process, readers: Sequence[asyncio.Task[Output]], others: Sequence[asyncio.Task[None]]) -> None:
+    """Kill what is left of a process and wait until it is gone, its pipes are read out and its tasks are over."""
+    process.kill()
+    for task in others:
+        task.cancel()
+    await process.wait()
+    await asyncio.wait(readers, timeout=1.0)
+    for task in readers:
+        task.cancel()
+    await asyncio.gather(*readers, *others, return_exceptions=True)
 
 
 @dataclass

@@ -75,6 +75,10 @@ class Sandbox:
             self._workspaces[session_id] = workspace
             return workspace
 
+    def find(self, session_id: str) -> Workspace | None:
+        """The session's workspace where this process has it."""
+        return self._workspaces.get(session_id)
+
     async def remove(self, session_id: str) -> None:
         """Forget a session's workspace and delete its files from this machine."""
         async with self._locks.setdefault(session_id, asyncio.Lock()):

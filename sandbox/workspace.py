@@ -201,10 +201,14 @@ class Workspace:
 
     async def preview(self) -> DevServer:
         """Return the session's development server, answering. Raises PreviewFailed, SandboxUnavailable."""
-        self._isolation.require()
-        server = await self._previews.begin(self)
+        server = await self.begin_preview()
         await server.ready()
         return server
+
+    async def begin_preview(self) -> DevServer:
+        """Like `preview`, without waiting for it to answer."""
+        self._isolation.require()
+        return await self._previews.begin(self)
 
     async def stop_preview(self) -> None:
         """Stop the development server; it comes back when it is asked for."""

@@ -1,0 +1,271 @@
+"""Serves all previews on an origin of their own: `http://<name>.preview.localhost:PORT`.
+
+An ASGI application run by the worker process. The host name tells the session; its development server is started on
+demand, from stored files where this machine does not have the session's workspace (any more). HTTP and hot reload go
+through; cookies do not, because neighbouring previews could set them for each other.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from starlette.types import Receive, Scope, Send
+from websockets.asyncio.client import ClientConnection, unix_connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.typing import Origin, Subprotocol
+
+from sandbox import pages
+from sandbox.addresses import preview_name, session_of
+from sandbox.errors import SandboxError
+from sandbox.preview import DevServer, ServerState
+from sandbox.sandbox import Sandbox
+from sandbox.upstream import Headers, Upstream, UpstreamError
+
+_PAGE_PATIENCE = 2.5
+_PATIENCE = 30.0
+_MOST_WEBSOCKET = 16 * 1024 * 1024
+_HOP = frozenset(
+    {
+        *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection"),
+        *(b"te", b"trailer", b"transfer-encoding", b"upgrade"),
+    }
+)
+_NOT_UP = _HOP | {b"cookie", b"authorization", b"expect"}
+_NOT_DOWN = _HOP | {b"set-cookie", b"x-frame-options", b"server", b"strict-transport-security"}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A session's project as stored: what `Sandbox.workspace` needs to make its workspace again."""
+
+    template: str
+    files: Mapping[str, str | None]
+    dependencies: Sequence[str] = field(default_factory=tuple)
+
+
+Restore = Callable[[str], Awaitable[Stored | None]]
+
+
+class PreviewGateway:
+    """The ASGI application.
+
+    `restore` gives the stored project of a session, None where there is no such session any more or nobody may see it.
+    `frame_ancestors` are the origins that may show previews in a frame, `suffix` the domain below which previews lie.
+    """
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        secret: bytes,
+        restore: Restore,
+        *,
+        frame_ancestors: Sequence[str] = (),
+        suffix: str = "preview.localhost",
+    ) -> None:
+        self._sandbox = sandbox
+        self._secret = secret
+        self._restore = restore
+        self._suffix = "." + suffix
+        self._opening: dict[str, asyncio.Task[DevServer | None]] = {}
+        self._upstreams: dict[str, Upstream] = {}
+        ancestors = " ".join(("'self'", *frame_ancestors))
+        self._added: Headers = [
+            (b"content-security-policy", f"frame-ancestors {ancestors}".encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"same-origin"),
+            (b"origin-agent-cluster", b"?1"),
+        ]
+
+    def host(self, session_id: str) -> str:
+        """The host name of a session's preview, without the port. Raises ValueError for ids no host name can hold."""
+        return preview_name(self._secret, session_id) + self._suffix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            await send({"type": message["type"] + ".complete"})
+            if message["type"] == "lifespan.shutdown":
+                for upstream in self._upstreams.values():
+                    upstream.close()
+                return
+
+    def _session(self, scope: Scope) -> str | None:
+        host = _header(scope, b"host").decode("latin-1").partition(":")[0].lower()
+        if not host.endswith(self._suffix):
+            return None
+        return session_of(self._secret, host.removesuffix(self._suffix))
+
+    async def _open(self, session_id: str) -> DevServer | None:
+        """The session's server, started or starting; None where there is no such session."""
+        server = self._sandbox.previews.find(session_id)
+        if server is not None and server.state in (ServerState.READY, ServerState.STARTING):
+            server.start()
+            return server
+        task = self._opening.get(session_id)
+        if task is None:
+            task = self._opening[session_id] = asyncio.create_task(self._begin(session_id))
+            task.add_done_callback(lambda _: self._opening.pop(session_id, None))
+        return await asyncio.shield(task)
+
+    async def _begin(self, session_id: str) -> DevServer | None:
+        workspace = self._sandbox.find(session_id)
+        if workspace is None:
+            stored = await self._restore(session_id)
+            if stored is None:
+                return None
+            workspace = await self._sandbox.workspace(session_id, stored.template, stored.files, stored.dependencies)
+        return await workspace.begin_preview()
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        session_id = self._session(scope)
+        if session_id is None:
+            await self._page(send, 404, pages.unknown())
+            return
+        navigation = b"text/html" in _header(scope, b"accept")
+        try:
+            server = await asyncio.wait_for(self._open(session_id), _PAGE_PATIENCE if navigation else _PATIENCE)
+            if server is None:
+                await self._page(send, 404, pages.unknown())
+                return
+            if server.state is not ServerState.READY:
+                await server.ready(_PAGE_PATIENCE if navigation else _PATIENCE)
+        except TimeoutError:
+            await self._page(send, 503, pages.starting())
+            return
+        except SandboxError as error:
+            server = self._sandbox.previews.find(session_id)
+            if server is not None and server.state is ServerState.STARTING:
+                await self._page(send, 503, pages.starting())
+            else:
+                await self._page(send, 502, pages.failed(str(error), list(server.log) if server else []))
+            return
+        with server.used():
+            await self._forward(server, scope, receive, send)
+
+    async def _forward(self, server: DevServer, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(name, value) for name, value in scope["headers"] if name not in _NOT_UP]
+        names = {name for name, _ in scope["headers"]}
+        has_body = b"content-length" in names or b"transfer-encoding" in names
+        target = scope["raw_path"] or b"/"
+        if scope["query_string"]:
+            target += b"?" + scope["query_string"]
+        try:
+            upstream = self._upstream(server)
+            answer = await upstream.request(scope["method"], target, headers, _body(receive) if has_body else None)
+        except UpstreamError as error:
+            await self._page(send, 502, pages.failed(str(error).capitalize() + ".", list(server.log)))
+            return
+        down = [(name, value) for name, value in answer.headers if name not in _NOT_DOWN]
+        try:
+            await send({"type": "http.response.start", "status": answer.status, "headers": down + self._added})
+            async with contextlib.aclosing(answer.body()) as body:
+                async for piece in body:
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        except UpstreamError:
+            return  # headers are out: ending without the last piece tells the browser that the body is cut
+        finally:
+            answer.release()
+
+    def _upstream(self, server: DevServer) -> Upstream:
+        address = server.address
+        if address not in self._upstreams:
+            live = {kept.address for kept in self._sandbox.previews.running()}
+            for gone in [known for known in self._upstreams if known not in live]:
+                self._upstreams.pop(gone).close()
+            self._upstreams[address] = Upstream(address)
+        return self._upstreams[address]
+
+    async def _page(self, send: Send, status: int, body: bytes) -> None:
+        headers: Headers = [
+            (b"content-type", b"text/html; charset=utf-8"),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"),
+            (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'"),
+            *self._added,
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # websocket.connect
+        session_id = self._session(scope)
+        origin = _header(scope, b"origin").decode("latin-1")
+        host = _header(scope, b"host").decode("latin-1")
+        # Browsers do not apply the same-origin rule to WebSockets: foreign pages are refused here.
+        if session_id is None or origin.partition("://")[2].lower() != host.lower():
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        try:
+            server = await asyncio.wait_for(self._open(session_id), _PATIENCE)
+            if server is None:
+                await send({"type": "websocket.close", "code": 1008})
+                return
+            await server.ready()
+            target = scope["raw_path"].decode("latin-1") or "/"
+            if scope["query_string"]:
+                target += "?" + scope["query_string"].decode("latin-1")
+            connecting = unix_connect(
+                server.address,
+                f"ws://{host}{target}",
+                origin=Origin(origin),
+                subprotocols=[Subprotocol(name) for name in scope["subprotocols"]] or None,
+                compression=None,
+                max_size=_MOST_WEBSOCKET,
+                ping_interval=None,
+            )
+            async with connecting as upstream:
+                with server.used():
+                    await send({"type": "websocket.accept", "subprotocol": upstream.subprotocol})
+                    await _both_ways(upstream, receive, send)
+        except (SandboxError, OSError, TimeoutError, WebSocketException):
+            with contextlib.suppress(RuntimeError, OSError):
+                await send({"type": "websocket.close", "code": 1011})
+
+
+def _header(scope: Scope, name: bytes) -> bytes:
+    for key, value in scope["headers"]:
+        if key == name:
+            return bytes(value)
+    return b""
+
+
+async def _body(receive: Receive) -> AsyncIterator[bytes]:
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise UpstreamError("the browser went away")
+        yield message.get("body", b"")
+        if not message.get("more_body"):
+            return
+
+
+async def _both_ways(upstream: ClientConnection, receive: Receive, send: Send) -> None:
+    async def up() -> None:
+        while (message := await receive())["type"] == "websocket.receive":
+            text, data = message.get("text"), message.get("bytes")
+            await upstream.send(text if text is not None else data or b"")
+
+    async def down() -> None:
+        with contextlib.suppress(ConnectionClosed):
+            async for message in upstream:
+                kind = "text" if isinstance(message, str) else "bytes"
+                await send({"type": "websocket.send", kind: message})
+        await send({"type": "websocket.close", "code": 1001})
+
+    tasks = [asyncio.create_task(up()), asyncio.create_task(down())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
