@@ -19,13 +19,14 @@ _environment = Environment(
     autoescape=False,
     trim_blocks=True,
     lstrip_blocks=True,
-    keep_trailing_newline=False,
+    keep_trailing_newline=True,
 )
 
 
 def fenced(text: str, tag: str, **attributes: str) -> str:
     """`text` between `<tag>` and `</tag>` on lines of their own; closing tags inside the text are made harmless."""
-    harmless = re.sub(rf"<(\s*/\s*{re.escape(tag)}\b)", r"&lt;\1", text, flags=re.IGNORECASE)
+    body = str(text).removesuffix("\n")
+    harmless = re.sub(rf"<(\s*/\s*{re.escape(tag)}\b)", r"&lt;\1", body, flags=re.IGNORECASE)
     quoted = "".join(f' {name}="{value.replace(chr(34), "&quot;")}"' for name, value in attributes.items())
     return f"<{tag}{quoted}>\n{harmless}\n</{tag}>"
 
@@ -42,7 +43,4 @@ def render(operation: str, **values: object) -> tuple[Message, ...]:
     context = template.new_context(values)
     system = "".join(template.blocks["system"](context)).strip()
     user = "".join(template.blocks["user"](context)).strip()
-    return (
-        Message(role="system", content=system),
-        Message(role="user", content=re.sub(r"\n{3,}", "\n\n", user)),
-    )
+    return (Message(role="system", content=system), Message(role="user", content=user))
