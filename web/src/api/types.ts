@@ -1,0 +1,279 @@
+// What the API sends and takes. Mirrors schemas/*.py; times are ISO 8601, money is a decimal in a string.
+
+export type Mode = "deterministic" | "smart";
+export type StateName =
+  | "starting"
+  | "planning"
+  | "generating"
+  | "reviewing"
+  | "idle"
+  | "stopped"
+  | "waiting_for_capacity"
+  | "waiting_for_budget"
+  | "completed"
+  | "failed";
+export type Ability = "message" | "stop" | "resume";
+export type Money = string | number | null;
+
+export interface StateInfo {
+  name: StateName;
+  since: string;
+  reason: string;
+  can: Ability[];
+  until: string | null;
+  code: string | null;
+}
+
+export interface PlannedFile {
+  path: string;
+  purpose: string;
+}
+
+export interface PhasePlan {
+  name: string;
+  description: string;
+  files: PlannedFile[];
+  deletes: string[];
+  install: string[];
+  last: boolean;
+}
+
+export interface Blueprint {
+  title: string;
+  description: string;
+  colour_palette: string[];
+  views: { name: string; description: string }[];
+  user_flow: string;
+  data_flow: string;
+  architecture: string;
+  pitfalls: string[];
+  dependencies: string[];
+  phases_outline: string[];
+  first_phase: PhasePlan;
+}
+
+export type MessageState = "queued" | "being_read" | "planned" | "done";
+
+export interface QueuedMessage {
+  id: string;
+  text: string;
+  author: string;
+  at: string;
+  state: MessageState;
+  answered: boolean;
+  wants_change: boolean;
+  phase_id: string | null;
+}
+
+export interface ChatMessage {
+  id: string;
+  role: "user" | "assistant" | "notice";
+  text: string;
+  at: string;
+  author: string | null;
+  state: MessageState;
+}
+
+export interface FileRef {
+  path: string;
+  sha256: string;
+  size: number;
+  version: number;
+  phase_id: string | null;
+  author: string;
+}
+
+export type PhaseStatus = "planned" | "generating" | "checking" | "fixing" | "completed" | "failed";
+
+export interface PhaseProgress {
+  id: string;
+  plan: PhasePlan;
+  status: PhaseStatus;
+  files: string[];
+  checks: CheckReport | null;
+  fix_rounds: number;
+  message_ids: string[];
+  started_at: string | null;
+  finished_at: string | null;
+}
+
+export interface UsageTotals {
+  calls: number;
+  input_tokens: number;
+  cached_tokens: number;
+  output_tokens: number;
+  reasoning_tokens: number;
+  cost_usd: Money;
+}
+
+export interface Operation {
+  id: string;
+  action: string;
+  title: string;
+  phase_id: string | null;
+  since: string;
+}
+
+export interface Preview {
+  status: "none" | "starting" | "ready" | "failed";
+  url: string | null;
+  detail: string;
+}
+
+export interface Progress {
+  session_id: string;
+  title: string;
+  prompt: string;
+  mode: Mode;
+  template: string | null;
+  model: string | null;
+  demo: boolean;
+  state: StateInfo;
+  blueprint: Blueprint | null;
+  phases: PhaseProgress[];
+  files: FileRef[];
+  messages: QueuedMessage[];
+  operations: Operation[];
+  usage: UsageTotals;
+  preview: Preview;
+  created_at: string;
+  last_seq: number;
+}
+
+export interface Staleness {
+  age: number;
+  reason: string;
+}
+
+export interface SessionSnapshot {
+  progress: Progress;
+  conversation: ChatMessage[];
+  stale: Staleness | null;
+}
+
+export type IssueSource =
+  | "typecheck"
+  | "lint"
+  | "build"
+  | "markup"
+  | "server"
+  | "browser"
+  | "network"
+  | "screenshot"
+  | "sandbox";
+
+export interface Issue {
+  file: string | null;
+  line: number | null;
+  column: number | null;
+  code: string;
+  severity: "error" | "warning" | "info";
+  source: IssueSource;
+  message: string;
+  count: number;
+}
+
+export interface CheckReport {
+  issues: Issue[];
+  ran: IssueSource[];
+  seconds: number;
+}
+
+export type FileFormat = "full_content" | "unified_diff";
+export type CommandStatus = "running" | "done" | "failed" | "refused";
+
+export type SessionEvent =
+  | { type: "session_state"; state: StateInfo }
+  | { type: "session_info"; title: string; template: string | null; model: string | null; demo: boolean }
+  | { type: "operation_started"; operation: Operation }
+  | { type: "operation_finished"; operation_id: string; outcome: "done" | "failed" | "stopped" }
+  | { type: "operation_reset"; operation_id: string; attempt: number; reason: string }
+  | { type: "blueprint_chunk"; operation_id: string; offset: number; text: string }
+  | { type: "blueprint"; blueprint: Blueprint }
+  | { type: "phase"; phase: PhaseProgress }
+  | {
+      type: "file_generating";
+      operation_id: string;
+      path: string;
+      purpose: string;
+      format: FileFormat;
+      phase_id: string | null;
+    }
+  | { type: "file_chunk"; operation_id: string; path: string; offset: number; text: string; format: FileFormat }
+  | { type: "file_generated"; operation_id: string; file: FileRef }
+  | { type: "file_deleted"; operation_id: string; path: string }
+  | { type: "file_reset"; operation_id: string; path: string; reason: string }
+  | { type: "checks"; phase_id: string; report: CheckReport }
+  | { type: "command"; operation_id: string; command: string; status: CommandStatus; output: string }
+  | { type: "preview"; preview: Preview }
+  | { type: "message"; message: ChatMessage }
+  | { type: "conversation_delta"; operation_id: string; message_id: string; offset: number; text: string }
+  | { type: "usage"; operation_id: string; action: string; model: string; usage: UsageTotals }
+  | { type: "waiting"; operation_id: string; code: string; reason: string; until: string | null }
+  | { type: "error"; operation_id: string | null; code: string; sentence: string; next_action: string };
+
+export const EVENT_TYPES: readonly SessionEvent["type"][] = [
+  "session_state",
+  "session_info",
+  "operation_started",
+  "operation_finished",
+  "operation_reset",
+  "blueprint_chunk",
+  "blueprint",
+  "phase",
+  "file_generating",
+  "file_chunk",
+  "file_generated",
+  "file_deleted",
+  "file_reset",
+  "checks",
+  "command",
+  "preview",
+  "message",
+  "conversation_delta",
+  "usage",
+  "waiting",
+  "error",
+];
+
+export interface SessionSummary {
+  id: string;
+  title: string;
+  prompt: string;
+  mode: Mode;
+  template: string | null;
+  state: StateName;
+  demo: boolean;
+  cost_usd: Money;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface SessionList {
+  sessions: SessionSummary[];
+  next: string | null;
+}
+
+export interface About {
+  version: string;
+  demo: boolean;
+  models: string[];
+  templates: { name: string; title: string; description: string }[];
+  examples: string[];
+  temporal_ui: string | null;
+}
+
+export interface CreateSession {
+  prompt: string;
+  mode?: Mode;
+  template?: string | null;
+}
+
+export interface ProblemBody {
+  title: string;
+  status: number;
+  code: string;
+  detail: string;
+  next_action: string;
+  request_id: string;
+}

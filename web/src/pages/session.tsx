@@ -1,0 +1,156 @@
+// The page of one session: what is said on the left, what is made on the right.
+
+import { SearchX, Unplug } from "lucide-react";
+import { Tabs } from "radix-ui";
+import { lazy, Suspense, useEffect, useState, useSyncExternalStore } from "react";
+import { Link } from "wouter";
+import type { Problem } from "../api/client";
+import type { About } from "../api/types";
+import { Chat } from "../session/chat";
+import { CodePanel } from "../session/code";
+import { SessionHeader } from "../session/header";
+import { OutboxProvider } from "../session/outbox";
+import { PlanPanel } from "../session/plan";
+import { PreviewPanel } from "../session/preview";
+import { ProblemsPanel } from "../session/problems";
+import { TabBar } from "../session/tab-bar";
+import { useView, ViewProvider, type ViewTab } from "../session/view";
+import { useNarrow } from "../state/media";
+import { SessionProvider, useSession } from "../state/session-context";
+import { SessionStream } from "../state/stream";
+import { Button, buttonClass, Empty } from "../ui/parts";
+import { SignedOutPage } from "./signed-out";
+import "./pages.css";
+import "../session/session.css";
+
+const Palette = lazy(() => import("../session/palette"));
+
+export function SessionPage({ id, about }: { id: string; about: About | undefined }) {
+  const [stream] = useState(() => new SessionStream(id));
+  const { session, connection } = useSyncExternalStore(stream.subscribe, stream.getState);
+  const narrow = useNarrow();
+
+  if (connection.name === "refused") return <Refused problem={connection.problem} retry={stream.reopen} />;
+  if (!session) return <Loading late={connection.name === "reconnecting"} />;
+  return (
+    <SessionProvider stream={stream}>
+      <ViewProvider narrow={narrow}>
+        <OutboxProvider>
+          <Workbench narrow={narrow} about={about} />
+        </OutboxProvider>
+      </ViewProvider>
+    </SessionProvider>
+  );
+}
+
+function Workbench({ narrow, about }: { narrow: boolean; about: About | undefined }) {
+  const { tab, setTab, hold } = useView();
+  const title = useSession((session) => session.progress.title);
+  const [palette, setPalette] = useState(false);
+
+  useEffect(() => {
+    document.title = `${title} · stich`;
+  }, [title]);
+
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+        event.preventDefault();
+        setPalette((open) => !open);
+      } else if (event.altKey && !event.ctrlKey && !event.metaKey) {
+        const tabs: Record<string, ViewTab> = { Digit1: "preview", Digit2: "code", Digit3: "plan", Digit4: "problems" };
+        const target = tabs[event.code];
+        if (target) {
+          event.preventDefault();
+          setTab(target);
+        } else if (event.code === "KeyM") {
+          event.preventDefault();
+          if (narrow) setTab("chat");
+          requestAnimationFrame(() => document.getElementById("message")?.focus());
+        }
+      }
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, [narrow, setTab]);
+
+  return (
+    <div className="workbench">
+      <a className="skip-link" href="#message">
+        Skip to the message box
+      </a>
+      <SessionHeader narrow={narrow} about={about} openPalette={() => setPalette(true)} />
+      <Tabs.Root
+        className="workbench-body"
+        value={tab}
+        onValueChange={(value) => setTab(value as ViewTab)}
+        activationMode="automatic"
+      >
+        {!narrow && (
+          <aside className="side" aria-label="Conversation and current work">
+            <Chat />
+          </aside>
+        )}
+        <main className="stage">
+          {!narrow && <TabBar narrow={false} />}
+          <div className="panels" onPointerDownCapture={hold}>
+            {narrow && (
+              <Tabs.Content value="chat" className="panel panel--chat">
+                <Chat />
+              </Tabs.Content>
+            )}
+            <Tabs.Content value="preview" className="panel" forceMount hidden={tab !== "preview"}>
+              <PreviewPanel narrow={narrow} hold={hold} />
+            </Tabs.Content>
+            <Tabs.Content value="code" className="panel">
+              <CodePanel narrow={narrow} />
+            </Tabs.Content>
+            <Tabs.Content value="plan" className="panel panel--scroll">
+              <PlanPanel />
+            </Tabs.Content>
+            <Tabs.Content value="problems" className="panel panel--scroll">
+              <ProblemsPanel />
+            </Tabs.Content>
+          </div>
+          {narrow && <TabBar narrow />}
+        </main>
+      </Tabs.Root>
+      {palette && (
+        <Suspense>
+          <Palette close={() => setPalette(false)} />
+        </Suspense>
+      )}
+    </div>
+  );
+}
+
+function Loading({ late }: { late: boolean }) {
+  return (
+    <main className="alone" aria-busy>
+      {late ? (
+        <Empty icon={<Unplug size={28} aria-hidden />} title="stich does not answer">
+          <p>Trying again. If this stays, check that stich is still running in its terminal.</p>
+        </Empty>
+      ) : (
+        <Empty title="Opening the session" working />
+      )}
+    </main>
+  );
+}
+
+function Refused({ problem, retry }: { problem: Problem; retry: () => void }) {
+  if (problem.status === 401) return <SignedOutPage />;
+  return (
+    <main className="alone">
+      <Empty icon={<SearchX size={28} aria-hidden />} title={problem.message}>
+        <p>{problem.nextAction}</p>
+        <p>
+          <Link href="/" className={buttonClass("primary")}>
+            Go to the start page
+          </Link>{" "}
+          <Button onClick={retry}>Try again</Button>
+        </p>
+      </Empty>
+    </main>
+  );
+}

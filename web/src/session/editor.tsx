@@ -1,0 +1,147 @@
+// Code to read: CodeMirror 6, loaded when the first file is shown. Text that grows is appended by transactions, so that a
+// file of thousands of lines stays smooth while it is written.
+
+import { css } from "@codemirror/lang-css";
+import { html } from "@codemirror/lang-html";
+import { javascript } from "@codemirror/lang-javascript";
+import { json } from "@codemirror/lang-json";
+import { markdown } from "@codemirror/lang-markdown";
+import { bracketMatching, foldGutter, foldKeymap, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
+import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
+import { EditorState, type Extension } from "@codemirror/state";
+import { drawSelection, EditorView, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
+import { tags as t } from "@lezer/highlight";
+import { useEffect, useRef } from "react";
+
+interface EditorProps {
+  path: string;
+  text: string;
+  live: boolean;
+  plain: boolean;
+  line: number | null;
+}
+
+const highlight = HighlightStyle.define([
+  { tag: [t.keyword, t.modifier, t.operatorKeyword, t.controlKeyword], color: "var(--code-keyword)" },
+  { tag: [t.string, t.special(t.string), t.regexp, t.attributeValue], color: "var(--code-string)" },
+  { tag: [t.number, t.bool, t.null, t.atom, t.unit], color: "var(--code-number)" },
+  { tag: [t.comment, t.meta], color: "var(--code-comment)", fontStyle: "italic" },
+  { tag: [t.typeName, t.className, t.namespace, t.tagName], color: "var(--code-type)" },
+  { tag: [t.function(t.variableName), t.function(t.propertyName)], color: "var(--code-function)" },
+  { tag: [t.propertyName, t.attributeName], color: "var(--code-property)" },
+  { tag: [t.heading, t.strong], fontWeight: "600" },
+  { tag: t.emphasis, fontStyle: "italic" },
+  { tag: t.link, textDecoration: "underline" },
+]);
+
+const theme = EditorView.theme({
+  "&": { height: "100%", fontSize: "13px", backgroundColor: "var(--surface)", color: "var(--ink)" },
+  "&.cm-focused": { outline: "none" },
+  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.6" },
+  ".cm-content": { padding: "10px 0 40px", caretColor: "var(--denim)" },
+  ".cm-gutters": {
+    backgroundColor: "var(--surface)",
+    color: "var(--ink-3)",
+    border: "none",
+    paddingLeft: "6px",
+  },
+  ".cm-selectionBackground, &.cm-focused .cm-selectionBackground": { backgroundColor: "var(--code-selection) !important" },
+  ".cm-target-line": { backgroundColor: "var(--thread-soft)" },
+  ".cm-panels": { backgroundColor: "var(--surface-2)", color: "var(--ink)", borderColor: "var(--line) !important" },
+  ".cm-panel input, .cm-panel button": { fontSize: "13px" },
+  ".cm-searchMatch": { backgroundColor: "var(--warn-soft)", outline: "1px solid var(--thread)" },
+  ".cm-selectionMatch": { backgroundColor: "var(--denim-soft)" },
+});
+
+function language(path: string): Extension {
+  const end = path.slice(path.lastIndexOf(".") + 1).toLowerCase();
+  if (/^[mc]?[jt]sx?$/.test(end)) return javascript({ jsx: end.endsWith("x") || end === "js", typescript: end.includes("ts") });
+  if (end === "css" || end === "scss") return css();
+  if (end === "html" || end === "svg" || end === "xml") return html();
+  if (end === "json") return json();
+  if (end === "md" || end === "mdx") return markdown();
+  return [];
+}
+
+function newState(path: string, text: string, plain: boolean): EditorState {
+  return EditorState.create({
+    doc: text,
+    extensions: [
+      // Offsets count characters as they are sent, so carriage returns stay where they are.
+      EditorState.lineSeparator.of("\n"),
+      EditorState.readOnly.of(true),
+      EditorView.contentAttributes.of({ "aria-label": `Code of ${path}`, tabindex: "0" }),
+      lineNumbers(),
+      foldGutter(),
+      highlightSpecialChars(),
+      drawSelection(),
+      bracketMatching(),
+      highlightSelectionMatches(),
+      search({ top: true }),
+      keymap.of([...searchKeymap, ...foldKeymap]),
+      syntaxHighlighting(highlight),
+      plain ? [] : language(path),
+      theme,
+    ],
+  });
+}
+
+export default function Editor({ path, text, live, plain, line }: EditorProps) {
+  const host = useRef<HTMLDivElement>(null);
+  const view = useRef<EditorView | null>(null);
+  const shown = useRef({ path: "", plain: false, text: "" });
+  const following = useRef(true);
+
+  useEffect(() => {
+    if (!host.current) return undefined;
+    const editor = new EditorView({ parent: host.current });
+    view.current = editor;
+    shown.current = { path: "", plain: false, text: "" };
+    // Scrolling up means reading: the end is followed again once the reader is back at it.
+    const onScroll = () => {
+      const { scrollHeight, scrollTop, clientHeight } = editor.scrollDOM;
+      following.current = scrollHeight - scrollTop - clientHeight < 60;
+    };
+    editor.scrollDOM.addEventListener("scroll", onScroll, { passive: true });
+    return () => {
+      editor.destroy();
+      view.current = null;
+    };
+  }, []);
+
+  useEffect(() => {
+    const editor = view.current;
+    if (!editor) return;
+    const before = shown.current;
+    shown.current = { path, plain, text };
+    if (before.path !== path || before.plain !== plain) {
+      editor.setState(newState(path, text, plain));
+      following.current = live;
+    } else if (text !== before.text) {
+      const grows = text.startsWith(before.text);
+      const from = grows ? before.text.length : 0;
+      editor.dispatch({ changes: { from, to: before.text.length, insert: text.slice(from) } });
+      if (!grows && live) following.current = true;
+    }
+    if (live && following.current) {
+      editor.requestMeasure({
+        read: () => editor.scrollDOM.scrollHeight,
+        write: (height) => {
+          editor.scrollDOM.scrollTop = height;
+        },
+      });
+    }
+  }, [path, plain, text, live]);
+
+  useEffect(() => {
+    const editor = view.current;
+    if (!editor || line === null || live || text === "") return;
+    const target = editor.state.doc.line(Math.min(Math.max(line, 1), editor.state.doc.lines));
+    editor.dispatch({
+      selection: { anchor: target.from, head: target.to },
+      effects: EditorView.scrollIntoView(target.from, { y: "center" }),
+    });
+  }, [path, line, live, text]);
+
+  return <div ref={host} className="editor" />;
+}

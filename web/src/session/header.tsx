@@ -1,0 +1,210 @@
+// Who this is, how far it is and since when, what it costs, and the two switches that matter: stop and resume.
+
+import { useMutation } from "@tanstack/react-query";
+import { Coins, Command, Download, FlaskConical, Play, Square, Unplug } from "lucide-react";
+import { Popover } from "radix-ui";
+import { Link } from "wouter";
+import { exportUrl, resumeSession, stopSession } from "../api/client";
+import type { About, StateInfo } from "../api/types";
+import { useNow } from "../state/clock";
+import { useConnection, useReopen, useSession } from "../state/session-context";
+import { Button, buttonClass, IconButton, LogoMark, Pill, ProblemNote, Tooltip } from "../ui/parts";
+import { ThemeMenu } from "../ui/theme-menu";
+import { duration, money, stateTone, stateWords, tokens } from "../words";
+
+interface HeaderProps {
+  narrow: boolean;
+  about: About | undefined;
+  openPalette: () => void;
+}
+
+export function SessionHeader({ narrow, about, openPalette }: HeaderProps) {
+  const id = useSession((session) => session.progress.session_id);
+  const title = useSession((session) => session.progress.title);
+  const demo = useSession((session) => session.progress.demo);
+  return (
+    <header className="top">
+      <Link href="/" className="logo" aria-label="stich, start page">
+        <LogoMark />
+      </Link>
+      <div className="top-title">
+        <h1 title={title}>{title}</h1>
+        <StateLine />
+      </div>
+      <div className="top-tools">
+        <ConnectionBadge />
+        {demo && <DemoBadge about={about} />}
+        <UsageChip />
+        <StopOrResume />
+        {!narrow && (
+          <Tooltip text="Download the project as a zip file">
+            <a className={buttonClass("plain", false, true)} href={exportUrl(id)} download aria-label="Download zip">
+              <Download size={17} aria-hidden />
+            </a>
+          </Tooltip>
+        )}
+        <IconButton label="Commands (Ctrl+K)" onClick={openPalette}>
+          <Command size={17} aria-hidden />
+        </IconButton>
+        {!narrow && <ThemeMenu />}
+      </div>
+    </header>
+  );
+}
+
+function StateLine() {
+  const state = useSession((session) => session.progress.state);
+  const stale = useSession((session) => session.stale);
+  return (
+    <div className="state-line">
+      <div role="status" aria-label="State" className="state-words">
+        <Pill tone={stateTone[state.name]} dot>
+          {stateWords[state.name]}
+        </Pill>
+        <span className="state-reason" title={state.reason}>
+          {state.reason}
+        </span>
+      </div>
+      <Since state={state} />
+      {stale && (
+        <Tooltip text={stale.reason}>
+          <button type="button" className="pill pill--warn">
+            {Math.round(stale.age)} s old
+          </button>
+        </Tooltip>
+      )}
+    </div>
+  );
+}
+
+function Since({ state }: { state: StateInfo }) {
+  const now = useNow();
+  if (state.until) {
+    const left = Date.parse(state.until) - now;
+    return <span className="since numeric">{left > 0 ? `${duration(left)} left` : "any moment"}</span>;
+  }
+  return <span className="since numeric">{duration(now - Date.parse(state.since))}</span>;
+}
+
+function ConnectionBadge() {
+  const connection = useConnection();
+  const reopen = useReopen();
+  return (
+    <div role="status" aria-label="Connection">
+      {connection.name === "reconnecting" && (
+        <Tooltip text="The work goes on without this page. It catches up by itself; press to try now.">
+          <button type="button" className="pill pill--warn" onClick={reopen}>
+            <Unplug size={13} aria-hidden /> Reconnecting
+          </button>
+        </Tooltip>
+      )}
+    </div>
+  );
+}
+
+function DemoBadge({ about }: { about: About | undefined }) {
+  return (
+    <Popover.Root>
+      <Popover.Trigger className="pill pill--info pill--button">
+        <FlaskConical size={13} aria-hidden /> Demo model
+      </Popover.Trigger>
+      <Popover.Portal>
+        <Popover.Content className="popover" align="end" sideOffset={8} collisionPadding={12}>
+          <strong>Demo model: plays recorded sessions</strong>
+          <p>
+            Files, checks and preview are real; the words come from a recording. For your own apps, set a key in the
+            environment and start stich again:
+          </p>
+          <pre>export OPENAI_API_KEY=…{"\n"}stich up</pre>
+          <p>
+            <code>ANTHROPIC_API_KEY</code>, <code>GEMINI_API_KEY</code> and others work too
+            {about && about.models.length > 0 ? `. Now answering: ${about.models.join(", ")}.` : "."}
+          </p>
+        </Popover.Content>
+      </Popover.Portal>
+    </Popover.Root>
+  );
+}
+
+function UsageChip() {
+  const usage = useSession((session) => session.progress.usage);
+  const model = useSession((session) => session.progress.model);
+  const total = usage.input_tokens + usage.output_tokens;
+  const rows: [string, string][] = [
+    ["Cost", money(usage.cost_usd)],
+    ["Model calls", String(usage.calls)],
+    ["Tokens read", usage.input_tokens.toLocaleString("en")],
+    ["of these cached", usage.cached_tokens.toLocaleString("en")],
+    ["Tokens written", usage.output_tokens.toLocaleString("en")],
+    ["of these reasoning", usage.reasoning_tokens.toLocaleString("en")],
+  ];
+  return (
+    <Popover.Root>
+      <Popover.Trigger className="usage-chip numeric" aria-label={`Usage: ${money(usage.cost_usd)}, ${total} tokens`}>
+        <Coins size={15} aria-hidden />
+        <span>{money(usage.cost_usd)}</span>
+        <span className="usage-tokens">{tokens(total)} tokens</span>
+      </Popover.Trigger>
+      <Popover.Portal>
+        <Popover.Content className="popover" align="end" sideOffset={8} collisionPadding={12}>
+          <strong>Spent by this session</strong>
+          <dl className="rows numeric">
+            {rows.map(([name, value]) => (
+              <div key={name}>
+                <dt>{name}</dt>
+                <dd>{value}</dd>
+              </div>
+            ))}
+            {model && (
+              <div>
+                <dt>Model</dt>
+                <dd>{model}</dd>
+              </div>
+            )}
+          </dl>
+        </Popover.Content>
+      </Popover.Portal>
+    </Popover.Root>
+  );
+}
+
+export function useSwitch() {
+  const id = useSession((session) => session.progress.session_id);
+  const stop = useMutation({ mutationFn: () => stopSession(id) });
+  const resume = useMutation({ mutationFn: () => resumeSession(id) });
+  return { stop, resume };
+}
+
+function StopOrResume() {
+  const state = useSession((session) => session.progress.state);
+  const { stop, resume } = useSwitch();
+  const canResume = state.can.includes("resume");
+  const canStop = state.can.includes("stop") && !canResume;
+  const action = canResume ? resume : stop;
+  return (
+    <>
+      {canResume && (
+        <Button look="primary" disabled={resume.isPending} onClick={() => resume.mutate()}>
+          <Play size={15} aria-hidden /> Resume
+        </Button>
+      )}
+      {canStop && (
+        <Button disabled={stop.isPending} onClick={() => stop.mutate()}>
+          <Square size={13} fill="currentColor" aria-hidden /> {stop.isPending ? "Stopping" : "Stop"}
+        </Button>
+      )}
+      {action.error && (
+        <div className="toast">
+          <ProblemNote
+            error={action.error}
+            action={
+              <Button look="plain" small onClick={() => action.reset()}>
+                Close
+              </Button>
+            }
+          />
+        </div>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,99 @@
+// What the page reads out of a session. Each returns the same object while nothing it depends on has changed.
+
+import type { ChatMessage, CheckReport, FileRef, PhaseProgress } from "../api/types";
+import type { Session } from "./session";
+
+export type TabName = "preview" | "code" | "plan" | "problems";
+export type FileMark = "writing" | "new" | "changed" | null;
+
+/** The tab that shows what happens now, for as long as the user has not picked one. */
+export function liveTab(session: Session): TabName {
+  const { state, preview, files, phases } = session.progress;
+  if (Object.keys(session.open).length > 0) return "code";
+  if (state.name === "generating" || state.name === "reviewing") return files.length > 0 && phases.length > 0 ? "code" : "plan";
+  if (state.name === "starting" || state.name === "planning") return "plan";
+  if (preview.status === "ready") return "preview";
+  return phases.length > 0 ? "plan" : files.length > 0 ? "code" : "plan";
+}
+
+/** The file being written now: the one opened last. */
+export function writingPath(session: Session): string | null {
+  return Object.keys(session.open).at(-1) ?? null;
+}
+
+/** The file written last, of those that are still there. */
+export function latestPath(session: Session): string | null {
+  const { files } = session.progress;
+  const last = session.lastWritten;
+  if (last !== null && files.some((file) => file.path === last)) return last;
+  return (files.findLast((file) => file.phase_id !== null) ?? files.at(-1))?.path ?? null;
+}
+
+/** The phase that is at work, or the last one that was. */
+export function currentPhase(phases: PhaseProgress[]): PhaseProgress | undefined {
+  return phases.findLast((phase) => phase.status !== "planned");
+}
+
+/** What the last round of checks found, and in which phase. */
+export function lastChecks(phases: PhaseProgress[]): { phase: PhaseProgress; report: CheckReport } | null {
+  const phase = phases.findLast((one) => one.checks !== null);
+  return phase?.checks ? { phase, report: phase.checks } : null;
+}
+
+/** A file's mark: what the current phase did to it. */
+export function fileMark(file: FileRef | undefined, writing: boolean, current: string | undefined): FileMark {
+  if (writing) return "writing";
+  if (!file || file.phase_id === null || file.phase_id !== current) return null;
+  return file.version > 1 ? "changed" : "new";
+}
+
+export interface Turn extends ChatMessage {
+  streaming: boolean;
+  phase: string | undefined;
+}
+
+/** The conversation as it is shown: the prompt, what was said, and the answers that are being written. */
+export function turns(
+  conversation: ChatMessage[],
+  drafts: Session["drafts"],
+  phases: PhaseProgress[],
+  prompt: { text: string; at: string },
+): Turn[] {
+  const phaseOf = new Map(phases.flatMap((phase) => phase.message_ids.map((id) => [id, phase.plan.name] as const)));
+  const shown = conversation.map((message): Turn => {
+    const draft = drafts[message.id];
+    return {
+      ...message,
+      text: draft?.text ?? message.text,
+      streaming: draft !== undefined,
+      phase: phaseOf.get(message.id),
+    };
+  });
+  const known = new Set(conversation.map((message) => message.id));
+  for (const [id, draft] of Object.entries(drafts)) {
+    if (known.has(id)) continue;
+    shown.push({
+      id,
+      role: "assistant",
+      text: draft.text,
+      at: "",
+      author: null,
+      state: "done",
+      streaming: true,
+      phase: undefined,
+    });
+  }
+  const first = shown.find((turn) => turn.role === "user");
+  if (first?.text.trim() === prompt.text.trim()) return shown;
+  const opening: Turn = {
+    id: "prompt",
+    role: "user",
+    text: prompt.text,
+    at: prompt.at,
+    author: null,
+    state: "done",
+    streaming: false,
+    phase: undefined,
+  };
+  return [opening, ...shown];
+}

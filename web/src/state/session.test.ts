@@ -1,0 +1,269 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { PhaseProgress, SessionEvent, SessionSnapshot, UsageTotals } from "../api/types";
+import { apply, fromSnapshot, tail, type Session } from "./session";
+
+const AT = "2026-01-01T00:00:00Z";
+
+const usage = (calls: number): UsageTotals => ({
+  calls,
+  input_tokens: calls * 100,
+  cached_tokens: 0,
+  output_tokens: calls * 10,
+  reasoning_tokens: 0,
+  cost_usd: "0.01",
+});
+
+const snapshot = (): SessionSnapshot => ({
+  progress: {
+    session_id: "s1",
+    title: "Board",
+    prompt: "A board",
+    mode: "deterministic",
+    template: null,
+    model: "demo/demo",
+    demo: true,
+    state: { name: "generating", since: AT, reason: "", can: ["stop"], until: null, code: null },
+    blueprint: null,
+    phases: [],
+    files: [],
+    messages: [],
+    operations: [],
+    usage: usage(0),
+    preview: { status: "none", url: null, detail: "" },
+    created_at: AT,
+    last_seq: 3,
+  },
+  conversation: [],
+  stale: null,
+});
+
+const phase = (status: PhaseProgress["status"]): PhaseProgress => ({
+  id: "p1",
+  plan: { name: "Board", description: "", files: [], deletes: [], install: [], last: false },
+  status,
+  files: [],
+  checks: null,
+  fix_rounds: 0,
+  message_ids: [],
+  started_at: AT,
+  finished_at: null,
+});
+
+const play = (session: Session, events: SessionEvent[], first = 4): Session =>
+  events.reduce((held, event, index) => apply(held, { seq: first + index, at: AT, event }), session);
+
+const opened: SessionEvent = {
+  type: "file_generating",
+  operation_id: "op1",
+  path: "src/App.tsx",
+  purpose: "the board",
+  format: "full_content",
+  phase_id: "p1",
+};
+const chunk = (offset: number, text: string): SessionEvent => ({
+  type: "file_chunk",
+  operation_id: "op1",
+  path: "src/App.tsx",
+  offset,
+  text,
+  format: "full_content",
+});
+const closed = (version = 1): SessionEvent => ({
+  type: "file_generated",
+  operation_id: "op1",
+  file: { path: "src/App.tsx", sha256: `sha${version}`, size: 5, version, phase_id: "p1", author: "model" },
+});
+const delta = (offset: number, text: string): SessionEvent => ({
+  type: "conversation_delta",
+  operation_id: "talk",
+  message_id: "m1",
+  offset,
+  text,
+});
+
+const say = (state: "queued" | "planned"): SessionEvent => ({
+  type: "message",
+  message: { id: "u1", role: "user", text: "add dark mode", at: AT, author: "local", state },
+});
+const piece = (offset: number, text: string): SessionEvent => ({
+  type: "blueprint_chunk",
+  operation_id: "plan",
+  offset,
+  text,
+});
+
+describe("tail", () => {
+  it("takes what is new, slices what overlaps, ignores what is held, and sees a gap", () => {
+    expect(tail("abc", 3, "de")).toBe("de");
+    expect(tail("abc", 1, "bcde")).toBe("de");
+    expect(tail("abc", 0, "ab")).toBe("");
+    expect(tail("abc", 4, "e")).toBeNull();
+  });
+
+  it("rebuilds a text from overlapping pieces, each delivered any number of times", () => {
+    const cuts = fc.array(fc.tuple(fc.nat(), fc.nat()), { maxLength: 30 });
+    fc.assert(
+      fc.property(fc.string({ maxLength: 200 }), cuts, (text, pieces) => {
+        let held = "";
+        for (const [from, length] of pieces) {
+          const offset = from % (held.length + 1);
+          held += tail(held, offset, text.slice(offset, offset + length)) ?? "";
+        }
+        held += tail(held, 0, text) ?? "";
+        expect(held).toBe(text);
+      }),
+    );
+  });
+});
+
+describe("files", () => {
+  it("streams, closes and keeps the streamed text until the stored file is fetched", () => {
+    const writing = play(fromSnapshot(snapshot()), [opened, chunk(0, "con"), chunk(3, "st")]);
+    expect(writing.open["src/App.tsx"]?.text).toBe("const");
+    const done = play(writing, [closed()], 7);
+    expect(done.open).toEqual({});
+    expect(done.streamed["src/App.tsx"]).toEqual({ version: 1, text: "const" });
+    expect(done.progress.files.map((file) => file.path)).toEqual(["src/App.tsx"]);
+    expect(done.seq).toBe(7);
+  });
+
+  it("asks for a new snapshot when a chunk is missing, and never shows text with a hole", () => {
+    const session = play(fromSnapshot(snapshot()), [opened, chunk(0, "con"), chunk(9, "x")]);
+    expect(session.gap).toBe(true);
+    expect(session.open["src/App.tsx"]?.text).toBe("con");
+    expect(fromSnapshot(snapshot()).gap).toBe(false);
+  });
+
+  it("forgets the unclosed text of a discarded attempt, and only that", () => {
+    const other: SessionEvent = { ...opened, operation_id: "op2", path: "src/b.ts" };
+    const session = play(fromSnapshot(snapshot()), [
+      opened,
+      chunk(0, "one"),
+      closed(),
+      { ...opened, path: "src/c.ts" },
+      other,
+      { type: "operation_reset", operation_id: "op1", attempt: 2, reason: "the stream was cut" },
+    ]);
+    expect(Object.keys(session.open)).toEqual(["src/b.ts"]);
+    expect(session.progress.files).toHaveLength(1);
+  });
+
+  it("starts again from offset 0 under a new operation", () => {
+    const again: SessionEvent = { ...(chunk(0, "new") as object), operation_id: "op2" } as SessionEvent;
+    const session = play(fromSnapshot(snapshot()), [opened, chunk(0, "old text"), again]);
+    expect(session.open["src/App.tsx"]).toMatchObject({ operationId: "op2", text: "new" });
+  });
+
+  it("discards streamed text on file_reset and removes a deleted file", () => {
+    const session = play(fromSnapshot(snapshot()), [
+      opened,
+      chunk(0, "x"),
+      { type: "file_reset", operation_id: "op1", path: "src/App.tsx", reason: "refused" },
+    ]);
+    expect(session.open).toEqual({});
+    const gone = play(session, [closed(), { type: "file_deleted", operation_id: "op1", path: "src/App.tsx" }], 7);
+    expect(gone.progress.files).toEqual([]);
+  });
+
+  it("never goes back to an older version", () => {
+    const session = play(fromSnapshot(snapshot()), [closed(2), closed(1)]);
+    expect(session.progress.files[0]?.version).toBe(2);
+  });
+
+  it("does not take a file cut off by stop for a finished one", () => {
+    const session = play(fromSnapshot(snapshot()), [
+      opened,
+      chunk(0, "half"),
+      { type: "operation_finished", operation_id: "op1", outcome: "stopped" },
+    ]);
+    expect(session.open).toEqual({});
+    expect(session.progress.files).toEqual([]);
+  });
+});
+
+describe("conversation", () => {
+  it("streams an answer and replaces it by the stored one", () => {
+    const writing = play(fromSnapshot(snapshot()), [delta(0, "Hel"), delta(3, "lo")]);
+    expect(writing.drafts["m1"]?.text).toBe("Hello");
+    const message: SessionEvent = {
+      type: "message",
+      message: { id: "m1", role: "assistant", text: "Hello", at: AT, author: null, state: "done" },
+    };
+    const done = play(writing, [message, delta(0, "Hel"), delta(3, "lo")], 6);
+    expect(done.drafts).toEqual({});
+    expect(done.conversation).toHaveLength(1);
+  });
+
+  it("updates the state of a queued message in place", () => {
+    const session = play(fromSnapshot(snapshot()), [say("queued"), say("planned")]);
+    expect(session.conversation.map((message) => message.state)).toEqual(["planned"]);
+  });
+});
+
+describe("work", () => {
+  it("follows operations, phases, checks and usage", () => {
+    const session = play(fromSnapshot(snapshot()), [
+      { type: "operation_started", operation: { id: "op1", action: "a", title: "Writing", phase_id: "p1", since: AT } },
+      { type: "phase", phase: phase("generating") },
+      { type: "checks", phase_id: "p1", report: { issues: [], ran: ["typecheck"], seconds: 1 } },
+      { type: "usage", operation_id: "op1", action: "a", model: "m", usage: usage(2) },
+      { type: "usage", operation_id: "op1", action: "a", model: "m", usage: usage(1) },
+      { type: "operation_finished", operation_id: "op1", outcome: "done" },
+    ]);
+    expect(session.progress.operations).toEqual([]);
+    expect(session.progress.phases[0]?.checks?.ran).toEqual(["typecheck"]);
+    expect(session.progress.usage.calls).toBe(2);
+  });
+
+  it("waits until the step shows a sign of life", () => {
+    const waiting = play(fromSnapshot(snapshot()), [
+      { type: "waiting", operation_id: "op1", code: "rate_limited", reason: "rate limit", until: AT },
+    ]);
+    expect(waiting.waiting?.code).toBe("rate_limited");
+    expect(play(waiting, [opened], 5).waiting).toBeNull();
+  });
+
+  it("streams the blueprint and ends it with the finished one", () => {
+    const session = play(fromSnapshot(snapshot()), [piece(0, '{"ti'), piece(2, 'title": "B')]);
+    expect(session.blueprintText?.text).toBe('{"title": "B');
+  });
+});
+
+describe("idempotence", () => {
+  const events: SessionEvent[] = [
+    { type: "session_info", title: "T", template: "react", model: "m", demo: true },
+    { type: "operation_started", operation: { id: "op1", action: "a", title: "Writing", phase_id: null, since: AT } },
+    { type: "phase", phase: phase("generating") },
+    opened,
+    chunk(0, "abc"),
+    chunk(3, "def"),
+    closed(),
+    { type: "command", operation_id: "op1", command: "bun install", status: "running", output: "" },
+    { type: "command", operation_id: "op1", command: "bun install", status: "done", output: "ok" },
+    delta(0, "Hi"),
+    { type: "usage", operation_id: "op1", action: "a", model: "m", usage: usage(1) },
+    { type: "error", operation_id: null, code: "x", sentence: "s", next_action: "n" },
+    { type: "phase", phase: phase("completed") },
+    { type: "operation_finished", operation_id: "op1", outcome: "done" },
+  ];
+  const twice = (session: Session, index: number): Session => {
+    const event = events[index] as SessionEvent;
+    const sequenced = { seq: 4 + index, at: AT, event };
+    return apply(apply(session, sequenced), sequenced);
+  };
+
+  it("applies every event twice in a row to the same picture", () => {
+    const once = play(fromSnapshot(snapshot()), events);
+    const doubled = events.reduce((session, _event, index) => twice(session, index), fromSnapshot(snapshot()));
+    expect(doubled).toEqual(once);
+  });
+
+  it("replays any tail of the log to the same picture", () => {
+    const once = play(fromSnapshot(snapshot()), events);
+    for (let from = 0; from < events.length; from += 1) {
+      const again = play(once, events.slice(from), 4 + from);
+      expect({ ...again, streamed: {} , gap: false }).toEqual({ ...once, streamed: {} });
+    }
+  });
+});

@@ -1,0 +1,183 @@
+// The live connection to a session: snapshot first, then events, through the browser's EventSource. It comes back by
+// itself after anything (network, server, sleep, a missed event) and hands over events in batches, one a frame.
+
+import { asProblem, eventsUrl, getSession, type Problem } from "../api/client";
+import { EVENT_TYPES, type SessionEvent, type SessionSnapshot } from "../api/types";
+import { apply, fromSnapshot, type Sequenced, type Session } from "./session";
+
+export type Connection =
+  | { name: "connecting" }
+  | { name: "live" }
+  | { name: "reconnecting"; since: number }
+  | { name: "refused"; problem: Problem };
+
+export interface StreamState {
+  session: Session | null;
+  connection: Connection;
+}
+
+type Incoming = { snapshot: SessionSnapshot } | Sequenced;
+
+const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000] as const;
+const MAX_GAP_RELOADS = 4;
+const HIDDEN_FLUSH_MS = 250;
+const STALE_AFTER_SLEEP_MS = 60_000;
+
+export class SessionStream {
+  private state: StreamState = { session: null, connection: { name: "connecting" } };
+  private readonly listeners = new Set<() => void>();
+  private source: EventSource | null = null;
+  private pending: Incoming[] = [];
+  private flushing = false;
+  private retries = 0;
+  private gapReloads = 0;
+  private retryTimer: ReturnType<typeof setTimeout> | undefined;
+  private lastHeard = Date.now();
+
+  constructor(private readonly id: string) {}
+
+  readonly getState = (): StreamState => this.state;
+
+  /** Subscribing opens the connection; the last one to leave closes it. */
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    if (this.listeners.size === 1) this.start();
+    return () => {
+      this.listeners.delete(listener);
+      if (this.listeners.size === 0) this.stop();
+    };
+  };
+
+  private start(): void {
+    window.addEventListener("online", this.reopen);
+    window.addEventListener("offline", this.lost);
+    document.addEventListener("visibilitychange", this.woken);
+    this.open();
+  }
+
+  private stop(): void {
+    window.removeEventListener("online", this.reopen);
+    window.removeEventListener("offline", this.lost);
+    document.removeEventListener("visibilitychange", this.woken);
+    clearTimeout(this.retryTimer);
+    this.source?.close();
+    this.source = null;
+    this.pending = [];
+  }
+
+  /** Starts over: a new connection begins with a new snapshot. */
+  readonly reopen = (): void => {
+    clearTimeout(this.retryTimer);
+    this.open();
+  };
+
+  private open(): void {
+    this.source?.close();
+    this.pending = [];
+    const source = new EventSource(eventsUrl(this.id));
+    this.source = source;
+    source.addEventListener("open", () => this.connected());
+    source.addEventListener("error", (event) => {
+      // The session's own events named "error" arrive here too, as messages with data.
+      if (!(event instanceof MessageEvent)) this.failed(source);
+    });
+    source.addEventListener("snapshot", (message) => {
+      this.receive({ snapshot: JSON.parse((message as MessageEvent<string>).data) as SessionSnapshot });
+    });
+    for (const type of EVENT_TYPES) {
+      source.addEventListener(type, (message) => {
+        if (message instanceof MessageEvent) this.receive(readEvent(type, message as MessageEvent<string>));
+      });
+    }
+  }
+
+  private connected(): void {
+    this.retries = 0;
+    this.lastHeard = Date.now();
+    if (this.state.session) this.set({ ...this.state, connection: { name: "live" } });
+  }
+
+  private readonly lost = (): void => {
+    if (this.state.connection.name === "reconnecting") return;
+    this.set({ ...this.state, connection: { name: "reconnecting", since: Date.now() } });
+  };
+
+  private readonly woken = (): void => {
+    if (document.visibilityState !== "visible") return;
+    this.flush();
+    const slept = Date.now() - this.lastHeard > STALE_AFTER_SLEEP_MS;
+    if (slept || this.state.connection.name === "reconnecting") this.reopen();
+  };
+
+  private failed(source: EventSource): void {
+    if (source !== this.source) return;
+    this.lost();
+    // The browser retries a broken connection itself, from the last event; an answer other than a stream it gives up on.
+    if (source.readyState !== EventSource.CLOSED) return;
+    const delay = RETRY_MS[Math.min(this.retries, RETRY_MS.length - 1)];
+    this.retries += 1;
+    clearTimeout(this.retryTimer);
+    this.retryTimer = setTimeout(() => void this.askWhy(source), delay);
+  }
+
+  private async askWhy(source: EventSource): Promise<void> {
+    try {
+      await getSession(this.id);
+    } catch (error) {
+      const problem = asProblem(error);
+      if (source !== this.source) return;
+      if ([400, 401, 403, 404, 422].includes(problem.status)) {
+        this.set({ ...this.state, connection: { name: "refused", problem } });
+        return;
+      }
+    }
+    if (source === this.source) this.open();
+  }
+
+  private receive(incoming: Incoming): void {
+    this.lastHeard = Date.now();
+    this.pending.push(incoming);
+    if (this.flushing) return;
+    this.flushing = true;
+    if (document.visibilityState === "visible") requestAnimationFrame(this.flush);
+    else setTimeout(this.flush, HIDDEN_FLUSH_MS);
+  }
+
+  private readonly flush = (): void => {
+    this.flushing = false;
+    if (this.pending.length === 0) return;
+    let session = this.state.session;
+    for (const incoming of this.pending) {
+      if ("snapshot" in incoming) session = fromSnapshot(incoming.snapshot);
+      else if (session) session = apply(session, incoming);
+    }
+    this.pending = [];
+    if (session?.gap) this.closeGap();
+    else this.gapReloads = 0;
+    this.set({ session, connection: session ? { name: "live" } : this.state.connection });
+  };
+
+  /** Text in between is missing: a new snapshot has it. Bounded, so that a server at fault is not asked for ever. */
+  private closeGap(): void {
+    if (this.gapReloads >= MAX_GAP_RELOADS) return;
+    const delay = this.gapReloads * 1_000;
+    this.gapReloads += 1;
+    clearTimeout(this.retryTimer);
+    this.retryTimer = setTimeout(this.reopen, delay);
+  }
+
+  private set(state: StreamState): void {
+    this.state = state;
+    for (const listener of this.listeners) listener();
+  }
+}
+
+/** An event as it travels: its data may carry the envelope too; the id of the frame is its sequence number. */
+export function readEvent(type: SessionEvent["type"], message: { data: string; lastEventId: string }): Sequenced {
+  const data = JSON.parse(message.data) as { seq?: number; at?: string };
+  return {
+    seq: data.seq ?? (Number(message.lastEventId) || 0),
+    at: data.at ?? new Date().toISOString(),
+    event: { ...data, type } as unknown as SessionEvent,
+  };
+}
