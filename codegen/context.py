@@ -40,7 +40,8 @@ def select_files(
 def _imported(path: str, text: str, files: Mapping[str, str]) -> set[str]:
     found = set()
     for specifier in _IMPORT.findall(text):
-        base = "src/" + specifier[2:] if specifier.startswith("@/") else posixpath.join(posixpath.dirname(path), specifier)
+        near = posixpath.join(posixpath.dirname(path), specifier)
+        base = "src/" + specifier[2:] if specifier.startswith("@/") else near
         target = posixpath.normpath(base)
         found |= {target + ending for ending in _ENDINGS if target + ending in files}
     return found
