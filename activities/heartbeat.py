@@ -1,27 +1,46 @@
-"""Beats while an activity works, so that its worker's death is noticed and a cancellation arrives."""
+"""A beat in the background for as long as an activity runs, so that a dead worker is noticed and a stop arrives."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from temporalio import activity
 
-DEFAULT_INTERVAL = 1.0
+FRACTION = 3
+"""Beats per heartbeat timeout: two may be lost."""
+
+
+class Beat:
+    """The running beat. `details` go with every beat; they are small cursors, not results."""
+
+    def __init__(self) -> None:
+        self.details: tuple[object, ...] = ()
+
+    def now(self) -> None:
+        """Beat at once, with the newest details."""
+        activity.heartbeat(*self.details)
 
 
 @asynccontextmanager
-async def heartbeat(*details: object) -> AsyncIterator[None]:
-    """Beat at a third of the heartbeat timeout, carrying `details`, until the block ends."""
+async def heartbeat(*details: object) -> AsyncIterator[Beat]:
+    """Beat at a third of the activity's heartbeat timeout until the block ends, and once more then, so that the last
+    details are known to the next attempt. Without a heartbeat timeout there is only that last beat."""
+    beat = Beat()
+    beat.details = details
     timeout = activity.info().heartbeat_timeout
-    interval = timeout.total_seconds() / 3 if timeout else DEFAULT_INTERVAL
-
-    async def beat() -> None:
-        while True:
-            activity.heartbeat(*details)
-            await asyncio.sleep(interval)
-
-    beating = asyncio.create_task(beat(), name="heartbeat")
+    beating = asyncio.create_task(_keep_beating(beat, timeout.total_seconds() / FRACTION)) if timeout else None
     try:
-        yield
+        yield beat
     finally:
-        beating.cancel()
+        if beating is not None:
+            beating.cancel()
+            with suppress(asyncio.CancelledError):
+                await beating
+        if beat.details:
+            beat.now()
+
+
+async def _keep_beating(beat: Beat, interval: float) -> None:
+    while True:
+        beat.now()
+        await asyncio.sleep(interval)

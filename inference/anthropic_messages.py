@@ -97,7 +97,9 @@ def _turns(call: ModelCall, messages: list[Message], target: Target) -> tuple[li
     turns: list[Json] = []
     for position, message in enumerate(messages, start=1):
         leading = message.role == "system" and not turns
-        blocks = [{"type": "text", "text": message.text}] if message.role == "system" else _blocks(message, target)
+        blocks: list[Json] = [{"type": "text", "text": message.text}]
+        if message.role != "system":
+            blocks = _blocks(message, target)
         blocks = [block for block in blocks if block.get("text", True)]
         if not blocks:
             continue

@@ -1,7 +1,7 @@
 """The model client of one worker process: plans an attempt, makes its one HTTP call, yields what comes back."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Set
+from collections.abc import AsyncGenerator, Callable, Mapping, Set
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Generic, Self, TypeVar
@@ -42,7 +42,7 @@ from schemas.inference import (
 )
 
 T = TypeVar("T", bound=BaseModel)
-Run = Callable[[ModelCall], AsyncIterator[Delta]]
+Run = Callable[[ModelCall], AsyncGenerator[Delta, None]]
 OnText = Callable[[str], None]
 
 
@@ -166,25 +166,31 @@ class Inference:
         user: UserCredentials | None = None,
         avoid: Set[str] = frozenset(),
         speeds: Mapping[str, Speed] | None = None,
-    ) -> AsyncIterator[Delta]:
+    ) -> AsyncGenerator[Delta, None]:
         """The answer to `call`, delta by delta; the last one is Finish. Raises InferenceError: then what came before
         it is not an answer."""
         return self.run(self.plan(call, attempt=attempt, user=user, avoid=avoid, speeds=speeds))
 
-    async def run(self, plan: Plan) -> AsyncIterator[Delta]:
+    async def run(self, plan: Plan) -> AsyncGenerator[Delta, None]:
         """Make the call of `plan`. A gateway that fails by itself is gone around, once, before anything was read."""
         span = telemetry.begin(plan.call, plan, plan.attempt)
         plan.started = time.perf_counter()
         failure: BaseException | None = None
         finish: Finish | None = None
         try:
-            async with aclosing(self._around_gateway(plan)) as deltas:
-                async for delta in deltas:
-                    if plan.first_token is None:
-                        plan.first_token = time.perf_counter() - plan.started
-                    if type(delta) is Finish:
-                        finish = self._complete(plan, delta)
-                    yield delta
+            while True:
+                try:
+                    async with aclosing(self._exchange(plan)) as deltas:
+                        async for delta in deltas:
+                            if plan.first_token is None:
+                                plan.first_token = time.perf_counter() - plan.started
+                            if type(delta) is Finish:
+                                finish = self._complete(plan, delta)
+                            yield delta
+                    break
+                except (GatewayFailed, ConnectionFailed, TimedOut, UnreadableAnswer) as error:
+                    if not self._goes_around_gateway(plan, error):
+                        raise
         except BaseException as error:
             failure = error
             raise
@@ -219,7 +225,7 @@ class Inference:
         `on_text` sees the answer's text as it is written. Raises InferenceError: OutputTruncated and ContentRefused
         are themselves, MalformedOutput means that the repair failed too."""
 
-        def run(call: ModelCall) -> AsyncIterator[Delta]:
+        def run(call: ModelCall) -> AsyncGenerator[Delta, None]:
             return self.stream(call, attempt=attempt, user=user, avoid=avoid)
 
         return await self.complete_with(run, call, schema, user=user, on_text=on_text)
@@ -261,33 +267,23 @@ class Inference:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    async def _around_gateway(self, plan: Plan) -> AsyncIterator[Delta]:
-        started = False
-        try:
-            async with aclosing(self._exchange(plan)) as deltas:
-                async for delta in deltas:
-                    started = True
-                    yield delta
-            return
-        except (GatewayFailed, ConnectionFailed, TimedOut, UnreadableAnswer) as error:
-            own_fault = plan.endpoint.via_gateway and (not isinstance(error, TimedOut) or error.status == 0)
-            if started or not own_fault or not self._direct(plan):
-                raise
-            plan.step = replace(plan.step, reason=f"{plan.step.reason}, past the failing gateway")
-        async with aclosing(self._exchange(plan)) as deltas:
-            async for delta in deltas:
-                yield delta
-
-    def _direct(self, plan: Plan) -> bool:
-        """Turn `plan` past the gateway, if there is a key to do it with."""
+    def _goes_around_gateway(self, plan: Plan, error: InferenceError) -> bool:
+        """Turn `plan` past its gateway if `error` is the gateway's own fault, nothing was read, and there is a key."""
+        if not plan.endpoint.via_gateway or plan.first_token is not None:
+            return False
+        if isinstance(error, TimedOut) and error.status:
+            return False  # the gateway answered; it is the provider behind it that is slow
         try:
             direct = endpoint(plan.step.provider, self.settings, plan.user, call=plan.call, gateway=False)
         except InferenceError:
             return False
+        if direct.key is None and direct.provider.needs_key:
+            return False
         plan.endpoint = direct
-        return direct.key is not None or not direct.provider.needs_key
+        plan.step = replace(plan.step, reason=f"{plan.step.reason}, past the failing gateway")
+        return True
 
-    async def _exchange(self, plan: Plan) -> AsyncIterator[Delta]:
+    def _exchange(self, plan: Plan) -> AsyncGenerator[Delta, None]:
         target, dialect = plan.target, plan.target.provider.dialect
         mode = structured.output_mode(plan.call, target)
         request: WireRequest = BUILDERS[dialect](plan.call, repaired(plan.call.messages), target, mode)
@@ -300,19 +296,15 @@ class Inference:
             return plan.reader
 
         patience = 2.0 if target.effort in ("medium", "high") else 1.0
-        async with aclosing(
-            exchange(
-                self._client,
-                plan.endpoint.base_url + request.path,
-                headers,
-                request.body,
-                make_reader,
-                first_token_timeout=self.settings.first_token_timeout * patience,
-                stall_timeout=self.settings.stall_timeout,
-            )
-        ) as deltas:
-            async for delta in deltas:
-                yield delta
+        return exchange(
+            self._client,
+            plan.endpoint.base_url + request.path,
+            headers,
+            request.body,
+            make_reader,
+            first_token_timeout=self.settings.first_token_timeout * patience,
+            stall_timeout=self.settings.stall_timeout,
+        )
 
     def _complete(self, plan: Plan, finish: Finish) -> Finish:
         """Fill in what only the plan knows."""
@@ -324,12 +316,14 @@ class Inference:
         finish.duration = time.perf_counter() - plan.started
         return finish
 
-    async def _whole(self, deltas: AsyncIterator[Delta], output_name: str, on_text: OnText | None) -> Answer:
+    async def _whole(self, deltas: AsyncGenerator[Delta, None], output_name: str, on_text: OnText | None) -> Answer:
         """Gather an answer, showing the structured part of it while it is written."""
         seen: list[Delta] = []
-        async for delta in deltas:
-            seen.append(delta)
-            if on_text is not None:
+        async with aclosing(deltas):
+            async for delta in deltas:
+                seen.append(delta)
+                if on_text is None:
+                    continue
                 if isinstance(delta, TextDelta):
                     on_text(delta.text)
                 elif isinstance(delta, ToolCallDelta) and delta.name == output_name and delta.arguments:
@@ -355,13 +349,17 @@ class Inference:
             update={
                 "messages": (
                     Message(role="system", content=_REPAIR),
-                    Message(role="user", content=f"<problems>\n{error.problems}\n</problems>\n<answer>\n{text}\n</answer>"),
+                    Message(
+                        role="user", content=f"<problems>\n{error.problems}\n</problems>\n<answer>\n{text}\n</answer>"
+                    ),
                 ),
                 "tools": (),
                 "cacheable_prefix": 0,
                 "context_parts": {},
                 "call_number": call.call_number + number,
-                "overrides": ModelOverrides(model=model, fallback=call.overrides.fallback, effort="none", temperature=0),
+                "overrides": ModelOverrides(
+                    model=model, fallback=call.overrides.fallback, effort="none", temperature=0
+                ),
             }
         )
 
@@ -388,7 +386,8 @@ def _structured_text(answer: Answer, output_name: str) -> str:
 def _unusable(answer: Answer, error: structured.NotInForm, text: str) -> InferenceError:
     """An answer that does not fit because it was cut is a truncated one, not a malformed one."""
     finish = answer.finish
-    facts = {"provider": finish.provider, "model": finish.model} if finish else {}
+    provider, model = (finish.provider, finish.model) if finish else ("", "")
     if finish is not None and finish.reason == "length":
-        return OutputTruncated(f"{finish.usage.output_tokens} tokens were written", partial=text, **facts)
-    return MalformedOutput(error.problems, partial=text, **facts)
+        detail = f"{finish.usage.output_tokens} tokens were written"
+        return OutputTruncated(detail, provider=provider, model=model, partial=text)
+    return MalformedOutput(error.problems, provider=provider, model=model, partial=text)

@@ -262,6 +262,7 @@ def to_application_error(
         type=type(error).__name__,
         non_retryable=not (again or moves_on),
         next_retry_delay=timedelta(seconds=retry_after) if retry_after is not None and again else None,
-        category=ApplicationErrorCategory.BENIGN if isinstance(error, RateLimited) else
-        ApplicationErrorCategory.UNSPECIFIED,
+        category=ApplicationErrorCategory.BENIGN
+        if isinstance(error, RateLimited)
+        else ApplicationErrorCategory.UNSPECIFIED,
     )

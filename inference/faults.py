@@ -51,7 +51,9 @@ _NO_MODEL = re.compile(r"model[_ ]not[_ ]found|not_found_error|unknown model|no 
 _TRUNCATED = re.compile(r"token limit reached|max(imum)?[_ ](output|completion)?[_ ]?tokens? (limit )?reached", re.I)
 _LIMITED = re.compile(r"rate[_ -]?limit|resource_exhausted|too many requests|quota exceeded", re.I)
 _OVERLOADED = re.compile(r"overloaded|unavailable|at capacity|capacity exceeded", re.I)
-_TRY_IN = re.compile(r"(?:try again|retry) (?:in|after) (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)(ms|s|$|[^\w]))?", re.I)
+_TRY_IN = re.compile(
+    r"(?:try again|retry) (?:in|after) (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)(ms|s|$|[^\w]))?", re.I
+)
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 _FAR = 30 * 24 * 3600.0
 
@@ -83,7 +85,7 @@ def fault(
 
 def _kind(status: int, code: str, words: str) -> type[InferenceError]:
     rules: tuple[tuple[bool, type[InferenceError]], ...] = (
-        (status == 402 or bool(_CREDIT.search(words)) and status not in (401, 403), OutOfCredit),
+        (status == 402 or (bool(_CREDIT.search(words)) and status not in (401, 403)), OutOfCredit),
         (status == 429, RateLimited),
         (status in (503, 529), Overloaded),
         (status in (408, 504), TimedOut),

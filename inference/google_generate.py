@@ -74,11 +74,13 @@ def _tools(body: Json, call: ModelCall, mode: OutputMode) -> None:
     ]
     choice: Json = {"mode": {"auto": "AUTO", "none": "NONE", "required": "ANY"}[call.tool_choice]}
     if mode == "tool" and call.output_schema is not None:
-        declared.append({
-            "name": call.output_name,
-            "description": "Give the answer.",
-            "parametersJsonSchema": google_schema(call.output_schema),
-        })
+        declared.append(
+            {
+                "name": call.output_name,
+                "description": "Give the answer.",
+                "parametersJsonSchema": google_schema(call.output_schema),
+            }
+        )
         choice = {"mode": "ANY", "allowedFunctionNames": [call.output_name]}
     if declared:
         body["tools"] = [{"functionDeclarations": declared}]

@@ -159,7 +159,7 @@ def _image(part: ImagePart) -> Json:
 
 
 def _marked(content: str | list[Json]) -> list[Json]:
-    parts = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+    parts: list[Json] = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
     if parts:
         parts[-1] = {**parts[-1], "cache_control": {"type": "ephemeral"}}
     return parts
@@ -200,9 +200,9 @@ class OpenAIReader(AnswerReader):
         if not self.served_model:
             self.served_model = event.get("model") or ""
             self.response_id = event.get("id") or ""
-        if (usage := event.get("usage")) is not None:
-            self._usage(usage)
-        elif "x_groq" in event and (usage := (event["x_groq"] or {}).get("usage")):
+        if (usage := event.get("usage")) is not None or (
+            "x_groq" in event and (usage := (event["x_groq"] or {}).get("usage"))
+        ):
             self._usage(usage)
         if event.get("error") or name == b"error":
             raise self.fault_in(event)

@@ -133,9 +133,7 @@ def _any_usable(settings: InferenceSettings, user: UserCredentials | None) -> li
     return []
 
 
-def _served(
-    reference: Reference, settings: InferenceSettings, user: UserCredentials | None, reason: str
-) -> list[Step]:
+def _served(reference: Reference, settings: InferenceSettings, user: UserCredentials | None, reason: str) -> list[Step]:
     """The steps of one model: its own provider first, the others that can be used after it."""
     model = reference.model
     if reference.forced_provider is not None:
@@ -180,9 +178,7 @@ def _preferred(
     return [replace(step, reason="fastest") for _, step in sorted(timed, key=lambda each: each[0])]
 
 
-def _suitable(
-    action: ActionKey, settings: InferenceSettings, user: UserCredentials | None, least: str
-) -> list[Step]:
+def _suitable(action: ActionKey, settings: InferenceSettings, user: UserCredentials | None, least: str) -> list[Step]:
     floor = _SIZES.index(least)
     return [
         Step(model, provider, "suitable")
@@ -229,4 +225,3 @@ def _distinct(steps: list[Step]) -> list[Step]:
 def _why_none(name: str, settings: InferenceSettings) -> str:
     providers = _reference(name).model.served
     return "; or ".join(settings.why_not_usable(provider) for provider in providers)
-

@@ -69,8 +69,9 @@ class InferenceSettings(BaseModel):
             if provider.id == "cloudflare" and not url and (account := env.get("CLOUDFLARE_ACCOUNT_ID", "").strip()):
                 url = f"https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1"
             if url and (key or not provider.needs_key):
-                key = key.strip() if key else None
-                providers[provider.id] = ProviderSettings(base_url=_url(provider.id, url), key=key and SecretStr(key))
+                providers[provider.id] = ProviderSettings(
+                    base_url=_url(provider.id, url), key=SecretStr(key) if key else None
+                )
         models = {key: value for key in ActionKey if (value := env.get(f"STICH_MODEL_{key.upper()}", "").strip())}
         return cls(
             providers=providers,
@@ -137,7 +138,7 @@ def _gateway(env: Mapping[str, str]) -> GatewaySettings | None:
     ttl = env.get("CLOUDFLARE_AI_GATEWAY_CACHE_TTL", "").strip()
     return GatewaySettings(
         url=_url("the AI gateway", url),
-        token=token and SecretStr(token),
+        token=SecretStr(token) if token else None,
         stored_keys=frozenset(found for name in names if (found := provider_id(name))),
         cache_ttl=int(ttl) if ttl.isdigit() else None,
     )

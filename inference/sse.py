@@ -63,8 +63,7 @@ class EventReader:
 
     def end(self) -> list[tuple[bytes, bytes]]:
         """The event that was complete but for its closing blank line, if any."""
-        events = self.feed(b"\n\n")
-        return events
+        return self.feed(b"\n\n")
 
     def _check_size(self) -> None:
         if self._size > self._limit:

@@ -218,15 +218,14 @@ def json_in(text: str) -> Any | None:
 
 def _closing(text: str, start: int) -> int | None:
     """Where the bracket at `start` is closed, strings skipped."""
-    depth, position = 0, start
+    depth = 0
     for token in re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL).finditer(text, start):
         if token.group() in ("{", "["):
             depth += 1
         elif token.group() in ("}", "]"):
             depth -= 1
             if depth == 0:
-                position = token.end()
-                return position
+                return token.end()
     return None
 
 

@@ -53,7 +53,7 @@ def breakdown(call: ModelCall) -> dict[str, int]:
     on top of the parts by role, as shares of them."""
     parts: dict[str, int] = {}
     for position, message in enumerate(call.messages):
-        label = message.role if position >= call.cacheable_prefix else "stable prefix"
+        label: str = message.role if position >= call.cacheable_prefix else "stable prefix"
         parts[label] = parts.get(label, 0) + of_message(message)
     if call.tools:
         parts["tools"] = of_tools(call.tools)

@@ -7,7 +7,7 @@ no token (comments, pings) do not count as life. Time that the consumer takes be
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -40,7 +40,7 @@ async def exchange(
     *,
     first_token_timeout: float,
     stall_timeout: float,
-) -> AsyncIterator[Delta]:
+) -> AsyncGenerator[Delta, None]:
     """The deltas of one call. `make_reader` gets status, content type and lower-case headers of the answer.
 
     Closing the iterator or cancelling the task closes the connection. Raises InferenceError.
@@ -59,10 +59,9 @@ async def exchange(
     except httpx.HTTPError as error:
         raise connection_error(errors, error) from error
     try:
-        reader = make_reader(
-            response.status_code, response.headers.get("content-type", ""), _lower(response.headers)
-        )
-        chunks = (response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()).__aiter__()
+        reader = make_reader(response.status_code, response.headers.get("content-type", ""), _lower(response.headers))
+        compressed = "content-encoding" in response.headers
+        chunks = aiter(response.aiter_bytes() if compressed else response.aiter_raw())
         tokens = False
         while True:
             try:

@@ -116,14 +116,16 @@ class AnswerReader:
             events = self._events.feed(chunk)
         except EventTooLong as caught:
             raise self.error(UnreadableAnswer, str(caught)) from None
-        self._out = out = []
+        out: list[Delta] = []
+        self._out = out
         for name, data in events:
             self._read(name, data)
         return out
 
     def end(self) -> list[Delta]:
         """The last deltas; the connection has been read to its end. Raises InferenceError."""
-        self._out = out = []
+        out: list[Delta] = []
+        self._out = out
         if self._streams:
             self._read_rest()
         else:

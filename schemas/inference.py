@@ -198,7 +198,7 @@ class ReasoningDelta:
 
 @dataclass(slots=True)
 class ToolCallDelta:
-    """A fragment of a tool call. `index` is the call's place in the answer; `id` and `name` are known from the start."""
+    """A fragment of a tool call. `index` is the call's place in the answer, `id` and `name` come with the first."""
 
     index: int
     id: str

@@ -1,0 +1,315 @@
+"""The one way activities call a model: routed by attempt, on record before and after, typed when it fails.
+
+One attempt of an activity makes one call (and at most one repair of a structured answer). The row in the ledger is
+written before the call, brought up to date while a long answer streams, and settled however it ends: success, failure,
+stop, or the consumer walking away.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing, suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Protocol, TypeVar
+
+import structlog
+from pydantic import BaseModel
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from inference import Inference, Plan, prices, tokens
+from inference.agents import NotAllowed
+from inference.errors import InferenceError, RateLimited, to_application_error
+from inference.gateway import UserCredentials
+from schemas.inference import (
+    ActionKey,
+    AttemptRecord,
+    Delta,
+    Finish,
+    FinishReason,
+    Message,
+    ModelCall,
+    ModelOverrides,
+    Outcome,
+    ToolSpec,
+    Usage,
+)
+from storage.breakers import Breakers
+from storage.database import Database, until_available
+from storage.ledger import Ledger
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T", bound=BaseModel)
+
+PROGRESS_SECONDS = 5.0
+"""How often a running call's tokens are written down: what a killed worker can leave uncounted."""
+
+BREAKER_SECONDS = 2.0
+"""How long a call waits to learn the providers' health; without an answer it goes ahead."""
+
+_settling: set[asyncio.Task[None]] = set()
+"""Rows that are still being written when their activity is gone; held so that they are not collected."""
+
+
+class ModelRooms(Protocol):
+    """What a model call needs of the worker's rooms."""
+
+    @property
+    def database(self) -> Database: ...
+    @property
+    def inference(self) -> Inference: ...
+    @property
+    def ledger(self) -> Ledger: ...
+
+
+class OperationFacts(Protocol):
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def execution(self) -> int: ...
+
+
+class ModelStep(Protocol):
+    """The running step that a call belongs to; `activities.step.Step` is one."""
+
+    @property
+    def rooms(self) -> ModelRooms: ...
+    @property
+    def given(self) -> OperationFacts: ...
+    @property
+    def session_id(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+
+
+async def stream_model(
+    step: ModelStep,
+    action: ActionKey,
+    messages: Sequence[Message],
+    *,
+    tools: Sequence[ToolSpec] = (),
+    call_number: int = 0,
+    cacheable_prefix: int = 0,
+    context_parts: dict[str, int] | None = None,
+    overrides: ModelOverrides | None = None,
+    user: UserCredentials | None = None,
+) -> AsyncGenerator[Delta, None]:
+    """The answer of the model that serves `action`, delta by delta, with `Finish` as the last.
+
+    `call_number` tells apart several calls of one attempt. A stop of the activity closes the connection at once, even
+    while the consumer is busy with a delta. Raises ApplicationError; what was yielded before it is not an answer.
+    """
+    call = ModelCall(
+        action=action,
+        messages=tuple(messages),
+        tools=tuple(tools),
+        session_id=step.session_id,
+        operation_id=step.id,
+        user_id=step.given.user_id,
+        call_number=call_number,
+        cacheable_prefix=cacheable_prefix,
+        context_parts=context_parts or {},
+        overrides=overrides or ModelOverrides(),
+    )
+    async with aclosing(_attempted(step, call, user)) as deltas:
+        async for delta in deltas:
+            yield delta
+
+
+async def complete_model(
+    step: ModelStep,
+    action: ActionKey,
+    messages: Sequence[Message],
+    schema: type[T],
+    *,
+    on_text: Callable[[str], None] | None = None,
+    call_number: int = 0,
+    cacheable_prefix: int = 0,
+    context_parts: dict[str, int] | None = None,
+    overrides: ModelOverrides | None = None,
+    user: UserCredentials | None = None,
+) -> T:
+    """The answer as `schema`, repaired once by a cheaper model where it does not fit. `on_text` sees the text as it is
+    written. The repair takes the call number after `call_number`. Raises ApplicationError."""
+    call = ModelCall(
+        action=action,
+        messages=tuple(messages),
+        session_id=step.session_id,
+        operation_id=step.id,
+        user_id=step.given.user_id,
+        call_number=call_number,
+        cacheable_prefix=cacheable_prefix,
+        context_parts=context_parts or {},
+        overrides=overrides or ModelOverrides(),
+        output_name=action.value,
+    )
+
+    def run(call: ModelCall) -> AsyncGenerator[Delta, None]:
+        return _attempted(step, call, user)
+
+    try:
+        completion = await step.rooms.inference.complete_with(run, call, schema, user=user, on_text=on_text)
+    except InferenceError as error:  # the answer came, but not in form
+        raise to_application_error(error, attempt=_attempt()) from None
+    return completion.value
+
+
+def _attempt() -> int:
+    return activity.info().attempt
+
+
+async def _attempted(step: ModelStep, call: ModelCall, user: UserCredentials | None) -> AsyncGenerator[Delta, None]:
+    """One call to a provider, on record from before its first byte."""
+    plan = await _plan(step, call, user)
+    entry = _Entry(step, plan)
+    await entry.reserve()
+    deltas = step.rooms.inference.run(plan)
+    stop = asyncio.create_task(_close_when_stopped(deltas, entry))
+    try:
+        async with aclosing(deltas):
+            async for delta in deltas:
+                if type(delta) is Finish:
+                    entry.finish = delta
+                    await entry.settle("succeeded")
+                yield delta
+                if time.monotonic() >= entry.next_progress:
+                    await entry.progress()
+    except InferenceError as error:
+        await entry.settle("failed", error)
+        same = plan.next_step.provider == plan.step.provider
+        raise to_application_error(
+            error, attempt=plan.attempt, same_provider_next=same, steps_left=plan.steps_left
+        ) from None
+    finally:
+        stop.cancel()
+        await entry.settle("cancelled")
+
+
+async def _plan(step: ModelStep, call: ModelCall, user: UserCredentials | None) -> Plan:
+    inference, attempt = step.rooms.inference, _attempt()
+    try:
+        plan = inference.plan(call, attempt=attempt, user=user)
+        if len(plan.steps) > 1:
+            breakers = Breakers(step.rooms.database)
+            with suppress(TimeoutError, OSError):
+                async with asyncio.timeout(BREAKER_SECONDS):
+                    avoid = await breakers.avoided(plan.step.keys)
+                    speeds = await step.rooms.ledger.speeds() if _by_speed(inference, call) else None
+                plan = inference.plan(call, attempt=attempt, user=user, avoid=avoid, speeds=speeds)
+    except InferenceError as error:
+        raise to_application_error(error, attempt=attempt) from None
+    except NotAllowed as error:
+        details = {"code": "model_not_allowed", "sentence": str(error), "next_action": "Choose another model."}
+        raise ApplicationError(str(error), details, type="ModelNotAllowed", non_retryable=True) from None
+    return plan
+
+
+def _by_speed(inference: Inference, call: ModelCall) -> bool:
+    return (call.overrides.policy or inference.settings.policy) == "speed"
+
+
+async def _close_when_stopped(deltas: AsyncGenerator[Delta, None], entry: "_Entry") -> None:
+    """Close the connection when the activity is told to stop while its consumer holds a delta. (While the call itself
+    is awaited, the cancellation arrives there.)"""
+    await activity.wait_for_cancelled()
+    with suppress(RuntimeError):  # it is running: then it is being cancelled itself
+        await deltas.aclose()
+        await entry.settle("cancelled")
+
+
+class _Entry:
+    """The ledger's row of one call, and what its end says about the provider's health. Settles once."""
+
+    def __init__(self, step: ModelStep, plan: Plan) -> None:
+        self._ledger = step.rooms.ledger
+        self._breakers = Breakers(step.rooms.database)
+        self._plan = plan
+        self._execution = step.given.execution
+        self._started_at = datetime.now(UTC)
+        self._parts = tokens.breakdown(plan.call)
+        self._settled = False
+        self.finish: Finish | None = None
+        self.next_progress = time.monotonic() + PROGRESS_SECONDS
+
+    async def reserve(self) -> None:
+        """Put the call on record, with the most it can cost. Waits for Postgres: no call is made off the record."""
+        plan = self._plan
+        most = Usage(input_tokens=tokens.of_call(plan.call), output_tokens=plan.target.max_output_tokens)
+        reserved, _ = prices.price(plan.step.provider, plan.target.wire_id, most)
+        record = self._record("started", None, reserved=reserved or Decimal(0))
+        await until_available(lambda: self._ledger.reserve(record), "reserving a model call")
+
+    async def progress(self) -> None:
+        """Write down how far the answer is. Losing one such note does no harm."""
+        self.next_progress = time.monotonic() + PROGRESS_SECONDS
+        try:
+            async with asyncio.timeout(BREAKER_SECONDS):
+                await self._ledger.settle(self._record("started", None))
+        except Exception as error:
+            log.warning("a running model call could not be noted", error=type(error).__name__)
+
+    async def settle(self, outcome: Outcome, error: InferenceError | None = None) -> None:
+        """Write the row as it will stay. Goes on in the background when the activity is cancelled meanwhile."""
+        if self._settled:
+            return
+        self._settled = True
+        record = self._record(outcome, error)
+        task = asyncio.create_task(self._write(record, error))
+        _settling.add(task)
+        task.add_done_callback(_settling.discard)
+        await asyncio.shield(task)
+
+    async def _write(self, record: AttemptRecord, error: InferenceError | None) -> None:
+        await until_available(lambda: self._ledger.settle(record), "settling a model call")
+        if self._plan.demo or record.credential == "user":
+            return  # the demo has no rival; a user's key has limits of its own
+        provider_key, model_key = self._plan.step.keys
+        try:
+            if record.outcome == "succeeded":
+                await self._breakers.succeeded((provider_key, model_key))
+            elif error is not None and error.health:
+                limited = isinstance(error, RateLimited)
+                await self._breakers.failed(model_key if limited else provider_key, error.code, error.retry_after)
+        except Exception as problem:
+            log.warning("a provider's health could not be noted", error=type(problem).__name__)
+
+    def _record(self, outcome: Outcome, error: InferenceError | None, reserved: Decimal = Decimal(0)) -> AttemptRecord:
+        plan, call = self._plan, self._plan.call
+        usage = plan.usage
+        if outcome == "started" and not usage.input_tokens:
+            usage = Usage(input_tokens=tokens.of_call(call), estimated=True)
+        price, source = prices.price(plan.step.provider, plan.target.wire_id, usage)
+        reason: FinishReason | None = self.finish.reason if self.finish else None
+        return AttemptRecord(
+            session_id=call.session_id,
+            operation_id=call.operation_id,
+            execution=self._execution,
+            attempt=plan.attempt,
+            call_number=call.call_number,
+            user_id=call.user_id,
+            action=call.action,
+            provider=plan.step.provider,
+            model=plan.step.model.name,
+            served_model=plan.reader.served_model if plan.reader else "",
+            route_reason=plan.step.reason,
+            credential=plan.endpoint.credential,
+            via_gateway=plan.endpoint.via_gateway,
+            input_tokens=usage.input_tokens,
+            cached_input_tokens=usage.cached_input_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+            output_tokens=usage.output_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+            estimated=usage.estimated,
+            price=price,
+            price_source=source,
+            reserved=reserved,
+            time_to_first_token=plan.first_token,
+            duration=plan.duration,
+            outcome=outcome,
+            finish_reason=reason,
+            error_code=error.code if error else ("cancelled" if outcome == "cancelled" else None),
+            context_parts=self._parts,
+            started_at=self._started_at,
+        )

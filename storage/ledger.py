@@ -1,0 +1,140 @@
+"""The ledger: every call to a model provider, reserved before it and settled after it, once."""
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+import asyncpg
+
+from schemas.inference import AttemptRecord, Speed
+from schemas.session import UsageTotals
+from storage.database import Database
+
+_COLUMNS: Final = tuple(AttemptRecord.model_fields)
+_KEY: Final = ("session_id", "operation_id", "execution", "attempt", "call_number")
+_CHANGING: Final = tuple(name for name in _COLUMNS if name not in (*_KEY, "started_at", "reserved"))
+
+_INSERT: Final = f"""
+    INSERT INTO model_attempts ({", ".join(_COLUMNS)})
+    VALUES ({", ".join(f"${number}" for number in range(1, len(_COLUMNS) + 1))})
+    ON CONFLICT ({", ".join(_KEY)}) DO """
+_SETTLE: Final = f"""{_INSERT} UPDATE SET
+    {", ".join(f"{name} = excluded.{name}" for name in _CHANGING)}
+    WHERE model_attempts.outcome IN ('started', 'lost')
+    RETURNING 1"""
+_RESERVE: Final = f"{_INSERT} NOTHING RETURNING 1"
+
+
+class Ledger:
+    """Rows of `model_attempts`. Writing the same attempt twice changes nothing."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def reserve(self, record: AttemptRecord) -> bool:
+        """Put a call on record before it is made. False where it is there already.
+
+        Calls of earlier attempts of the same operation that never were settled are closed as lost: their worker died.
+        """
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                """
+                UPDATE model_attempts SET outcome = 'lost', estimated = true, error_code = 'worker_lost'
+                WHERE session_id = $1 AND operation_id = $2 AND outcome = 'started'
+                  AND (execution, attempt) < ($3, $4)
+                """,
+                record.session_id,
+                record.operation_id,
+                record.execution,
+                record.attempt,
+            )
+            return await connection.fetchval(_RESERVE, *_values(record)) is not None
+
+    async def settle(self, record: AttemptRecord) -> bool:
+        """Write down what became of a call, or with the outcome `started` how far it is. A call that was settled stays
+        as it is: then, False."""
+        return await self._database.pool.fetchval(_SETTLE, *_values(record)) is not None
+
+    async def session_totals(self, session_id: str) -> UsageTotals:
+        """What a session has used, failed, cancelled and running calls included."""
+        row = await self._database.pool.fetchrow(
+            """
+            SELECT count(*) AS calls, coalesce(sum(input_tokens), 0) AS input_tokens,
+              coalesce(sum(cached_input_tokens), 0) AS cached_tokens,
+              coalesce(sum(output_tokens), 0) AS output_tokens,
+              coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+              coalesce(sum(price), 0) AS cost_usd
+            FROM model_attempts WHERE session_id = $1
+            """,
+            session_id,
+        )
+        totals = dict(row) if row is not None else {}
+        return UsageTotals.model_validate(
+            {name: value if name == "cost_usd" else int(value) for name, value in totals.items()}
+        )
+
+    async def committed(
+        self, *, session_id: str | None = None, user_id: str | None = None, since: datetime | None = None
+    ) -> Decimal:
+        """US dollars that count against a budget: what was spent, and for calls in flight the most they can cost."""
+        amount: Decimal = await self._database.pool.fetchval(
+            """
+            SELECT coalesce(sum(CASE WHEN outcome = 'started' THEN greatest(reserved, coalesce(price, 0))
+                                     ELSE coalesce(price, 0) END), 0)
+            FROM model_attempts
+            WHERE ($1::text IS NULL OR session_id = $1) AND ($2::text IS NULL OR user_id = $2)
+              AND ($3::timestamptz IS NULL OR started_at >= $3)
+            """,
+            session_id,
+            user_id,
+            since,
+        )
+        return amount
+
+    async def attempts(self, session_id: str, limit: int = 1_000) -> list[AttemptRecord]:
+        """The calls of a session, oldest first."""
+        rows = await self._database.pool.fetch(
+            f"SELECT {', '.join(_COLUMNS)} FROM model_attempts WHERE session_id = $1"
+            " ORDER BY started_at, operation_id, execution, attempt, call_number LIMIT $2",
+            session_id,
+            limit,
+        )
+        return [_record(row) for row in rows]
+
+    async def speeds(self, hours: float = 24) -> dict[str, Speed]:
+        """How fast each model was of late, by `provider/model`: medians over its successful calls."""
+        rows = await self._database.pool.fetch(
+            """
+            SELECT provider || '/' || model AS key, count(*) AS samples,
+              percentile_cont(0.5) WITHIN GROUP (ORDER BY time_to_first_token) AS first_token,
+              percentile_cont(0.5) WITHIN GROUP (
+                ORDER BY output_tokens / greatest(duration - time_to_first_token, 0.001)) AS rate
+            FROM model_attempts
+            WHERE outcome = 'succeeded' AND NOT estimated AND output_tokens >= 20 AND time_to_first_token IS NOT NULL
+              AND started_at > now() - make_interval(secs => $1 * 3600)
+            GROUP BY 1
+            """,
+            float(hours),
+        )
+        return {
+            row["key"]: Speed(
+                tokens_per_second=row["rate"], time_to_first_token=row["first_token"], samples=row["samples"]
+            )
+            for row in rows
+            if row["rate"] > 0
+        }
+
+
+def _values(record: AttemptRecord) -> list[object]:
+    values = record.model_dump()
+    values["action"] = record.action.value
+    values["context_parts"] = json.dumps(record.context_parts)
+    return [values[name] for name in _COLUMNS]
+
+
+def _record(row: asyncpg.Record) -> AttemptRecord:
+    values = dict(row)
+    if isinstance(values["context_parts"], str):
+        values["context_parts"] = json.loads(values["context_parts"])
+    return AttemptRecord.model_validate(values)
