@@ -24,7 +24,7 @@ class CheckActivities:
         """Type check, lint and, when both are clean, build. Errors come first in the report."""
         async with running(self._rooms, given) as step:
             try:
-                workspace = await workspace_of(step, given.template, given.dependencies)
+                workspace = await workspace_of(self._rooms, given.session_id, given.template)
                 report = await workspace.check()
                 if report.ok and given.build:
                     built = await workspace.build()
@@ -44,7 +44,7 @@ class CheckActivities:
         """Start the development server and say where the preview is."""
         async with running(self._rooms, given) as step:
             try:
-                workspace = await workspace_of(step, given.template, given.dependencies)
+                workspace = await workspace_of(self._rooms, given.session_id, given.template)
                 await workspace.preview()
                 preview = Preview(status="ready", url=self._rooms.preview_url(given.session_id))
             except SandboxError as error:

@@ -20,6 +20,7 @@ from activities.context import Rooms
 from activities.material import describe, gather, message_texts
 from activities.model_call import stream_model
 from activities.project_files import ProjectFiles, changes_of
+from activities.project_setup import store_packages
 from activities.step import Step, running
 from activities.workspace import workspace_of
 from codegen.prompts import fenced, render
@@ -110,7 +111,6 @@ class SmartBuilderActivities:
                 outcome="error" if failed else "completed" if use.completed else "ok",
                 files=files,
                 deleted=deleted,
-                dependencies=use.dependencies,
             )
 
 
@@ -125,7 +125,6 @@ class _Use:
         )
         self._step = step
         self.completed = False
-        self.dependencies = given.dependencies
 
     async def run(self, call: ToolCall) -> tuple[str, bool]:
         """The result for the model, and whether it reports a failure."""
@@ -157,8 +156,9 @@ class _Use:
                 return f"Deleted {tool.path}."
             case InstallPackages():
                 workspace = await self._workspace()
-                self.dependencies = await workspace.install(tool.packages)
-                return f"Installed. The project now has: {', '.join(self.dependencies)}"
+                added = await workspace.install(tool.packages)
+                await store_packages(self._step, workspace, self._given.phase_id)
+                return f"Installed. Beside the template's packages the project now has: {', '.join(added)}"
             case RunChecks():
                 workspace = await self._workspace()
                 report = await workspace.check()
@@ -172,7 +172,7 @@ class _Use:
         raise AssertionError(f"no way to carry out {tool.name}")
 
     async def _workspace(self) -> Workspace:
-        return await workspace_of(self._step, self._given.template, self.dependencies)
+        return await workspace_of(self._rooms, self._given.session_id, self._given.template)
 
     async def _edit(self, tool: EditFile, contents: dict[str, str]) -> str:
         report = apply_search_replace(contents.get(tool.path, ""), tool.blocks)

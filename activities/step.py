@@ -10,9 +10,9 @@ from temporalio.exceptions import ApplicationError
 
 from activities.context import Rooms
 from activities.heartbeat import heartbeat
-from schemas.events import Event, MessageEvent, OperationReset, SessionStateEvent, WaitingEvent
+from schemas.events import Event, MessageEvent, OperationReset, Outbox, SessionStateEvent, WaitingEvent
 from schemas.failures import Failure
-from schemas.operations import OperationInput, Outbox
+from schemas.operations import OperationInput
 from schemas.session import ChatMessage, UsageTotals
 from storage.events import EventWriter, Fenced
 

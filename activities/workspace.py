@@ -1,19 +1,34 @@
 """The session's workspace on this host, brought to what is stored."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping
 
-from activities.step import Step, fail
+from activities.context import Rooms
+from activities.step import fail
 from sandbox import SandboxError, Workspace
 from sandbox.errors import BrowserFailed, InstallFailed, PreviewFailed
 from schemas.failures import Failure
 
+PACKAGES = "package.json"  # the sandbox writes it after an install; stored, it says what a project needs
 
-async def workspace_of(step: Step, template: str, dependencies: Sequence[str]) -> Workspace:
+
+async def workspace_of(rooms: Rooms, session_id: str, template: str) -> Workspace:
     """The workspace with the session's current files and packages, made anew where this host has none."""
-    rooms = step.rooms
-    stored = await rooms.files.contents(step.session_id)
-    deleted = rooms.sandbox.template_files(template).keys() - stored.keys()
-    return await rooms.sandbox.workspace(step.session_id, template, {**stored, **dict.fromkeys(deleted)}, dependencies)
+    stored = await rooms.files.contents(session_id)
+    files, packages = project(stored, rooms.sandbox.template_files(template))
+    return await rooms.sandbox.workspace(session_id, template, files, packages)
+
+
+def project(stored: Mapping[str, str], template: Mapping[str, str]) -> tuple[dict[str, str | None], list[str]]:
+    """A session's files over its template (None for one it deleted), and the packages it added, as specs."""
+    files: dict[str, str | None] = {**dict.fromkeys(template.keys() - stored.keys()), **stored}
+    added = _packages(stored).items() - _packages(template).items()
+    return files, sorted(f"{name}@{version}" for name, version in added)
+
+
+def _packages(files: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = json.loads(files.get(PACKAGES, "{}")).get("dependencies", {})
+    return found
 
 
 def sandbox_failure(error: SandboxError) -> Exception:

@@ -35,6 +35,12 @@ class FilesResult(OperationResult):
     install: list[str] = Field(default_factory=list)
 
 
+class ReadBackInput(OperationInput):
+    """What step `of` had finished when it was interrupted."""
+
+    of: str
+
+
 class RecordEventsInput(BaseModel):
     """Events of the workflow to be written down without a step."""
 
@@ -85,18 +91,11 @@ class BlueprintResult(OperationResult):
 
 
 class SetupInput(OperationInput):
-    """Install packages (plain specs) beside those in `dependencies`."""
+    """Install packages (plain specs) beside those that the project has."""
 
     template: str
-    dependencies: list[str]
+    phase_id: str | None
     install: list[str]
-
-
-class SetupResult(OperationResult):
-    """All packages now installed, and the reasons for those refused."""
-
-    dependencies: list[str]
-    refused: list[str] = Field(default_factory=list)
 
 
 class PhaseGenerationInput(OperationInput):
@@ -142,7 +141,6 @@ class CheckInput(OperationInput):
 
     phase_id: str
     template: str
-    dependencies: list[str]
     build: bool
 
 
@@ -156,7 +154,6 @@ class PreviewInput(OperationInput):
     """Open the preview of the project as it stands."""
 
     template: str
-    dependencies: list[str]
 
 
 class PreviewResult(OperationResult):
@@ -208,7 +205,6 @@ class ToolInput(OperationInput):
 
     template: str
     phase_id: str
-    dependencies: list[str]
     call: ToolRequest
 
 
@@ -216,4 +212,3 @@ class ToolResult(FilesResult):
     """What a tool changed. `outcome` is 'completed' when the model declared the work done."""
 
     outcome: Literal["ok", "error", "completed"]
-    dependencies: list[str] = Field(default_factory=list)

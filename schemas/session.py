@@ -172,7 +172,6 @@ class CarriedState(BaseModel):
     progress: Progress
     outbox_next: int
     executions: int
-    dependencies: list[str] = Field(default_factory=list)
 
 
 class SessionRequest(BaseModel):

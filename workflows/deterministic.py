@@ -26,13 +26,10 @@ with workflow.unsafe.imports_passed_through():
 class DeterministicBuilder:
     """Builds the application of one session. Every method goes on from what the session's progress already shows."""
 
-    def __init__(
-        self, session: Session, *, review_cycles: int, max_phases: int, dependencies: list[str] | None = None
-    ) -> None:
+    def __init__(self, session: Session, *, review_cycles: int, max_phases: int) -> None:
         self._session = session
         self._review_cycles = review_cycles
         self._phase_budget = max_phases
-        self.dependencies = dependencies or []
 
     # --- planning ---------------------------------------------------------------------------------------------------
 
@@ -58,17 +55,18 @@ class DeterministicBuilder:
     def _template(self) -> str:
         return template_of(self._session)
 
-    async def _install(self, operation_id: str, specs: list[str]) -> None:
+    async def _install(self, operation_id: str, specs: list[str], phase: PhaseProgress | None = None) -> None:
         if not specs:
             return
         session = self._session
+        phase_id = phase.id if phase else None
         done = await session.step(
             ProjectSetupActivities.install,
-            lambda common: SetupInput(**common, template=self._template, dependencies=self.dependencies, install=specs),
-            session.operation(operation_id, "project_setup", "Installing packages"),
+            lambda common: SetupInput(**common, template=self._template, phase_id=phase_id, install=specs),
+            session.operation(operation_id, "project_setup", "Installing packages", phase_id),
             SANDBOX_STEP,
         )
-        self.dependencies = done.dependencies
+        session.take_in(phase, done)
 
     # --- phases -----------------------------------------------------------------------------------------------------
 
@@ -124,7 +122,7 @@ class DeterministicBuilder:
             await self._implement(phase)
         await self._check_and_repair(phase)
         session.complete_phase(phase)
-        await open_preview(session, phase, self._template, self.dependencies)
+        await open_preview(session, phase, self._template)
 
     async def _implement(self, phase: PhaseProgress) -> None:
         session, progress = self._session, self._session.progress
@@ -132,7 +130,7 @@ class DeterministicBuilder:
         before = progress.phases[number - 2].checks if number > 1 else None
         phase.status, phase.started_at = "generating", phase.started_at or workflow.now()
         session.show_phase(phase)
-        await self._install(f"{phase.id}/install", phase.plan.install)
+        await self._install(f"{phase.id}/install", phase.plan.install, phase)
         try:
             written = await session.step(
                 PhaseImplementationActivities.implement,
@@ -155,11 +153,11 @@ class DeterministicBuilder:
             await session.read_back(phase, f"{phase.id}/implement")
             return
         session.take_in(phase, written)
-        await self._install(f"{phase.id}/install-asked", written.install)
+        await self._install(f"{phase.id}/install-asked", written.install, phase)
 
     async def _check_and_repair(self, phase: PhaseProgress) -> None:
         session = self._session
-        report = await check(session, phase, self._template, self.dependencies)
+        report = await check(session, phase, self._template)
         while not report.ok and phase.fix_rounds < self._review_cycles:
             phase.status, phase.fix_rounds = "fixing", phase.fix_rounds + 1
             session.show_phase(phase)
@@ -185,8 +183,8 @@ class DeterministicBuilder:
                 await session.read_back(phase, f"{phase.id}/fix-{fix_round}")
                 return
             session.take_in(phase, fixed)
-            await self._install(f"{phase.id}/install-fix-{fix_round}", fixed.install)
-            report = await check(session, phase, self._template, self.dependencies)
+            await self._install(f"{phase.id}/install-fix-{fix_round}", fixed.install, phase)
+            report = await check(session, phase, self._template)
 
     # --- the end ----------------------------------------------------------------------------------------------------
 

@@ -36,15 +36,13 @@ async def choose_template(session: Session, wanted: str | None) -> None:
     session.show_info()
 
 
-async def check(session: Session, phase: PhaseProgress, template: str, dependencies: list[str]) -> CheckReport:
+async def check(session: Session, phase: PhaseProgress, template: str) -> CheckReport:
     """Check and build the project as it stands, for `phase`."""
     phase.status = "checking"
     session.show_phase(phase)
     checked = await session.step(
         CheckActivities.check,
-        lambda common: CheckInput(
-            **common, phase_id=phase.id, template=template, dependencies=dependencies, build=True
-        ),
+        lambda common: CheckInput(**common, phase_id=phase.id, template=template, build=True),
         session.operation(f"{phase.id}/check-{phase.fix_rounds}", "checks", "Checking the code", phase.id),
         SANDBOX_STEP,
         state=("reviewing", "Checking types, style and build."),
@@ -54,11 +52,11 @@ async def check(session: Session, phase: PhaseProgress, template: str, dependenc
     return checked.report
 
 
-async def open_preview(session: Session, phase: PhaseProgress, template: str, dependencies: list[str]) -> None:
+async def open_preview(session: Session, phase: PhaseProgress, template: str) -> None:
     """Show the project as it stands."""
     opened = await session.step(
         CheckActivities.open_preview,
-        lambda common: PreviewInput(**common, template=template, dependencies=dependencies),
+        lambda common: PreviewInput(**common, template=template),
         session.operation(f"{phase.id}/preview", "preview", "Opening the preview", phase.id),
         SANDBOX_STEP,
     )

@@ -55,7 +55,6 @@ class CodeGenSession:
             self._session,
             review_cycles=request.review_cycles,
             max_phases=request.max_phases,
-            dependencies=carried.dependencies if carried else None,
         )
         self._renewing = False
 
@@ -147,7 +146,6 @@ class CodeGenSession:
             progress=self._progress,
             outbox_next=self._session.journal.next_number,
             executions=self._session.executions,
-            dependencies=self._builder.dependencies,
         )
         workflow.continue_as_new(self._request.model_copy(update={"carried": carried}))
 

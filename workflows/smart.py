@@ -17,13 +17,10 @@ MAX_TURNS = 100
 class SmartBuilder:
     """Builds the application of one session by turns. A round of turns is shown as a phase."""
 
-    def __init__(
-        self, session: Session, *, review_cycles: int, max_phases: int, dependencies: list[str] | None = None
-    ) -> None:
+    def __init__(self, session: Session, *, review_cycles: int, max_phases: int) -> None:
         self._session = session
         self._review_cycles = review_cycles
         self._turns_per_round = min(MAX_TURNS, 10 * max_phases)
-        self.dependencies = dependencies or []
 
     async def plan(self, wanted_template: str | None) -> None:
         """Choose the template; everything else is the model's to decide."""
@@ -52,13 +49,13 @@ class SmartBuilder:
                 await self._turns(phase)
             except Interrupted:
                 break
-            report = await check(session, phase, template_of(session), self.dependencies)
+            report = await check(session, phase, template_of(session))
             if report.ok:
                 break
         if phase.checks is None:
-            await check(session, phase, template_of(session), self.dependencies)
+            await check(session, phase, template_of(session))
         session.complete_phase(phase)
-        await open_preview(session, phase, template_of(session), self.dependencies)
+        await open_preview(session, phase, template_of(session))
 
     async def _turns(self, phase: PhaseProgress) -> None:
         session = self._session
@@ -89,14 +86,11 @@ class SmartBuilder:
         session = self._session
         used = await session.step(
             SmartBuilderActivities.use_tool,
-            lambda common: ToolInput(
-                **common, template=template_of(session), phase_id=phase.id, dependencies=self.dependencies, call=call
-            ),
+            lambda common: ToolInput(**common, template=template_of(session), phase_id=phase.id, call=call),
             session.operation(f"{turn_id}/{call.id}", "tool", call.summary, phase.id),
             SANDBOX_STEP,
             state=("generating", call.summary),
         )
-        self.dependencies = used.dependencies
         session.take_in(phase, used)
         session.show_phase(phase)
         return used.outcome == "completed"

@@ -142,12 +142,13 @@ class Session:
         self.settle(operation_id)
         self.take_in(phase, found)
 
-    def take_in(self, phase: PhaseProgress, result: FilesResult) -> None:
+    def take_in(self, phase: PhaseProgress | None, result: FilesResult) -> None:
         """Bring the manifest and the phase up to date with files that a step wrote or deleted."""
         replaced = {*result.deleted, *(file.path for file in result.files)}
         kept = [file for file in self.progress.files if file.path not in replaced]
         self.progress.files = sorted([*kept, *result.files], key=lambda file: file.path)
-        phase.files = sorted({*phase.files, *(file.path for file in result.files)} - set(result.deleted))
+        if phase is not None:
+            phase.files = sorted({*phase.files, *(file.path for file in result.files)} - set(result.deleted))
 
     def show_info(self) -> None:
         """Record title, template and model."""

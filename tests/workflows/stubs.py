@@ -35,7 +35,6 @@ from schemas.operations import (
     RecordEventsInput,
     SessionCreatedResult,
     SetupInput,
-    SetupResult,
     TemplateSelectionInput,
     TemplateSelectionResult,
     ToolInput,
@@ -156,8 +155,8 @@ class Rooms:
             )
 
         @activity.defn(name="install_packages")
-        async def install(given: SetupInput) -> SetupResult:
-            return SetupResult(**await self.begin(given), dependencies=[*given.dependencies, *given.install])
+        async def install(given: SetupInput) -> FilesResult:
+            return FilesResult(**await self.begin(given), files=[ref("package.json")])
 
         @activity.defn(name="check_project")
         async def check(given: CheckInput) -> CheckResult:
@@ -182,7 +181,7 @@ class Rooms:
             common = await self.begin(given)
             outcome = "completed" if given.call.name == "complete" else "ok"
             files = [ref("src/App.tsx")] if given.call.name == "write_file" else []
-            return ToolResult(**common, outcome=outcome, files=files, dependencies=given.dependencies)
+            return ToolResult(**common, outcome=outcome, files=files)
 
         return {
             "session": [create, record, read_back],
