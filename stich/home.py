@@ -12,15 +12,20 @@ from typing import IO
 from pydantic import BaseModel, ValidationError
 
 from stich.errors import StichError
+from stich.settings import Settings
 
 LOCK_FILE = "up.lock"
 
 
 class RunningUp(BaseModel):
-    """What a running `stich up` leaves in its home for other commands. `url` has no token in it."""
+    """What a running `stich up` leaves in its home for other commands.
+
+    `url` is for people, `local_url` for programs on this machine; neither has the token in it.
+    """
 
     pid: int
     url: str
+    local_url: str
     token: str
     temporal_address: str
     temporal_ui: str | None
@@ -128,6 +133,15 @@ class Home:
         if port != before:
             write_private(path, json.dumps({**ports, name: port}))
         return port
+
+
+def token_of(settings: Settings) -> str:
+    """The secret that signs people in: the one that was set, else the home's. Several hosts need the same one set."""
+    if settings.token is not None:
+        return settings.token.get_secret_value()
+    home = Home(settings.home)
+    home.prepare()
+    return home.token()
 
 
 def write_private(path: Path, text: str) -> None:

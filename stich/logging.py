@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -22,11 +23,19 @@ SECRET_TEXT: Final = re.compile(
 NOISY: Final = ("httpx", "httpcore", "uvicorn.access", "websockets", "asyncio")
 
 
-def configure_logging(settings: Settings, role: str) -> None:
-    """Send the logs of this process, the standard library's too, to stderr. Call once, before anything logs."""
+def configure_logging(settings: Settings, role: str, context: Callable[[], dict[str, object]] = dict) -> None:
+    """Send the logs of this process, the standard library's too, to stderr. Call once, before anything logs.
+
+    `context` gives fields that every line carries, as they are when it is written.
+    """
+
+    def add_context(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        return {"role": role, **context(), **event}
+
     for_people = settings.log_format == "console" or (settings.log_format is None and sys.stderr.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        add_context,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
@@ -56,7 +65,6 @@ def configure_logging(settings: Settings, role: str) -> None:
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
-    structlog.contextvars.bind_contextvars(role=role)
 
 
 def redact(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -1,6 +1,7 @@
 """Settings of the processes, read from the environment once, at the start."""
 
 import ipaddress
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -89,7 +90,7 @@ class Settings(BaseModel):
     database_connections: int = Field(default=20, ge=2, le=1_000)
     workflow_slots: int = Field(default=200, ge=1, le=10_000)
     inference_slots: int = Field(default=200, ge=1, le=10_000)
-    sandbox_slots: int = Field(default=4, ge=1, le=1_000)
+    sandbox_slots: int = Field(default_factory=lambda: max(2, os.cpu_count() or 2), ge=1, le=1_000)
     unsafe_local: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] | None = None

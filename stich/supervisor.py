@@ -9,18 +9,16 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
-import asyncpg
-
 from inference.settings import InferenceSettings, InvalidSetting
+from stich.database import migrate
 from stich.errors import StichError
-from stich.home import Home, RunningUp, listen
+from stich.home import Home, RunningUp, listen, token_of
 from stich.processes.orphans import adopt_orphans, end_orphans
 from stich.processes.postgres import Postgres
 from stich.processes.program import Child, Program
 from stich.processes.roles import api_program, demo_program, worker_program
 from stich.processes.temporal import temporal_program
 from stich.settings import DEFAULT_PORT, Settings
-from storage.database import Database, MigrationError, is_transient
 
 # What programs that are not ours get to see of the environment: no key of any provider.
 PLAIN_VARIABLES: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "STICH_DEMO_SPEED")
@@ -57,8 +55,9 @@ class Supervisor:
         temporal_address, temporal_ui = temporal.result()
         running = RunningUp(
             pid=os.getpid(),
-            url=self._public_url(port_of(api_socket)),
-            token=self.settings.token.get_secret_value() if self.settings.token else self.home.token(),
+            url=self.settings.public_url or self._local_url(port_of(api_socket)),
+            local_url=self._local_url(port_of(api_socket)),
+            token=token_of(self.settings),
             temporal_address=temporal_address,
             temporal_ui=temporal_ui,
             demo=demo,
@@ -206,28 +205,9 @@ class Supervisor:
                 environment["STICH_MODEL"] = "demo/demo"
         return environment
 
-    def _public_url(self, port: int) -> str:
-        if self.settings.public_url is not None:
-            return self.settings.public_url
+    def _local_url(self, port: int) -> str:
         host = "127.0.0.1" if self.settings.host in ANY_ADDRESS else self.settings.host
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-async def migrate(url: str) -> None:
-    """Bring the tables up to date. Raises StichError when the database cannot be reached or does not fit."""
-    try:
-        database = await Database.connect(url, max_size=1, name="stich-migrate")
-        try:
-            await database.migrate()
-        finally:
-            await database.aclose()
-    except MigrationError as error:
-        raise StichError(f"The database does not fit this version of stich: {error}.") from None
-    except Exception as error:
-        if not (is_transient(error) or isinstance(error, asyncpg.PostgresError)):
-            raise
-        reason = str(error) or type(error).__name__
-        raise StichError(f"Postgres cannot be used ({reason}); is DATABASE_URL right?") from None
 
 
 @asynccontextmanager

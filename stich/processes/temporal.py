@@ -20,7 +20,17 @@ def temporal_program(home: Home, namespace: str, port: int, ui_port: int, enviro
         *("--dynamic-config-value", "matching.enableFairness=true"),
     ]
     command = [
-        *(_binary(), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(port), "--ui-port", str(ui_port)),
+        *(
+            temporal_binary(),
+            "server",
+            "start-dev",
+            "--ip",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--ui-port",
+            str(ui_port),
+        ),
         *("--db-filename", str(home.temporal / "temporal.db"), "--namespace", namespace, "--log-level", "warn"),
         *("--ui-disable-news-fetch", "--disable-config-file", "--disable-config-env", *tuning),
     ]
@@ -43,7 +53,7 @@ def accepts(port: int) -> Callable[[], Awaitable[bool]]:
     return probe
 
 
-def _binary() -> str:
+def temporal_binary() -> str:
     found = shutil.which("temporal", path=str(Path(sys.executable).parent)) or shutil.which("temporal")
     if found is None:
         raise StichError("The program temporal is missing; run `make setup`.")

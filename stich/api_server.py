@@ -1,0 +1,83 @@
+"""One API process: wiring and life."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr, ValidationError
+
+import stich
+from api.app import create_app
+from api.settings import ApiSettings
+from inference.catalogue import rows
+from inference.settings import InferenceSettings, InvalidSetting
+from sandbox.catalogue import templates
+from schemas.http import TemplateSummary
+from stich.database import open_database, required_url
+from stich.demo.recording import BUILT_IN, RecordingInvalid, load_all
+from stich.errors import StichError
+from stich.home import token_of
+from stich.logging import configure_logging
+from stich.previews import PreviewPlace
+from stich.serving import listening_socket, serving, told_to_stop, until_stopped
+from stich.settings import Settings
+from stich.temporal import connect_temporal
+
+WEB: Final = Path(stich.__file__).parent.parent / "web" / "dist"
+EXAMPLES: Final = (
+    "A kanban board with drag and drop that remembers its cards",
+    "A personal budget tracker with charts by month and category",
+    "A recipe book with search, servings that scale, and a shopping list",
+)
+
+
+async def run_api(settings: Settings, env: Mapping[str, str]) -> None:
+    """Serve until SIGINT or SIGTERM. Raises StichError when it cannot start."""
+    configure_logging(settings, "api")
+    api_settings = api_settings_from(settings, env)
+    listener = listening_socket(settings, settings.port)
+    stop = told_to_stop()
+    temporal = await connect_temporal(settings, env)
+    async with open_database(required_url(settings), settings.database_connections, "stich-api") as database:
+        app = create_app(api_settings, database=database, temporal=temporal)
+        async with serving(app, listener) as server:
+            await until_stopped(stop, server)
+
+
+def api_settings_from(settings: Settings, env: Mapping[str, str]) -> ApiSettings:
+    """What the API room is told. Raises StichError for what it refuses."""
+    try:
+        inference = InferenceSettings.from_env(env)
+        return ApiSettings(
+            token=SecretStr(token_of(settings)),
+            port=settings.port,
+            preview_origin=PreviewPlace.of(settings).source,
+            version=stich.__version__,
+            public_url=settings.public_url,
+            web_dist=WEB if WEB.is_dir() else None,
+            temporal_ui=settings.temporal_ui,
+            demo=inference.demo,
+            models=usable_models(inference),
+            templates=tuple(
+                TemplateSummary(name=entry.info.name, title=entry.info.title, description=entry.info.description)
+                for entry in templates().values()
+            ),
+            examples=recorded_prompts() if inference.demo else EXAMPLES,
+        )
+    except InvalidSetting as error:
+        raise StichError(f"A setting of the model providers cannot be used: {error}.") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise StichError(f"The setting {first['loc'][0]} of the API cannot be used: {first['msg']}.") from None
+
+
+def usable_models(inference: InferenceSettings) -> tuple[str, ...]:
+    return ("demo/demo",) if inference.demo else tuple(row.name for row in rows(inference) if row.available)
+
+
+def recorded_prompts() -> tuple[str, ...]:
+    """What the demo model can be asked for."""
+    try:
+        return tuple(recording.example_prompt for recording in load_all(BUILT_IN))
+    except RecordingInvalid as error:
+        raise StichError(f"The demo model's recordings cannot be read: {error}") from None

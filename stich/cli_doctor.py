@@ -1,0 +1,85 @@
+"""`stich doctor`: is everything here that stich needs, and does it work?"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import stich
+from inference.settings import InferenceSettings, InvalidSetting
+from sandbox.machine import browser_missing, is_prepared, missing
+from sandbox.settings import SandboxSettings
+from stich.api_server import WEB
+from stich.errors import StichError
+from stich.home import Home, is_free
+from stich.processes.postgres import binary
+from stich.processes.temporal import temporal_binary
+from stich.settings import Settings
+
+
+class Finding(NamedTuple):
+    """What was looked at, whether it is well, and a sentence."""
+
+    name: str
+    well: bool
+    sentence: str
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settings = Settings.from_env(os.environ)
+    findings = list(examine(settings))
+    for finding in findings:
+        print(f"{'ok     ' if finding.well else 'PROBLEM'}  {finding.name:<12} {finding.sentence}")
+    return 0 if all(finding.well for finding in findings) else 1
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Every check, in the order in which things are needed."""
+    home = Home(settings.home)
+    yield Finding("stich", True, f"{stich.__version__} on Python {sys.version.split()[0]}")
+    yield attempt("home", f"{home.root} can be written", home.prepare)
+    sandbox = SandboxSettings(home=settings.home, unsafe_local=settings.unsafe_local)
+    problems = missing(sandbox)
+    yield Finding("sandbox", not problems, " ".join(problems) or "Node.js, npm and isolation work")
+    prepared = not problems and is_prepared(sandbox)
+    yield Finding("templates", prepared, "prepared" if prepared else "Not prepared yet; run `make setup`.")
+    no_browser = browser_missing()
+    yield Finding("browser", no_browser is None, no_browser or "found")
+    yield attempt("postgres", "found", lambda: require_file(binary("postgres")))
+    yield attempt("temporal", "found", temporal_binary)
+    built = (WEB / "index.html").exists()
+    yield Finding("web page", built, "built" if built else "Not built yet; run `make setup`.")
+    yield models()
+    if running := home.running():
+        yield Finding("running", True, f"stich up serves this home at {running.url}")
+    else:
+        free = is_free(settings.port, settings.host)
+        yield Finding(
+            "port", free, f"{settings.port} is {'free' if free else 'taken; choose another with PORT=NUMBER'}"
+        )
+
+
+def attempt(name: str, sentence: str, check: Callable[[], object]) -> Finding:
+    try:
+        check()
+    except StichError as error:
+        return Finding(name, False, str(error))
+    return Finding(name, True, sentence)
+
+
+def require_file(path: Path) -> None:
+    if not path.exists():
+        raise StichError(f"{path.name} is missing; run `make setup`.")
+
+
+def models() -> Finding:
+    try:
+        settings = InferenceSettings.from_env(os.environ)
+    except InvalidSetting as error:
+        return Finding("models", False, f"{error}.")
+    names = sorted(set(settings.providers) - {"demo"})
+    return Finding(
+        "models", True, f"keys for {', '.join(names)}" if names else "no provider key; the demo model answers"
+    )

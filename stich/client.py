@@ -1,0 +1,237 @@
+"""A client of the HTTP interface: start a session, follow it through any break, steer it, export it.
+
+async with StichClient(url, token) as client:
+    session = await client.start(CreateSession(prompt="A kanban board"))
+    async for item in client.follow(session.id):
+        ...
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+from urllib.parse import quote
+
+import httpx
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from schemas.events import Event
+from schemas.http import CreateSession, FileList, MessageAccepted, PostMessage, Problem, SessionCreated, SessionSnapshot
+from schemas.session import StateInfo
+
+SILENCE_SECONDS: Final = 45.0
+"""A stream without even a heartbeat for this long is taken for dead; the service sends one every 15 s."""
+FIRST_PAUSE: Final = 0.2
+LONGEST_PAUSE: Final = 5.0
+ANSWER_SECONDS: Final = 30.0
+
+_EVENT: Final[TypeAdapter[Event]] = TypeAdapter(Event)
+
+
+class StichHttpError(Exception):
+    """The service refused. `problem` is its answer, where it gave one in the documented form."""
+
+    def __init__(self, status: int, sentence: str, problem: Problem | None = None) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.problem = problem
+
+
+class StichUnreachable(Exception):
+    """The service did not answer for longer than was allowed."""
+
+
+class Sequenced(NamedTuple):
+    """An event and its number in the session's sequence. `raw` is the JSON object as it came."""
+
+    seq: int
+    event: Event
+    raw: dict[str, Any]
+
+
+class StichClient:
+    """A connection to one service. An async context manager.
+
+    patience: how many seconds the service may be out of reach before `follow` and the other calls give up.
+    lost: told, with the reason, each time a stream broke and is about to be opened again.
+    """
+
+    def __init__(
+        self, url: str, token: str, *, patience: float = 60.0, lost: Callable[[str], None] | None = None
+    ) -> None:
+        self._patience = patience
+        self._lost = lost
+        self._http = httpx.AsyncClient(
+            base_url=url.rstrip("/"),
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=5),
+            trust_env=False,  # a proxy of the environment must not see the token of a service on this machine
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def start(self, session: CreateSession, idempotency_key: str) -> SessionCreated:
+        """Start a session. Safe to repeat: the same key with the same session leads to the same one."""
+        answer = await self._call(
+            "POST",
+            "/api/sessions",
+            session.model_dump_json(exclude_defaults=True),
+            {"Idempotency-Key": idempotency_key},
+        )
+        return SessionCreated.model_validate_json(answer.content)
+
+    async def snapshot(self, session_id: str) -> SessionSnapshot:
+        """The whole picture of a session as it is now."""
+        return SessionSnapshot.model_validate_json((await self._call("GET", _path(session_id))).content)
+
+    async def message(self, session_id: str, message: PostMessage) -> MessageAccepted:
+        """Say something to a session. Saying a message with the same id again is harmless."""
+        message = message if message.id else message.model_copy(update={"id": f"m-{secrets.token_hex(8)}"})
+        answer = await self._call("POST", _path(session_id, "messages"), message.model_dump_json(exclude_none=True))
+        return MessageAccepted.model_validate_json(answer.content)
+
+    async def stop(self, session_id: str) -> StateInfo:
+        """Stop what the session is doing. Returns the state afterwards."""
+        return StateInfo.model_validate_json((await self._call("POST", _path(session_id, "stop"))).content)
+
+    async def resume(self, session_id: str) -> StateInfo:
+        """Go on with what is missing. Returns the state afterwards."""
+        return StateInfo.model_validate_json((await self._call("POST", _path(session_id, "resume"))).content)
+
+    async def files(self, session_id: str) -> FileList:
+        """The files of the project as it stands."""
+        return FileList.model_validate_json((await self._call("GET", _path(session_id, "files"))).content)
+
+    async def export(self, session_id: str) -> bytes:
+        """The whole project as a ZIP archive."""
+        return (await self._call("GET", _path(session_id, "export.zip"))).content
+
+    async def follow(self, session_id: str, after: int | None = None) -> AsyncIterator[SessionSnapshot | Sequenced]:
+        """A snapshot, then every event after it, once each and in order; after a break, what was missed.
+
+        With `after`, begins behind that number instead. The service may send a new snapshot at any time; it replaces
+        what was known. Never ends by itself. Raises StichHttpError when the service refuses, StichUnreachable when it
+        stays away.
+        """
+        last, pause, away_since = after, FIRST_PAUSE, time.monotonic()
+        while True:
+            try:
+                async for item in self._stream(session_id, last):
+                    pause, away_since = FIRST_PAUSE, time.monotonic()
+                    if isinstance(item, Sequenced):
+                        if last is not None and item.seq <= last:
+                            continue
+                        last = item.seq
+                    else:
+                        last = item.progress.last_seq
+                    yield item
+                reason = "the stream ended"
+            except (httpx.TransportError, _Unavailable) as error:
+                reason = str(error) or type(error).__name__
+            if time.monotonic() - away_since > self._patience:
+                raise StichUnreachable(f"The service has been out of reach for {self._patience:.0f} s ({reason}).")
+            if self._lost is not None:
+                self._lost(reason)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _stream(self, session_id: str, last: int | None) -> AsyncIterator[SessionSnapshot | Sequenced]:
+        headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"} | (
+            {"Last-Event-ID": str(last)} if last is not None else {}
+        )
+        timeout = httpx.Timeout(5, read=SILENCE_SECONDS)
+        async with self._http.stream("GET", _path(session_id, "events"), headers=headers, timeout=timeout) as answer:
+            if answer.status_code != 200:
+                await answer.aread()
+                raise _refusal(answer)
+            async for number, name, data in _frames(answer.aiter_raw()):
+                if name == "snapshot":
+                    yield SessionSnapshot.model_validate_json(data)
+                elif number is not None and (event := _read_event(name, data)) is not None:
+                    yield Sequenced(number, *event)
+
+    async def _call(
+        self, method: str, path: str, body: str | None = None, headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        """One request, repeated while the service is away. Every request of this client may be repeated."""
+        content_type = {"Content-Type": "application/json"} if body is not None else {}
+        begun, pause = time.monotonic(), FIRST_PAUSE
+        while True:
+            try:
+                answer = await self._http.request(
+                    method, path, content=body, headers={**content_type, **(headers or {})}
+                )
+                if answer.is_success:
+                    return answer
+                raise _refusal(answer)
+            except (httpx.TransportError, _Unavailable) as error:
+                if time.monotonic() - begun > self._patience:
+                    if isinstance(error, _Unavailable):
+                        raise error.refusal from None
+                    raise StichUnreachable(f"The service is out of reach ({error or type(error).__name__}).") from None
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+
+class _Unavailable(Exception):
+    """Status 502, 503 or 504: a part is restarting."""
+
+    def __init__(self, refusal: StichHttpError) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
+
+
+def _path(session_id: str, part: str = "") -> str:
+    return f"/api/sessions/{quote(session_id, safe='')}" + (f"/{part}" if part else "")
+
+
+def _refusal(answer: httpx.Response) -> Exception:
+    try:
+        problem = Problem.model_validate_json(answer.content)
+        refusal = StichHttpError(answer.status_code, f"{problem.detail} {problem.next_action}", problem)
+    except ValidationError:
+        refusal = StichHttpError(answer.status_code, f"The service answered with status {answer.status_code}.")
+    return _Unavailable(refusal) if answer.status_code in (502, 503, 504) else refusal
+
+
+async def _frames(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[int | None, str, bytes]]:
+    """(sequence number, event name, data) of each frame that has data. Frames end with an empty line."""
+    rest = bytearray()
+    async for chunk in chunks:
+        searched = max(0, len(rest) - 3)
+        rest += chunk.replace(b"\r", b"")
+        while (end := rest.find(b"\n\n", searched)) >= 0:
+            frame, searched = bytes(rest[:end]), 0
+            del rest[: end + 2]
+            number, name, data = None, "message", []
+            for line in frame.split(b"\n"):
+                field, _, value = line.partition(b":")
+                value = value.removeprefix(b" ")
+                if field == b"data":
+                    data.append(value)
+                elif field == b"event":
+                    name = value.decode()
+                elif field == b"id" and value.isdigit():
+                    number = int(value)
+            if data:
+                yield number, name, b"\n".join(data)
+
+
+def _read_event(name: str, data: bytes) -> tuple[Event, dict[str, Any]] | None:
+    """None for an event that only a newer service knows."""
+    raw: dict[str, Any] = {**orjson.loads(data), "type": name}
+    try:
+        return _EVENT.validate_python(raw), raw
+    except ValidationError as error:
+        if error.errors(include_url=False, include_input=False)[0]["type"] == "union_tag_invalid":
+            return None
+        raise

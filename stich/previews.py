@@ -1,0 +1,93 @@
+"""Where previews are shown, and how a session's project comes back when this machine does not have it any more."""
+
+import hashlib
+import hmac
+from typing import NamedTuple, Self
+from urllib.parse import urlsplit
+
+from sandbox import InstallRefused, Sandbox
+from sandbox.gateway import Stored
+from sandbox.store import parse_spec
+from schemas.session import Progress
+from stich.errors import StichError
+from stich.settings import Settings
+from storage.files import Files
+from storage.sessions import SessionMissing, Sessions
+
+LOCAL_SUFFIX = "preview.localhost"
+
+
+class PreviewPlace(NamedTuple):
+    """The origin below which every preview has a host name of its own."""
+
+    scheme: str
+    suffix: str
+    port: int | None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """From STICH_PREVIEW_ORIGIN, else on this machine. Raises StichError when that is not a wildcard origin."""
+        if settings.preview_origin is None:
+            return cls("http", LOCAL_SUFFIX, settings.preview_port or settings.port + 1)
+        parts = urlsplit(settings.preview_origin)
+        if parts.scheme not in ("http", "https") or not parts.netloc.startswith("*.") or parts.path not in ("", "/"):
+            raise StichError("STICH_PREVIEW_ORIGIN should be a wildcard origin, such as https://*.preview.example.org.")
+        return cls(parts.scheme, (parts.hostname or "").removeprefix("*."), parts.port)
+
+    @property
+    def source(self) -> str:
+        """All previews, as a source of the Content-Security-Policy."""
+        return self.address(f"*.{self.suffix}")
+
+    def address(self, host: str) -> str:
+        return f"{self.scheme}://{host}" + (f":{self.port}" if self.port else "")
+
+
+def page_origins(settings: Settings) -> list[str]:
+    """The pages that may show previews in a frame."""
+    if settings.public_url is not None:
+        return [settings.public_url]
+    return [f"http://{host}:{settings.port}" for host in ("127.0.0.1", "localhost")]
+
+
+def naming_secret(token: str) -> bytes:
+    """What makes the host names of previews unguessable."""
+    return hmac.digest(token.encode(), b"stich preview names", hashlib.sha256)
+
+
+class StoredProjects:
+    """Projects of sessions, out of the database."""
+
+    def __init__(self, sessions: Sessions, files: Files, sandbox: Sandbox) -> None:
+        self._sessions = sessions
+        self._files = files
+        self._sandbox = sandbox
+
+    async def __call__(self, session_id: str) -> Stored | None:
+        """The project, None where there is none."""
+        try:
+            session = await self._sessions.get(session_id)
+        except SessionMissing:
+            return None
+        if session.template is None:
+            return None
+        contents: dict[str, str | None] = {**await self._files.contents(session_id)}
+        for path in self._sandbox.template_files(session.template):
+            contents.setdefault(path, None)  # a session stores its template's files too: this one was deleted
+        stored = await self._sessions.load_progress(session_id)
+        return Stored(session.template, contents, wanted_packages(stored.progress) if stored else [])
+
+
+def wanted_packages(progress: Progress) -> list[str]:
+    """The packages that the plans asked for, without those that the sandbox refuses."""
+    plans = [progress.blueprint.dependencies] if progress.blueprint else []
+    plans += [phase.plan.install for phase in progress.phases]
+    return [spec for spec in dict.fromkeys(spec for plan in plans for spec in plan) if is_plain(spec)]
+
+
+def is_plain(spec: str) -> bool:
+    try:
+        parse_spec(spec)
+    except InstallRefused:
+        return False
+    return True

@@ -1,0 +1,150 @@
+"""One worker process: three Temporal workers, the previews' gateway, and what the activities work with."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+from typing import Final
+
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.context import Rooms
+from activities.registry import inference_activities, sandbox_activities, session_activities
+from inference import Inference
+from inference.settings import InferenceSettings, InvalidSetting
+from sandbox import Sandbox, SandboxSettings
+from sandbox.gateway import PreviewGateway
+from stich.database import open_database, required_url
+from stich.errors import StichError
+from stich.home import token_of
+from stich.logging import configure_logging
+from stich.previews import PreviewPlace, StoredProjects, naming_secret, page_origins
+from stich.serving import listening_socket, serving, told_to_stop, until_stopped
+from stich.settings import Settings
+from stich.temporal import connect_temporal, require_namespace
+from storage.events import EventLog
+from storage.files import Files
+from storage.ledger import Ledger
+from storage.messages import Messages
+from storage.operations import Operations
+from storage.sessions import Sessions
+from storage.transcripts import Transcripts
+from workflows.names import INFERENCE_QUEUE, SANDBOX_QUEUE, WORKFLOW_QUEUE
+from workflows.session import CodeGenSession
+
+SHUTDOWN_GRACE: Final = timedelta(seconds=3)
+# How fast a stop reaches an activity, and how fast a worker's death is noticed by another.
+HEARTBEAT_THROTTLE: Final = timedelta(seconds=1)
+STICKY_TIMEOUT: Final = timedelta(seconds=2)
+# Workflow files hold nothing but workflow code; everything they import is the same in every run.
+PASSED_THROUGH: Final = ("schemas", "codegen", "activities", "inference", "storage", "sandbox", "pydantic", "structlog")
+
+
+async def run_worker(settings: Settings, env: Mapping[str, str]) -> None:
+    """Work until SIGINT or SIGTERM, then let running steps end or hand them back. Raises StichError."""
+    configure_logging(settings, "worker", activity_context)
+    stop = told_to_stop()
+    client = await connect_temporal(settings, env)
+    await require_namespace(client)
+    async with open_rooms(settings, env) as (rooms, gateway):
+        listener = listening_socket(settings, settings.preview_port or settings.port + 1)
+        async with serving(gateway, listener) as previews:
+            workers = temporal_workers(client, rooms, settings)
+            running = [asyncio.create_task(worker.run(), name=f"queue {worker.task_queue}") for worker in workers]
+            try:
+                await asyncio.sleep(0)
+                if settings.ready_file is not None:
+                    settings.ready_file.touch()
+                await until_stopped(stop, previews, *running)
+            finally:
+                await asyncio.gather(*(worker.shutdown() for worker in workers))
+                await asyncio.gather(*running, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[tuple[Rooms, PreviewGateway]]:
+    """Everything activities work with, opened, and closed at the end."""
+    try:
+        inference_settings = InferenceSettings.from_env(env)
+    except InvalidSetting as error:
+        raise StichError(f"A setting of the model providers cannot be used: {error}.") from None
+    async with contextlib.AsyncExitStack() as stack:
+        database = await stack.enter_async_context(
+            open_database(required_url(settings), settings.database_connections, "stich-worker")
+        )
+        events = EventLog(database)
+        await events.start()
+        stack.push_async_callback(events.aclose)
+        inference = await stack.enter_async_context(Inference(inference_settings))
+        sandbox = await stack.enter_async_context(
+            Sandbox(SandboxSettings(home=settings.home, unsafe_local=settings.unsafe_local))
+        )
+        sessions, files = Sessions(database), Files(database)
+        place = PreviewPlace.of(settings)
+        gateway = PreviewGateway(
+            sandbox,
+            naming_secret(token_of(settings)),
+            StoredProjects(sessions, files, sandbox),
+            frame_ancestors=page_origins(settings),
+            suffix=place.suffix,
+        )
+        rooms = Rooms(
+            database=database,
+            events=events,
+            sessions=sessions,
+            files=files,
+            messages=Messages(database),
+            operations=Operations(database),
+            transcripts=Transcripts(database),
+            ledger=Ledger(database),
+            inference=inference,
+            sandbox=sandbox,
+            preview_url=lambda session_id: place.address(gateway.host(session_id)),
+        )
+        yield rooms, gateway
+
+
+def temporal_workers(client: Client, rooms: Rooms, settings: Settings) -> list[Worker]:
+    """The workers of the three queues, in one process."""
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
+    return [
+        Worker(
+            client,
+            task_queue=WORKFLOW_QUEUE,
+            workflows=[CodeGenSession],
+            activities=session_activities(rooms),
+            workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+            max_concurrent_workflow_tasks=settings.workflow_slots,
+            max_concurrent_activities=settings.inference_slots,
+            sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+            max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+            graceful_shutdown_timeout=SHUTDOWN_GRACE,
+        ),
+        Worker(
+            client,
+            task_queue=INFERENCE_QUEUE,
+            activities=inference_activities(rooms),
+            max_concurrent_activities=settings.inference_slots,
+            max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+            graceful_shutdown_timeout=SHUTDOWN_GRACE,
+        ),
+        Worker(
+            client,
+            task_queue=SANDBOX_QUEUE,
+            activities=sandbox_activities(rooms),
+            max_concurrent_activities=settings.sandbox_slots,
+            max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+            graceful_shutdown_timeout=SHUTDOWN_GRACE,
+        ),
+    ]
+
+
+def activity_context() -> dict[str, object]:
+    """What every log line of an activity carries."""
+    if not activity.in_activity():
+        return {}
+    info = activity.info()
+    return {"session_id": info.workflow_id, "activity": info.activity_type, "attempt": info.attempt}
