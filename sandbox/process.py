@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias
 
 from sandbox.isolation import Box, Isolation
 from sandbox.settings import Limits
@@ -22,7 +22,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 _WATCH_SECONDS = 0.2
 _LINE_BYTES = 64 * 1024
 
-Output = TypeVar("Output")
+Tasks: TypeAlias = Sequence[asyncio.Task[None]] | Sequence[asyncio.Task[tuple[bytes, bool]]]
 Overfull = Callable[[], Awaitable[bool]]
 
 
@@ -177,15 +177,15 @@ async def run(isolation: Isolation, argv: Sequence[str], box: Box, overfull: Ove
     )
 
 
-async def end(process: Process, readers: Sequence[asyncio.Task[Output]], others: Sequence[asyncio.Task[None]]) -> None:
+async def end(process: Process, readers: Tasks, others: Tasks) -> None:
     """Kill what is left of a process and wait until it is gone, its pipes are read out and its tasks are over."""
     process.kill()
     for task in others:
         task.cancel()
     await process.wait()
     await asyncio.wait(readers, timeout=1.0)
-    for task in readers:
-        task.cancel()
+    for reader in readers:
+        reader.cancel()
     await asyncio.gather(*readers, *others, return_exceptions=True)
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from sandbox.catalogue import PROGRAMS, templates
 from sandbox.errors import SandboxError, SandboxUnavailable
+from sandbox.isolation import Isolation
 from sandbox.machine import (
     BUN_VERSION,
     bin_folder,
@@ -29,6 +30,7 @@ from sandbox.machine import (
 )
 from sandbox.sandbox import Sandbox
 from sandbox.settings import SandboxSettings
+from sandbox.store import INSTALLER
 
 _NPM_SECONDS = 300.0
 
@@ -92,6 +94,7 @@ def _make_folders(settings: SandboxSettings) -> None:
     try:
         for folder in folders:
             _make_folder(folder)
+        Isolation(settings.unsafe_local).give(settings.store / "cache", INSTALLER)
     except OSError as error:
         raise SandboxUnavailable(
             f"The folder {settings.cache} cannot be written ({error.strerror}): "
