@@ -1,6 +1,7 @@
 """The HTTP service: its table of endpoints, what stands in front of them, and how they become an application."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import orjson
 from starlette.applications import Starlette
@@ -59,8 +60,18 @@ def create_app(settings: ApiSettings, *, database: Database, temporal: Client) -
     pages = Pages(settings.web_dist).routes()
     routes = [*(endpoint.route() for endpoint in ENDPOINTS), *pages]
     open_routes = [*(endpoint.route() for endpoint in ENDPOINTS if endpoint.open), *pages]
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await services.stream.start()
+        try:
+            yield
+        finally:
+            await services.stream.aclose()
+
     app = Starlette(
         routes=routes,
+        lifespan=lifespan,
         middleware=_middleware(settings, services.sign_in, routes, open_routes),
         exception_handlers=EXCEPTION_HANDLERS,
     )

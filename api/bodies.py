@@ -112,7 +112,7 @@ def sentence(error: ErrorDetails) -> str:
         case "string_type":
             return f"The field “{field}” must be text."
         case "literal_error":
-            return f"The field “{field}” must be one of: {context['expected'].replace(' or ', ', ')}."
+            return f"The field “{field}” must be one of: {_names(context['expected'])}."
         case "greater_than_equal":
             return f"The field “{field}” must be at least {context['ge']}."
         case "less_than_equal":
@@ -125,3 +125,8 @@ def sentence(error: ErrorDetails) -> str:
             return f"The field “{field}” holds characters that are not allowed there, or is too long."
         case _:
             return f"The field “{field}” does not fit: {error['msg'][:1].lower()}{error['msg'][1:200]}."
+
+
+def _names(expected: str) -> str:
+    """pydantic's `'a', 'b' or 'c'` as `a, b, c`."""
+    return expected.replace(" or ", ", ").replace("'", "")

@@ -9,6 +9,7 @@ from temporalio.client import Client
 from api.auth import SignIn
 from api.session_workflows import SessionWorkflows
 from api.settings import ApiSettings
+from api.stream import Stream
 from storage.blobs import Blobs
 from storage.database import Database
 from storage.files import Files
@@ -28,6 +29,7 @@ class Services:
     messages: Messages
     files: Files
     blobs: Blobs
+    stream: Stream
 
     @classmethod
     def of(cls, settings: ApiSettings, database: Database, temporal: Client) -> Self:
@@ -41,6 +43,7 @@ class Services:
             messages=Messages(database),
             files=Files(database),
             blobs=Blobs(database),
+            stream=Stream(database),
         )
 
 

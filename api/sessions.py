@@ -5,8 +5,10 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from pydantic import BaseModel, Field
@@ -32,7 +34,8 @@ from api.problems import (
 from api.services import Services, services_of
 from api.session_workflows import CARRY_OUT_SECONDS
 from api.settings import ApiSettings
-from schemas.events import Staleness
+from api.sse import session_events
+from schemas.events import Event, Staleness
 from schemas.http import (
     CreateSession,
     MessageAccepted,
@@ -69,6 +72,22 @@ class ListQuery(BaseModel):
     limit: int = Field(default=30, ge=1, le=100, description="How many sessions at most.")
 
 
+class EventsQuery(BaseModel):
+    """Query of `GET /api/sessions/{id}/events`."""
+
+    after: str | None = Field(default=None, description="As `Last-Event-ID`, for clients that cannot send headers.")
+
+
+class EventsHeaders(BaseModel):
+    """Headers of `GET /api/sessions/{id}/events`."""
+
+    last_event_id: str | None = Field(
+        default=None,
+        alias="last-event-id",
+        description="Number of the last event seen: the stream goes on after it; without it, with `snapshot`.",
+    )
+
+
 async def create(request: Request) -> Response:
     services = services_of(request)
     user_id = principal_of(request).user_id
@@ -78,7 +97,7 @@ async def create(request: Request) -> Response:
     session_request = SessionRequest(**body.model_dump(), user_id=user_id)
     digest = _digest(session_request)
     session_id = (
-        new_session_id() if key is None else keyed_session_id(services.settings.derive_key("ids"), user_id, key)
+        new_session_id() if key is None else keyed_session_id(services.settings.derive_key("session ids"), user_id, key)
     )
     known = key is not None and await _is_stored(services, session_id)
     if known or not await services.workflows.start(session_id, session_request, digest):
@@ -160,15 +179,26 @@ async def snapshot(services: Services, session: Session) -> SessionSnapshot:
 
     Raises Refusal NO_WORKER or TEMPORAL_AWAY when nothing is stored either.
     """
-    stale = None
     try:
-        progress = await services.workflows.progress(session.id)
+        return await fresh_snapshot(services, session.id)
     except Refusal as refusal:
         stored = await services.sessions.load_progress(session.id) if session.record else None
         if stored is None:
             raise
-        progress, stale = stored.progress, Staleness(age=stored.age, reason=refusal.detail)
-    turns = [record.message for record in await services.messages.list(session.id)]
+        stale = Staleness(age=stored.age, reason=refusal.detail)
+        return await _with_conversation(services, stored.progress, stale)
+
+
+async def fresh_snapshot(services: Services, session_id: str) -> SessionSnapshot:
+    """The workflow's own answer with the conversation. It is kept for when no worker answers. Raises Refusal."""
+    progress = await services.workflows.progress(session_id)
+    with suppress(SessionMissing):
+        await services.sessions.save_progress(session_id, progress)
+    return await _with_conversation(services, progress)
+
+
+async def _with_conversation(services: Services, progress: Progress, stale: Staleness | None = None) -> SessionSnapshot:
+    turns = [record.message for record in await services.messages.list(progress.session_id)]
     return SessionSnapshot(progress=progress, conversation=_with_unstored(turns, progress.messages), stale=stale)
 
 
@@ -180,6 +210,12 @@ def _with_unstored(turns: list[ChatMessage], queued: Sequence[QueuedMessage]) ->
         for m in queued
         if m.id not in stored
     ]
+
+
+async def events(request: Request) -> Response:
+    session = await within(ANSWER_SECONDS, session_of(request))
+    services = services_of(request)
+    return session_events(request, services.stream, session.id, partial(fresh_snapshot, services, session.id))
 
 
 async def post_message(request: Request) -> Response:
@@ -284,6 +320,22 @@ ENDPOINTS: Final = (
         summary="How far a session is: the workflow's own answer, or the stored one marked `stale`",
         answer=Answer(description="The whole picture.", schema=SessionSnapshot, example=EXAMPLE_SNAPSHOT),
         problems=(NO_SESSION, NO_WORKER, *AWAY),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/sessions/{session_id}/events",
+        handler=events,
+        name="watch_session",
+        summary="The session as server-sent events: first a snapshot, then every event, each with its number as id",
+        query=EventsQuery,
+        headers=EventsHeaders,
+        answer=Answer(
+            description="`event:` is the type, `data:` the object described here, `id:` the number to come back with.",
+            media_type="text/event-stream",
+            schema=SessionSnapshot | Event,
+        ),
+        problems=(NO_SESSION, *AWAY),
+        seconds=None,
     ),
     Endpoint(
         method="POST",

