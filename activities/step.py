@@ -10,13 +10,15 @@ from temporalio.exceptions import ApplicationError
 
 from activities.context import Rooms
 from activities.heartbeat import heartbeat
-from schemas.events import Event, MessageEvent, OperationReset, Outbox, SessionStateEvent, WaitingEvent
+from schemas.events import Event, MessageEvent, OperationReset, Outbox, SessionStateEvent, UsageEvent, WaitingEvent
 from schemas.failures import Failure
+from schemas.inference import ActionKey
 from schemas.operations import OperationInput
 from schemas.session import ChatMessage, UsageTotals
 from storage.events import EventWriter, Fenced
 
 SUPERSEDED = Failure(code="superseded", sentence="A newer attempt of this step has taken over.")
+MODEL_ACTIONS = frozenset(key.value for key in ActionKey)
 CLEAN_UP = 3.0  # seconds that a cancelled step may take to leave its events in order
 
 
@@ -52,7 +54,12 @@ class Step:
 
     async def ended(self) -> tuple[int, UsageTotals]:
         """The last event written, and what the session has spent so far: what every result carries."""
-        return await self.writer.flush(), await self.rooms.ledger.session_totals(self.session_id)
+        usage = await self.rooms.ledger.session_totals(self.session_id)
+        if self.given.operation.action in MODEL_ACTIONS:
+            action = ActionKey(self.given.operation.action)
+            model, _ = self.rooms.inference.serves(action)
+            self.emit(UsageEvent(operation_id=self.id, action=action, model=model, usage=usage))
+        return await self.writer.flush(), usage
 
 
 def fail(failure: Failure, *, retry: bool = False) -> ApplicationError:
