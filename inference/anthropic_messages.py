@@ -184,23 +184,7 @@ class AnthropicReader(AnswerReader):
     def read_event(self, name: bytes, event: Json) -> None:
         kind = event.get("type")
         if kind == "content_block_delta":
-            delta = event["delta"]
-            form = delta["type"]
-            if form == "text_delta":
-                self._text(delta["text"])
-            elif form == "thinking_delta":
-                block = self._open.get(event["index"])
-                if block is not None:
-                    block.setdefault("fragments", []).append(delta["thinking"])
-                if delta["thinking"]:
-                    self._reasoning(delta["thinking"])
-            elif form == "input_json_delta":
-                index = self._index_of.get(event["index"])
-                if index is not None and delta["partial_json"]:
-                    self._call_more(index, delta["partial_json"])
-            elif form == "signature_delta":
-                block = self._open[event["index"]]
-                block["signature"] = block.get("signature", "") + delta["signature"]
+            self._delta(event["index"], event["delta"])
         elif kind == "content_block_start":
             self._start(event["index"], event["content_block"])
         elif kind == "content_block_stop":
@@ -216,6 +200,24 @@ class AnthropicReader(AnswerReader):
             self._stopped = True
         elif kind == "error" or name == b"error":
             raise self.fault_in(event)
+
+    def _delta(self, position: int, delta: Json) -> None:
+        match delta["type"]:
+            case "text_delta":
+                self._text(delta["text"])
+            case "thinking_delta":
+                if (block := self._open.get(position)) is not None:
+                    block.setdefault("fragments", []).append(delta["thinking"])
+                if delta["thinking"]:
+                    self._reasoning(delta["thinking"])
+            case "input_json_delta":
+                if (index := self._index_of.get(position)) is not None and delta["partial_json"]:
+                    self._call_more(index, delta["partial_json"])
+            case "signature_delta":
+                block = self._open[position]
+                block["signature"] = block.get("signature", "") + delta["signature"]
+            case _:
+                pass
 
     def read_whole(self, body: Json) -> None:
         if body.get("type") == "error":

@@ -345,21 +345,18 @@ class Inference:
         config = agents.configuration(call.action, call.overrides)
         used = routing.configured_model(served or routing.configured_name(call, config, self.settings))
         model = routing.repairer(call, self.settings, user, used)
+        material = f"<problems>\n{error.problems}\n</problems>\n<answer>\n{text}\n</answer>"
         return call.model_copy(
             update={
                 "messages": (
                     Message(role="system", content=_REPAIR),
-                    Message(
-                        role="user", content=f"<problems>\n{error.problems}\n</problems>\n<answer>\n{text}\n</answer>"
-                    ),
+                    Message(role="user", content=material),
                 ),
                 "tools": (),
                 "cacheable_prefix": 0,
                 "context_parts": {},
                 "call_number": call.call_number + number,
-                "overrides": ModelOverrides(
-                    model=model, fallback=call.overrides.fallback, effort="none", temperature=0
-                ),
+                "overrides": ModelOverrides(model=model, effort="none", temperature=0),
             }
         )
 

@@ -37,7 +37,8 @@ Effort = Literal["none", "low", "medium", "high"]
 Dialect = Literal["openai", "anthropic", "google"]
 RoutingPolicy = Literal["quality", "cost", "speed"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
-Outcome = Literal["succeeded", "failed", "cancelled"]
+Outcome = Literal["started", "succeeded", "failed", "cancelled", "lost"]
+"""`started` is a call in flight, `lost` one whose worker died: its tokens are what had been seen until then."""
 
 
 class Frozen(BaseModel):
@@ -277,7 +278,8 @@ class AttemptRecord(Frozen):
 
     The key is (session_id, operation_id, execution, attempt, call_number): a workflow that starts a step anew counts
     `execution` up, Temporal counts `attempt`. `price` is None where no price is known;
-    `price_source` names the price table and its version. `credential` is "platform", "user" or "none".
+    `price_source` names the price table and its version. `reserved` is the most that the call can cost, which binds
+    budgets while the outcome is `started`. `credential` is "platform", "user" or "none".
     """
 
     session_id: str
@@ -301,6 +303,7 @@ class AttemptRecord(Frozen):
     estimated: bool = False
     price: Decimal | None = None
     price_source: str = ""
+    reserved: Decimal = Decimal(0)
     time_to_first_token: float | None = None
     duration: float = 0.0
     outcome: Outcome
