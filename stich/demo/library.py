@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from schemas.recording import Exchange, Match, RecordedError, Recording, Reply
+from stich.demo.continuation import without_files
 from stich.demo.prompt import Prompt
 
 _KEPT = 4096  # turns remembered
@@ -41,13 +42,29 @@ class Library:
         self.recordings = recordings
         self._turns: OrderedDict[tuple[str | int, ...], list[str]] = OrderedDict()
 
+    def answer(self, prompt: Prompt) -> tuple[Reply, Found | None]:
+        """The reply to a prompt and the exchange it comes from; without one, the reply says so.
+
+        Files the prompt lists as already written are left out of the reply.
+        """
+        found = self.find(prompt)
+        reply = found.reply if found else self._refuse(prompt)
+        if reply.text is not None and prompt.already_written:
+            # what was counted and thought for the whole answer would be wrong for its rest
+            text = without_files(reply.text, prompt.already_written)
+            reply = reply.model_copy(update={"text": text, "usage": None, "reasoning": None})
+        return reply, found
+
     def find(self, prompt: Prompt) -> Found | None:
+        """The exchange that fits best, None if none does."""
         best: _Score | None = None
         ties: list[tuple[Recording, int]] = []
         for recording in self.recordings:
-            if not _wants(recording, prompt):
-                continue
+            wanted = _wants(recording, prompt)
             for index, exchange in enumerate(recording.exchanges):
+                # a prompt without the request (a repair's) is recognised by the texts an exchange looks for
+                if not wanted and (prompt.request or not exchange.match.contains):
+                    continue
                 score = _score(exchange, prompt, recording.by_order)
                 if score is None or (best is not None and score < best):
                     continue
@@ -65,7 +82,7 @@ class Library:
             index = of_recording[min(turn, len(of_recording) - 1)]
         return Found(recording.title, index, recording.exchanges[index].reply)
 
-    def refuse(self, prompt: Prompt) -> Reply:
+    def _refuse(self, prompt: Prompt) -> Reply:
         """The plain answer to a request without a recording, in the form its action can show."""
         if prompt.action == "conversation":
             return Reply(text=self._offer(prompt))
@@ -111,9 +128,12 @@ class Library:
 def _wants(recording: Recording, prompt: Prompt) -> bool:
     """Whether the recording is of the app the request asks for."""
     asked = prompt.request or prompt.text
-    return not recording.match or any(
-        re.search(rf"(?<!\w){re.escape(phrase)}(?!\w)", asked, re.IGNORECASE) for phrase in recording.match
-    )
+    return not recording.match or any(_mentions(asked, phrase) for phrase in recording.match)
+
+
+def _mentions(text: str, phrase: str) -> bool:
+    """Whether the phrase stands in the text as whole words, in any case."""
+    return re.search(rf"(?<!\w){re.escape(phrase)}(?!\w)", text, re.IGNORECASE) is not None
 
 
 def _score(exchange: Exchange, prompt: Prompt, by_order: bool) -> _Score | None:
@@ -131,7 +151,7 @@ def _score(exchange: Exchange, prompt: Prompt, by_order: bool) -> _Score | None:
         all(text in prompt.text for text in match.contains)
         and (match.phase is None or match.phase == prompt.phase)
         and (match.after_tool_call is None or match.after_tool_call == prompt.last_tool_call)
-        and (not match.user_message or any(p.lower() in s.lower() for p in match.user_message for s in spoken))
+        and (not match.user_message or any(_mentions(said, phrase) for phrase in match.user_message for said in spoken))
     )
     if not holds:
         return None

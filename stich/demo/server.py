@@ -11,7 +11,6 @@ from starlette.routing import Route
 
 from schemas.recording import RecordedError
 from stich.demo import wire
-from stich.demo.continuation import without_files
 from stich.demo.faults import FaultPlan, Faults
 from stich.demo.library import Library
 from stich.demo.playback import Playback, error_response, read_body
@@ -65,15 +64,9 @@ class DemoModel:
         metadata = read_metadata(request.headers.get("x-stich-metadata"))
         prompt = read_prompt(chat, metadata)
         entry = self.log.open(metadata, prompt)
-        found = self.library.find(prompt)
-        reply = found.reply if found else self.library.refuse(prompt)
+        reply, found = self.library.answer(prompt)
         if found:
             entry.recording, entry.exchange = found.recording, found.exchange
-        if reply.text is not None and prompt.already_written:
-            # counts recorded for the whole answer would be wrong for its rest
-            reply = reply.model_copy(
-                update={"text": without_files(reply.text, prompt.already_written), "usage": None, "reasoning": None}
-            )
         limits = [limit for limit in (chat.max_tokens, chat.max_completion_tokens) if limit is not None]
         shortened = wire.cut_to_length(reply, min(limits, default=None))
         usage = shortened.usage if shortened is reply else None
