@@ -107,7 +107,9 @@ export const postMessage = (id: string, body: { text: string; id: string; interr
 export const stopSession = (id: string) => request(`${session(id)}/stop`, post({}));
 export const resumeSession = (id: string) => request(`${session(id)}/resume`, post({}));
 
-export async function readFile(id: string, path: string, signal?: AbortSignal): Promise<string> {
+/** The text of a file as it stands, or as it stood at a version of the session. */
+export async function readFile(id: string, path: string, version: number | null, signal: AbortSignal): Promise<string> {
   const encoded = path.split("/").map(encodeURIComponent).join("/");
-  return (await request(`${session(id)}/files/${encoded}`, signal ? { signal } : {})).text();
+  const query = version === null ? "" : `?version=${version}`;
+  return (await request(`${session(id)}/files/${encoded}${query}`, { signal })).text();
 }

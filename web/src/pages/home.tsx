@@ -1,6 +1,6 @@
 // Start page: what shall be built, and what was built before.
 
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { ArrowRight, KeyRound, LoaderCircle } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
@@ -180,26 +180,34 @@ function DemoNote() {
 }
 
 function RecentSessions() {
-  const recent = useQuery({
+  const recent = useInfiniteQuery({
     queryKey: ["sessions"],
-    queryFn: () => listSessions(),
+    queryFn: ({ pageParam }) => listSessions(pageParam),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next ?? undefined,
     refetchInterval: (query) =>
-      query.state.data?.sessions.some((session) => stateTone[session.state] === "work") ? 3_000 : 20_000,
+      query.state.data?.pages[0]?.sessions.some((session) => stateTone[session.state] === "work") ? 3_000 : 20_000,
   });
+  const sessions = recent.data?.pages.flatMap((page) => page.sessions);
   return (
     <section className="recent" aria-labelledby="recent-title">
       <h2 id="recent-title">Your apps</h2>
       {recent.error ? (
         <ProblemNote error={recent.error} action={<Button onClick={() => void recent.refetch()}>Try again</Button>} />
-      ) : recent.data?.sessions.length === 0 ? (
+      ) : sessions?.length === 0 ? (
         <p className="quiet recent-empty">
           Nothing yet. What you build appears here and keeps growing, also while this page is closed.
         </p>
       ) : (
         <ul className="cards">
-          {recent.data?.sessions.map((session) => <SessionCard key={session.id} session={session} />) ??
+          {sessions?.map((session) => <SessionCard key={session.id} session={session} />) ??
             [0, 1, 2].map((index) => <li key={index} className="card card--blank" aria-hidden />)}
         </ul>
+      )}
+      {recent.hasNextPage && (
+        <Button className="recent-more" disabled={recent.isFetchingNextPage} onClick={() => void recent.fetchNextPage()}>
+          Show more
+        </Button>
       )}
     </section>
   );

@@ -6,7 +6,7 @@ import "./pages.css";
 export function NotFoundPage() {
   return (
     <main className="alone">
-      <Empty icon={<Compass size={28} aria-hidden />} title="There is nothing at this address">
+      <Empty page icon={<Compass size={28} aria-hidden />} title="There is nothing at this address">
         <p>Your apps are on the start page.</p>
         <Link href="/" className={buttonClass("primary")}>
           Go to the start page

@@ -2,7 +2,7 @@
 
 import { SearchX, Unplug } from "lucide-react";
 import { Tabs } from "radix-ui";
-import { lazy, Suspense, useEffect, useState, useSyncExternalStore } from "react";
+import { lazy, Suspense, useCallback, useEffect, useState, useSyncExternalStore } from "react";
 import { Link } from "wouter";
 import type { Problem } from "../api/client";
 import type { About } from "../api/types";
@@ -47,6 +47,7 @@ function Workbench({ narrow, about }: { narrow: boolean; about: About | undefine
   const { tab, setTab, hold } = useView();
   const title = useSession((session) => session.progress.title);
   const [palette, setPalette] = useState(false);
+  const closePalette = useCallback(() => setPalette(false), []);
 
   useEffect(() => {
     document.title = `${title} · stich`;
@@ -117,7 +118,7 @@ function Workbench({ narrow, about }: { narrow: boolean; about: About | undefine
       </Tabs.Root>
       {palette && (
         <Suspense>
-          <Palette close={() => setPalette(false)} />
+          <Palette close={closePalette} />
         </Suspense>
       )}
     </div>
@@ -128,11 +129,11 @@ function Loading({ late }: { late: boolean }) {
   return (
     <main className="alone" aria-busy>
       {late ? (
-        <Empty icon={<Unplug size={28} aria-hidden />} title="stich does not answer">
+        <Empty page icon={<Unplug size={28} aria-hidden />} title="stich does not answer">
           <p>Trying again. If this stays, check that stich is still running in its terminal.</p>
         </Empty>
       ) : (
-        <Empty title="Opening the session" working />
+        <Empty page title="Opening the session" working />
       )}
     </main>
   );
@@ -142,7 +143,7 @@ function Refused({ problem, retry }: { problem: Problem; retry: () => void }) {
   if (problem.status === 401) return <SignedOutPage />;
   return (
     <main className="alone">
-      <Empty icon={<SearchX size={28} aria-hidden />} title={problem.message}>
+      <Empty page icon={<SearchX size={28} aria-hidden />} title={problem.message}>
         <p>{problem.nextAction}</p>
         <p>
           <Link href="/" className={buttonClass("primary")}>

@@ -17,7 +17,7 @@ export function SignedOutPage() {
         </p>
         <pre className="alone-terminal" aria-label="Example of what the terminal shows">
           <span>$</span> stich up{"\n"}
-          ready: http://127.0.0.1:8700/sign-in?token=<i>…</i>
+          {window.location.origin}/?token=<i>…</i>
         </pre>
         <p className="quiet">
           Is the terminal gone? Stop stich and start it again with <code>stich up</code> or <code>make run</code>: it

@@ -1,6 +1,6 @@
 // Files on the left, the one being read or written on the right.
 
-import { ArrowLeft, Check, Copy, FileCode2, LocateFixed, Search, X } from "lucide-react";
+import { ArrowLeft, Check, Copy, FileCode2, FileDiff, LocateFixed, Search, X } from "lucide-react";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { latestPath, writingPath } from "../state/selectors";
 import { useSession } from "../state/session-context";
@@ -8,7 +8,7 @@ import { Button, Empty, IconButton, ProblemNote } from "../ui/parts";
 import { plural, size } from "../words";
 import { FileSearch } from "./file-search";
 import { FileTree } from "./file-tree";
-import { useFileText } from "./file-text";
+import { useBefore, useFileText } from "./file-text";
 import { useView } from "./view";
 
 const Editor = lazy(() => import("./editor"));
@@ -21,6 +21,7 @@ export function CodePanel({ narrow }: { narrow: boolean }) {
   const latest = useSession(latestPath);
   const [query, setQuery] = useState("");
   const [list, setList] = useState(false);
+  const [changes, setChanges] = useState(false);
   const shown = place?.path ?? writing ?? latest;
 
   const pick = (path: string, line?: number) => {
@@ -71,9 +72,12 @@ export function CodePanel({ narrow }: { narrow: boolean }) {
                 <LocateFixed size={14} aria-hidden /> Follow
               </Button>
             )}
+            {shown && <ChangesToggle path={shown} on={changes} turn={setChanges} />}
             {shown && <CopyButton path={shown} />}
           </div>
-          <div className="code-view">{shown && <FileView path={shown} line={place?.line ?? null} />}</div>
+          <div className="code-view">
+            {shown && <FileView path={shown} line={place?.line ?? null} changes={changes} />}
+          </div>
         </section>
       )}
     </div>
@@ -93,16 +97,30 @@ function FileTitle({ path }: { path: string | null }) {
         <span className="code-live">being written</span>
       ) : file ? (
         <span className="quiet code-meta">
-          version {file.version} · {size(file.size)}
+          {size(file.size)}
         </span>
       ) : null}
     </span>
   );
 }
 
-function FileView({ path, line }: { path: string; line: number | null }) {
-  const { text, live, diff, error } = useFileText(path);
+function ChangesToggle({ path, on, turn }: { path: string; on: boolean; turn: (on: boolean) => void }) {
+  const live = useSession((session) => session.open[path] !== undefined);
+  const before = useBefore(path, on && !live);
+  const label =
+    on && before.data === null ? "The last change made this file" : on ? "Show the file" : "Show the last change";
+  return (
+    <IconButton small label={label} aria-pressed={on} disabled={live} onClick={() => turn(!on)}>
+      <FileDiff size={15} aria-hidden />
+    </IconButton>
+  );
+}
+
+function FileView({ path, line, changes }: { path: string; line: number | null; changes: boolean }) {
+  const { text, live, diff, error: textError } = useFileText(path);
   const known = useSession((session) => session.progress.files.some((file) => file.path === path));
+  const before = useBefore(path, changes && !live);
+  const error = textError ?? (changes ? before.error : null);
   if (error) {
     return (
       <div className="pad">
@@ -120,7 +138,14 @@ function FileView({ path, line }: { path: string; line: number | null }) {
   if (text === null) return null;
   return (
     <Suspense fallback={null}>
-      <Editor path={path} text={text} live={live} plain={diff} line={line} />
+      <Editor
+        path={path}
+        text={text}
+        live={live}
+        plain={diff}
+        line={line}
+        before={changes && !live ? (before.data ?? null) : null}
+      />
     </Suspense>
   );
 }

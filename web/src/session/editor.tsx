@@ -1,5 +1,6 @@
 // Code to read: CodeMirror 6, loaded when the first file is shown. Text that grows is appended by transactions, so that a
-// file of thousands of lines stays smooth while it is written.
+// file of thousands of lines stays smooth while it is written. The editor lives in a shadow root: there its style sheets
+// are adopted, which a content security policy without inline styles allows.
 
 import { css } from "@codemirror/lang-css";
 import { html } from "@codemirror/lang-html";
@@ -7,6 +8,7 @@ import { javascript } from "@codemirror/lang-javascript";
 import { json } from "@codemirror/lang-json";
 import { markdown } from "@codemirror/lang-markdown";
 import { bracketMatching, foldGutter, foldKeymap, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
+import { unifiedMergeView } from "@codemirror/merge";
 import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
 import { EditorState, type Extension } from "@codemirror/state";
 import { drawSelection, EditorView, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
@@ -19,7 +21,12 @@ interface EditorProps {
   live: boolean;
   plain: boolean;
   line: number | null;
+  /** Shown as a change of this text. */
+  before: string | null;
 }
+
+type Shown = Pick<EditorProps, "path" | "plain" | "text" | "before">;
+const NOTHING: Shown = { path: "", plain: false, text: "", before: null };
 
 const highlight = HighlightStyle.define([
   { tag: [t.keyword, t.modifier, t.operatorKeyword, t.controlKeyword], color: "var(--code-keyword)" },
@@ -46,7 +53,18 @@ const theme = EditorView.theme({
     paddingLeft: "6px",
   },
   ".cm-selectionBackground, &.cm-focused .cm-selectionBackground": { backgroundColor: "var(--code-selection) !important" },
-  ".cm-target-line": { backgroundColor: "var(--thread-soft)" },
+  "&.cm-merge-b .cm-changedLine, .cm-inlineChangedLine": { backgroundColor: "var(--ok-soft)" },
+  "&.cm-merge-b .cm-changedText": { background: "color-mix(in srgb, var(--ok) 22%, transparent)" },
+  ".cm-deletedChunk": { backgroundColor: "var(--bad-soft)", paddingLeft: "6px" },
+  ".cm-deletedChunk .cm-deletedText": { background: "color-mix(in srgb, var(--bad) 22%, transparent)" },
+  "&.cm-merge-b .cm-changedLineGutter": { background: "var(--ok)" },
+  ".cm-deletedLineGutter": { background: "var(--bad)" },
+  ".cm-collapsedLines": {
+    background: "var(--surface-2)",
+    color: "var(--ink-2)",
+    fontFamily: "var(--sans)",
+    padding: "4px 12px",
+  },
   ".cm-panels": { backgroundColor: "var(--surface-2)", color: "var(--ink)", borderColor: "var(--line) !important" },
   ".cm-panel input, .cm-panel button": { fontSize: "13px" },
   ".cm-searchMatch": { backgroundColor: "var(--warn-soft)", outline: "1px solid var(--thread)" },
@@ -63,7 +81,17 @@ function language(path: string): Extension {
   return [];
 }
 
-function newState(path: string, text: string, plain: boolean): EditorState {
+function changesOf(before: string): Extension {
+  return unifiedMergeView({
+    original: before,
+    mergeControls: false,
+    gutter: true,
+    collapseUnchanged: { margin: 3, minSize: 6 },
+    diffConfig: { scanLimit: 2_000, timeout: 300 },
+  });
+}
+
+function newState(path: string, text: string, plain: boolean, before: string | null): EditorState {
   return EditorState.create({
     doc: text,
     extensions: [
@@ -81,22 +109,24 @@ function newState(path: string, text: string, plain: boolean): EditorState {
       keymap.of([...searchKeymap, ...foldKeymap]),
       syntaxHighlighting(highlight),
       plain ? [] : language(path),
+      before === null ? [] : changesOf(before),
       theme,
     ],
   });
 }
 
-export default function Editor({ path, text, live, plain, line }: EditorProps) {
+export default function Editor({ path, text, live, plain, line, before }: EditorProps) {
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
-  const shown = useRef({ path: "", plain: false, text: "" });
+  const shown = useRef<Shown>(NOTHING);
   const following = useRef(true);
 
   useEffect(() => {
     if (!host.current) return undefined;
-    const editor = new EditorView({ parent: host.current });
+    const root = host.current.shadowRoot ?? host.current.attachShadow({ mode: "open" });
+    const editor = new EditorView({ parent: root, root });
     view.current = editor;
-    shown.current = { path: "", plain: false, text: "" };
+    shown.current = NOTHING;
     // Scrolling up means reading: the end is followed again once the reader is back at it.
     const onScroll = () => {
       const { scrollHeight, scrollTop, clientHeight } = editor.scrollDOM;
@@ -112,15 +142,15 @@ export default function Editor({ path, text, live, plain, line }: EditorProps) {
   useEffect(() => {
     const editor = view.current;
     if (!editor) return;
-    const before = shown.current;
-    shown.current = { path, plain, text };
-    if (before.path !== path || before.plain !== plain) {
-      editor.setState(newState(path, text, plain));
+    const last = shown.current;
+    shown.current = { path, plain, text, before };
+    if (last.path !== path || last.plain !== plain || last.before !== before) {
+      editor.setState(newState(path, text, plain, before));
       following.current = live;
-    } else if (text !== before.text) {
-      const grows = text.startsWith(before.text);
-      const from = grows ? before.text.length : 0;
-      editor.dispatch({ changes: { from, to: before.text.length, insert: text.slice(from) } });
+    } else if (text !== last.text) {
+      const grows = text.startsWith(last.text);
+      const from = grows ? last.text.length : 0;
+      editor.dispatch({ changes: { from, to: last.text.length, insert: text.slice(from) } });
       if (!grows && live) following.current = true;
     }
     if (live && following.current) {
@@ -131,7 +161,7 @@ export default function Editor({ path, text, live, plain, line }: EditorProps) {
         },
       });
     }
-  }, [path, plain, text, live]);
+  }, [path, plain, text, live, before]);
 
   useEffect(() => {
     const editor = view.current;

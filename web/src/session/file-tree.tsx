@@ -2,15 +2,14 @@
 
 import { ChevronRight, FileCode2, FileJson, FileText, FileType2, Folder as FolderIcon } from "lucide-react";
 import { useMemo, useState } from "react";
-import type { FileRef } from "../api/types";
-import { currentPhase, fileMark, lastChecks, type FileMark } from "../state/selectors";
+import { fileMarks, lastChecks, type FileMark } from "../state/selectors";
 import { useSession } from "../state/session-context";
 import { buildTree, type Folder } from "./tree";
 
-const markWords: Record<Exclude<FileMark, null>, string> = { writing: "being written", new: "new", changed: "changed" };
+const markWords: Record<FileMark, string> = { writing: "being written", new: "new", changed: "changed" };
 
 interface Marks {
-  of: (path: string) => FileMark;
+  of: Map<string, FileMark>;
   errors: Map<string, number>;
 }
 
@@ -23,13 +22,11 @@ export function FileTree({ shown, pick }: { shown: string | null; pick: (path: s
   const open = useMemo(() => new Set(writing ? writing.split("\n") : []), [writing]);
   const tree = useMemo(() => buildTree([...files.map((file) => file.path), ...open]), [files, open]);
   const marks = useMemo<Marks>(() => {
-    const byPath = new Map<string, FileRef>(files.map((file) => [file.path, file]));
-    const current = currentPhase(phases)?.id;
     const errors = new Map<string, number>();
     for (const issue of lastChecks(phases)?.report.issues ?? []) {
       if (issue.file && issue.severity === "error") errors.set(issue.file, (errors.get(issue.file) ?? 0) + 1);
     }
-    return { of: (path) => fileMark(byPath.get(path), open.has(path), current), errors };
+    return { of: fileMarks(files, open, phases), errors };
   }, [files, open, phases]);
 
   return (
@@ -54,7 +51,7 @@ function FolderView({ folder, depth, ...rest }: FolderProps) {
         <FolderItem key={child.path} folder={child} depth={depth} {...rest} />
       ))}
       {folder.files.map(({ name, path }) => {
-        const mark = rest.marks.of(path);
+        const mark = rest.marks.of.get(path);
         const errors = rest.marks.errors.get(path) ?? 0;
         const Icon = iconOf(name);
         return (
@@ -64,7 +61,7 @@ function FolderView({ folder, depth, ...rest }: FolderProps) {
               className="tree-item"
               style={{ paddingLeft: 10 + depth * 14 }}
               aria-current={path === rest.shown ? "true" : undefined}
-              data-mark={mark ?? undefined}
+              data-mark={mark}
               title={path}
               onClick={() => rest.pick(path)}
             >

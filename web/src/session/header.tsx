@@ -109,7 +109,7 @@ function DemoBadge({ about }: { about: About | undefined }) {
         <FlaskConical size={13} aria-hidden /> Demo model
       </Popover.Trigger>
       <Popover.Portal>
-        <Popover.Content className="popover" align="end" sideOffset={8} collisionPadding={12}>
+        <Popover.Content className="popover" aria-label="Demo model" align="end" sideOffset={8} collisionPadding={12}>
           <strong>Demo model: plays recorded sessions</strong>
           <p>
             Files, checks and preview are real; the words come from a recording. For your own apps, set a key in the
@@ -140,13 +140,14 @@ function UsageChip() {
   ];
   return (
     <Popover.Root>
-      <Popover.Trigger className="usage-chip numeric" aria-label={`Usage: ${money(usage.cost_usd)}, ${total} tokens`}>
+      <Popover.Trigger className="usage-chip numeric">
         <Coins size={15} aria-hidden />
+        <span className="visually-hidden">Usage: </span>
         <span>{money(usage.cost_usd)}</span>
         <span className="usage-tokens">{tokens(total)} tokens</span>
       </Popover.Trigger>
       <Popover.Portal>
-        <Popover.Content className="popover" align="end" sideOffset={8} collisionPadding={12}>
+        <Popover.Content className="popover" aria-label="Usage" align="end" sideOffset={8} collisionPadding={12}>
           <strong>Spent by this session</strong>
           <dl className="rows numeric">
             {rows.map(([name, value]) => (
@@ -179,8 +180,8 @@ function StopOrResume() {
   const state = useSession((session) => session.progress.state);
   const { stop, resume } = useSwitch();
   const canResume = state.can.includes("resume");
-  const canStop = state.can.includes("stop") && !canResume;
-  const action = canResume ? resume : stop;
+  const canStop = state.can.includes("stop");
+  const action = stop.error ? stop : resume;
   return (
     <>
       {canResume && (

@@ -15,6 +15,7 @@ import {
   TriangleAlert,
 } from "lucide-react";
 import { Command } from "cmdk";
+import { useLayoutEffect, useRef } from "react";
 import { useLocation } from "wouter";
 import { exportUrl } from "../api/client";
 import { useSession } from "../state/session-context";
@@ -43,15 +44,23 @@ export default function Palette({ close }: { close: () => void }) {
     action();
   };
 
+  const dialog = useRef<HTMLDialogElement>(null);
+  useLayoutEffect(() => {
+    const box = dialog.current;
+    if (!box) return undefined;
+    box.showModal();
+    // A press on the dialog itself, not on what it holds, is one beside the box.
+    const onPress = (event: MouseEvent) => event.target === box && close();
+    box.addEventListener("click", onPress);
+    return () => {
+      box.removeEventListener("click", onPress);
+      box.close();
+    };
+  }, [close]);
+
   return (
-    <Command.Dialog
-      open
-      onOpenChange={(open) => !open && close()}
-      label="Commands"
-      className="palette-box"
-      overlayClassName="palette-shade"
-      loop
-    >
+    <dialog ref={dialog} className="palette-box" aria-label="Commands" onCancel={close}>
+    <Command label="Commands" loop>
       <Command.Input placeholder="Command or file name" aria-label="Command or file name" />
       <Command.List>
         <Command.Empty>Nothing of that name.</Command.Empty>
@@ -98,6 +107,7 @@ export default function Palette({ close }: { close: () => void }) {
           </Command.Group>
         )}
       </Command.List>
-    </Command.Dialog>
+    </Command>
+    </dialog>
   );
 }

@@ -4,7 +4,7 @@ import type { ChatMessage, CheckReport, FileRef, PhaseProgress } from "../api/ty
 import type { Session } from "./session";
 
 export type TabName = "preview" | "code" | "plan" | "problems";
-export type FileMark = "writing" | "new" | "changed" | null;
+export type FileMark = "writing" | "new" | "changed";
 
 /** The tab that shows what happens now, for as long as the user has not picked one. */
 export function liveTab(session: Session): TabName {
@@ -40,11 +40,16 @@ export function lastChecks(phases: PhaseProgress[]): { phase: PhaseProgress; rep
   return phase?.checks ? { phase, report: phase.checks } : null;
 }
 
-/** A file's mark: what the current phase did to it. */
-export function fileMark(file: FileRef | undefined, writing: boolean, current: string | undefined): FileMark {
-  if (writing) return "writing";
-  if (!file || file.phase_id === null || file.phase_id !== current) return null;
-  return file.version > 1 ? "changed" : "new";
+/** What the current phase did to each file that it touched. */
+export function fileMarks(files: FileRef[], open: ReadonlySet<string>, phases: PhaseProgress[]): Map<string, FileMark> {
+  const current = currentPhase(phases);
+  const earlier = new Set(phases.filter((phase) => phase !== current).flatMap((phase) => phase.files));
+  const marks = new Map<string, FileMark>();
+  for (const file of files) {
+    if (current && file.phase_id === current.id) marks.set(file.path, earlier.has(file.path) ? "changed" : "new");
+  }
+  for (const path of open) marks.set(path, "writing");
+  return marks;
 }
 
 export interface Turn extends ChatMessage {

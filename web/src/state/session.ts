@@ -1,7 +1,8 @@
 // The picture of a session: a snapshot with the events after it applied. Pure; the stream and the page stand around it.
 //
 // Applying an event twice changes nothing: events carry whole objects by id, or text by its offset. A chunk that starts
-// beyond the text held means that something was missed: `gap` is set, and the stream asks for a new snapshot.
+// beyond the text held means that something was missed: `gaps` names the text until it is closed or begun anew, and the
+// stream asks for a new snapshot meanwhile.
 
 import type {
   ChatMessage,
@@ -68,7 +69,8 @@ export interface Session {
   commands: Command[];
   waiting: Waiting | null;
   errors: SessionError[];
-  gap: boolean;
+  /** Texts of which a piece is missing: paths, message ids, or the blueprint. */
+  gaps: readonly string[];
 }
 
 /** An event with its place in the session's order. */
@@ -80,6 +82,7 @@ export interface Sequenced {
 
 const MAX_COMMANDS = 60;
 const MAX_ERRORS = 20;
+const BLUEPRINT = "\0blueprint";
 
 export function fromSnapshot(snapshot: SessionSnapshot): Session {
   return {
@@ -95,7 +98,7 @@ export function fromSnapshot(snapshot: SessionSnapshot): Session {
     commands: [],
     waiting: null,
     errors: [],
-    gap: false,
+    gaps: [],
   };
 }
 
@@ -128,12 +131,12 @@ function step(session: Session, event: SessionEvent, seq: number, at: string): S
     case "blueprint_chunk":
       return blueprintChunk(session, event);
     case "blueprint":
-      return { ...withProgress(session, { blueprint: event.blueprint }), blueprintText: null };
+      return { ...withProgress(closeGap(session, BLUEPRINT), { blueprint: event.blueprint }), blueprintText: null };
     case "phase":
       return withProgress(session, { phases: upsert(session.progress.phases, event.phase) });
     case "file_generating":
       return {
-        ...resume(session, event.operation_id),
+        ...resume(closeGap(session, event.path), event.operation_id),
         open: {
           ...without(session.open, event.path),
           [event.path]: {
@@ -152,14 +155,16 @@ function step(session: Session, event: SessionEvent, seq: number, at: string): S
       return fileGenerated(session, event.operation_id, event.file);
     case "file_deleted":
       return {
-        ...withProgress(session, { files: session.progress.files.filter((file) => file.path !== event.path) }),
+        ...withProgress(closeGap(session, event.path), {
+          files: session.progress.files.filter((file) => file.path !== event.path),
+        }),
         open: without(session.open, event.path),
         streamed: without(session.streamed, event.path),
       };
     case "file_reset":
       return session.open[event.path]?.operationId === event.operation_id
-        ? { ...session, open: without(session.open, event.path) }
-        : session;
+        ? { ...closeGap(session, event.path), open: without(session.open, event.path) }
+        : closeGap(session, event.path);
     case "checks":
       return withProgress(session, { phases: withChecks(session.progress.phases, event.phase_id, event.report) });
     case "command":
@@ -168,7 +173,7 @@ function step(session: Session, event: SessionEvent, seq: number, at: string): S
       return withProgress(session, { preview: event.preview });
     case "message":
       return {
-        ...session,
+        ...closeGap(session, event.message.id),
         conversation: upsert(session.conversation, event.message),
         drafts: without(session.drafts, event.message.id),
       };
@@ -208,9 +213,8 @@ export function tail(held: string, offset: number, text: string): string | null 
 function blueprintChunk(session: Session, event: Extract<SessionEvent, { type: "blueprint_chunk" }>): Session {
   const before = session.blueprintText;
   const held = before?.operationId === event.operation_id ? before.text : "";
-  if (!held && event.offset > 0 && session.progress.blueprint) return session;
   const added = tail(held, event.offset, event.text);
-  if (added === null) return { ...session, gap: true };
+  if (added === null) return withGap(session, BLUEPRINT);
   if (added === "") return session;
   return {
     ...resume(session, event.operation_id),
@@ -223,7 +227,7 @@ function fileChunk(session: Session, event: Extract<SessionEvent, { type: "file_
   const same = before?.operationId === event.operation_id;
   const held = same ? before.text : "";
   const added = tail(held, event.offset, event.text);
-  if (added === null) return { ...session, gap: true };
+  if (added === null) return withGap(session, event.path);
   if (added === "") return session;
   const file: OpenFile = same
     ? { ...before, text: held + added }
@@ -247,7 +251,7 @@ function fileGenerated(
   const live = session.open[file.path];
   const closes = live?.operationId === operationId;
   const next = {
-    ...session,
+    ...closeGap(session, file.path),
     open: closes ? without(session.open, file.path) : session.open,
     streamed:
       closes && live.format === "full_content"
@@ -264,7 +268,7 @@ function conversationDelta(session: Session, event: Extract<SessionEvent, { type
   const stored = session.conversation.find((message) => message.id === event.message_id);
   const held = draft?.operationId === event.operation_id ? draft.text : (stored?.text ?? "");
   const added = tail(held, event.offset, event.text);
-  if (added === null) return { ...session, gap: true };
+  if (added === null) return withGap(session, event.message_id);
   if (added === "") return session;
   return {
     ...resume(session, event.operation_id),
@@ -274,7 +278,7 @@ function conversationDelta(session: Session, event: Extract<SessionEvent, { type
 
 function forget(session: Session, operationId: string): Session {
   return {
-    ...forgetFiles(session, operationId),
+    ...forgetFiles({ ...session, gaps: [] }, operationId),
     blueprintText: session.blueprintText?.operationId === operationId ? null : session.blueprintText,
     drafts: keep(session.drafts, (draft) => draft.operationId !== operationId),
   };
@@ -282,6 +286,14 @@ function forget(session: Session, operationId: string): Session {
 
 function forgetFiles(session: Session, operationId: string): Session {
   return { ...session, open: keep(session.open, (file) => file.operationId !== operationId) };
+}
+
+function withGap(session: Session, text: string): Session {
+  return session.gaps.includes(text) ? session : { ...session, gaps: [...session.gaps, text] };
+}
+
+function closeGap(session: Session, text: string): Session {
+  return session.gaps.includes(text) ? { ...session, gaps: session.gaps.filter((one) => one !== text) } : session;
 }
 
 /** A step that shows a sign of life is no longer waiting. */

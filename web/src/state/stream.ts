@@ -19,7 +19,7 @@ export interface StreamState {
 type Incoming = { snapshot: SessionSnapshot } | Sequenced;
 
 const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000] as const;
-const MAX_GAP_RELOADS = 4;
+const MAX_GAP_RELOADS = 3;
 const HIDDEN_FLUSH_MS = 250;
 const STALE_AFTER_SLEEP_MS = 60_000;
 
@@ -32,6 +32,7 @@ export class SessionStream {
   private retries = 0;
   private gapReloads = 0;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
+  private gapTimer: ReturnType<typeof setTimeout> | undefined;
   private lastHeard = Date.now();
 
   constructor(private readonly id: string) {}
@@ -60,6 +61,8 @@ export class SessionStream {
     window.removeEventListener("offline", this.lost);
     document.removeEventListener("visibilitychange", this.woken);
     clearTimeout(this.retryTimer);
+    clearTimeout(this.gapTimer);
+    this.gapTimer = undefined;
     this.source?.close();
     this.source = null;
     this.pending = [];
@@ -72,6 +75,8 @@ export class SessionStream {
   };
 
   private open(): void {
+    clearTimeout(this.gapTimer);
+    this.gapTimer = undefined;
     this.source?.close();
     this.pending = [];
     const source = new EventSource(eventsUrl(this.id));
@@ -152,18 +157,17 @@ export class SessionStream {
       else if (session) session = apply(session, incoming);
     }
     this.pending = [];
-    if (session?.gap) this.closeGap();
+    if (session && session.gaps.length > 0) this.closeGap();
     else this.gapReloads = 0;
     this.set({ session, connection: session ? { name: "live" } : this.state.connection });
   };
 
   /** Text in between is missing: a new snapshot has it. Bounded, so that a server at fault is not asked for ever. */
   private closeGap(): void {
-    if (this.gapReloads >= MAX_GAP_RELOADS) return;
+    if (this.gapReloads >= MAX_GAP_RELOADS || this.gapTimer !== undefined) return;
     const delay = this.gapReloads * 1_000;
     this.gapReloads += 1;
-    clearTimeout(this.retryTimer);
-    this.retryTimer = setTimeout(this.reopen, delay);
+    this.gapTimer = setTimeout(this.reopen, delay);
   }
 
   private set(state: StreamState): void {

@@ -88,12 +88,23 @@ export function ProblemNote({ error, action }: { error: unknown; action?: ReactN
   );
 }
 
-export function Empty(props: { icon?: ReactNode; title: string; children?: ReactNode; working?: boolean }) {
+interface EmptyProps {
+  icon?: ReactNode;
+  title: string;
+  children?: ReactNode;
+  working?: boolean;
+  /** Whether this is all there is on the page. */
+  page?: boolean;
+}
+
+/** What stands where there is nothing yet, and what to do about it. */
+export function Empty(props: EmptyProps) {
+  const Title = props.page ? "h1" : "h3";
   return (
     <div className="empty">
       {props.icon}
       {props.working && <Stitch />}
-      <h3>{props.title}</h3>
+      <Title>{props.title}</Title>
       {props.children}
     </div>
   );
