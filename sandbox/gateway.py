@@ -146,7 +146,7 @@ class PreviewGateway:
             if server is not None and server.state is ServerState.STARTING:
                 await self._page(send, 503, pages.starting())
             else:
-                await self._page(send, 502, pages.failed(str(error), list(server.log) if server else []))
+                await self._page(send, 502, pages.failed(str(error), server.log.lines() if server else []))
             return
         with server.used():
             await self._forward(server, scope, receive, send)
@@ -162,7 +162,7 @@ class PreviewGateway:
             upstream = self._upstream(server)
             answer = await upstream.request(scope["method"], target, headers, _body(receive) if has_body else None)
         except UpstreamError as error:
-            await self._page(send, 502, pages.failed(str(error).capitalize() + ".", list(server.log)))
+            await self._page(send, 502, pages.failed(str(error).capitalize() + ".", server.log.lines()))
             return
         down = [(name, value) for name, value in answer.headers if name not in _NOT_DOWN]
         try:

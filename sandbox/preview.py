@@ -7,11 +7,9 @@ starts, and code in the sandbox can neither choose nor replace the address.
 import asyncio
 import contextlib
 import os
-import re
 import secrets
 import socket
 import time
-from collections import deque
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Protocol
 
 from sandbox.errors import PreviewFailed
 from sandbox.process import Process, end, lines
+from sandbox.serverlog import ServerLog
 from sandbox.settings import Limits
 
 _READY_SECONDS = 30.0
@@ -27,9 +26,6 @@ _HEALTH_SECONDS = 4.0
 _STEADY_SECONDS = 20.0
 _FIRST_DELAY, _LONGEST_DELAY = 0.3, 15.0
 _MOST_FAILURES = 5
-_LOG_LINES = 400
-_LOG_LINE = 2_000
-_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 class ServerState(StrEnum):
@@ -63,7 +59,7 @@ class DevServer:
         self.failure = ""
         self.restarts = 0
         self.last_used = time.monotonic()
-        self.log: deque[str] = deque(maxlen=_LOG_LINES)
+        self.log = ServerLog()
         self._users = 0
         self._sockets = sockets
         self._name = f"{secrets.token_hex(8)}.sock"
@@ -187,8 +183,7 @@ class DevServer:
 
     async def _read(self, stream: asyncio.StreamReader) -> None:
         async for line in lines(stream):
-            if text := _COLOUR.sub("", line).rstrip():
-                self.log.append(text[:_LOG_LINE])
+            self.log.append(line)
 
     async def _check_health(self, process: Process) -> None:
         """Tell when the server answers first, and kill it when it stops answering."""
