@@ -20,6 +20,7 @@ _TRACEBACK = re.compile(r'^\s+File "/workspace/(?P<path>[^"]+)", line (?P<line>\
 _EXCEPTION = re.compile(
     r"^(?P<code>(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Warning|Exit|Interrupt)): ?(?P<text>.*)"
 )
+_CLOCKED = re.compile(r"^\[vite\] ")
 _FOLLOWING = 14
 
 
