@@ -18,8 +18,8 @@ from stich.settings import DEFAULT_TEMPORAL, Settings
 NAMESPACE_SECONDS: Final = 30.0
 
 
-async def connect_temporal(settings: Settings, env: Mapping[str, str]) -> Client:
-    """A client that connects when it is first used.
+async def connect_temporal(settings: Settings, env: Mapping[str, str], *, lazy: bool = True) -> Client:
+    """A client that connects when it is first used, or now (workers need one that is connected).
 
     Address and namespace come from the settings; TLS and the API key from Temporal's own variables (`TEMPORAL_TLS`,
     `TEMPORAL_TLS_CLIENT_CERT_PATH`, `TEMPORAL_API_KEY`, ...). Raises StichError where these cannot be used.
@@ -31,7 +31,7 @@ async def connect_temporal(settings: Settings, env: Mapping[str, str]) -> Client
         config = profile.to_client_connect_config()
         config["target_host"] = address
         config["namespace"] = settings.temporal_namespace
-        return await Client.connect(**config, data_converter=pydantic_data_converter, lazy=True)
+        return await Client.connect(**config, data_converter=pydantic_data_converter, lazy=lazy)
     except (RuntimeError, ValueError, OSError) as error:
         raise StichError(f"The TEMPORAL_ settings cannot be used: {error}") from None
 
