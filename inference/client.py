@@ -113,6 +113,7 @@ class Inference:
     def __init__(self, settings: InferenceSettings, *, client: httpx.AsyncClient | None = None) -> None:
         self.settings = settings
         self._client = client or make_client(settings.connect_timeout)
+        self._owns_client = client is None
         self._answers = AnswerCache(settings.answer_cache_size)
 
     async def __aenter__(self) -> Self:
@@ -122,7 +123,9 @@ class Inference:
         await self.aclose()
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        """End it. A client that was given is its owner's to close."""
+        if self._owns_client:
+            await self._client.aclose()
 
     def serves(self, action: ActionKey, user: UserCredentials | None = None) -> tuple[str, bool]:
         """(name of the model that a plain call of `action` goes to first, whether it is the demo model).
