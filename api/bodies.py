@@ -1,6 +1,7 @@
 """Reads what a request brings (JSON body, query, headers) into its model, and says in plain words what does not fit."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import TypeVar
 
 import orjson
@@ -40,7 +41,9 @@ async def read_json(request: Request, model: type[Model], limit: int = JSON_LIMI
 
 def read_query(request: Request, model: type[Model]) -> Model:
     """The query string as `model`; what the model does not know is ignored. Raises Refusal 422."""
-    return _fit(model, dict(request.query_params))
+    data: dict[str, object] = dict(request.query_params)
+    _check_content(data)
+    return _fit(model, data)
 
 
 def read_headers(request: Request, model: type[Model]) -> Model:
@@ -88,7 +91,7 @@ def _check_content(data: object) -> None:
     raise Refusal(BAD_JSON, f"The JSON is nested deeper than {MAX_DEPTH} levels.")
 
 
-def _fit(model: type[Model], data: dict[str, object] | dict[str, str]) -> Model:
+def _fit(model: type[Model], data: Mapping[str, object]) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:

@@ -138,7 +138,7 @@ def _parameters(model: type[BaseModel] | None, where: str) -> list[Json]:
 
 
 def _headers(endpoint: Endpoint) -> list[Json]:
-    return _parameters(endpoint.headers, "header")
+    return [{**header, "name": header["name"].title()} for header in _parameters(endpoint.headers, "header")]
 
 
 def _problems(endpoint: Endpoint) -> dict[int, list[Kind]]:

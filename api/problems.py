@@ -9,6 +9,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from schemas.http import Problem
@@ -155,13 +156,21 @@ async def answer_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        refusal = Refusal(WRONG_METHOD, f"{request.method} does not work on this address.", headers=headers)
+        allowed = {"Allow": ", ".join(sorted(_methods(request)))}
+        refusal = Refusal(WRONG_METHOD, f"{request.method} does not work on this address.", headers=allowed)
     elif error.status_code == HTTPStatus.NOT_FOUND:
         refusal = Refusal(NOT_FOUND, "There is nothing at this address.")
     else:
         kind = Kind("http_error", error.status_code, HTTPStatus(error.status_code).phrase, "Check the request.")
         refusal = Refusal(kind, f"{HTTPStatus(error.status_code).phrase}.", headers=headers)
     return answer(request.scope, refusal)
+
+
+def _methods(request: Request) -> set[str]:
+    """The methods of every route with the request's path."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in matching for method in route.methods or ()}
 
 
 EXCEPTION_HANDLERS = {Refusal: answer_refusal, HTTPException: answer_http_error}

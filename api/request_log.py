@@ -3,6 +3,8 @@
 import re
 import secrets
 import time
+import traceback
+from pathlib import Path
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -11,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import INTERNAL, Refusal, answer
 
+FRAMES = 12
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("api")
@@ -46,8 +49,8 @@ class RequestLog:
                 await self._app(scope, receive, send_with_id)
             except ClientDisconnect:
                 pass  # nobody is left to answer; the line below shows a request without a status
-            except Exception:
-                log.exception("request failed", method=scope["method"], path=scope["path"][:300])
+            except Exception as error:
+                log.error("request failed", path=scope["path"][:300], error=_named(error), where=_where(error))
                 if status is None:
                     refusal = Refusal(INTERNAL, "The service met an error that it did not expect.")
                     await answer(scope, refusal)(scope, receive, send_with_id)
@@ -56,3 +59,13 @@ class RequestLog:
             finally:
                 milliseconds = round((time.perf_counter() - started) * 1000, 1)
                 log.info("request", method=scope["method"], path=scope["path"][:300], status=status, ms=milliseconds)
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:300]
+
+
+def _where(error: Exception) -> list[str]:
+    """The innermost frames. Not a whole traceback: some renderers add the values of variables, such as a prompt."""
+    frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
+    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]

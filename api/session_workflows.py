@@ -36,7 +36,7 @@ ANSWER_SECONDS: Final = 2.0
 """How long Temporal, or a worker through it, may take to answer."""
 CARRY_OUT_SECONDS: Final = 10.0
 """How long a session may take to carry out a stop or a resume that it has accepted."""
-HEALTH_SECONDS: Final = 0.5
+HEALTH_SECONDS: Final = 0.4
 
 SUMMARY_BYTES: Final = 200
 MEMO_USER: Final = "user_id"
@@ -103,7 +103,7 @@ class SessionWorkflows:
     async def progress(self, session_id: str) -> Progress:
         """The workflow's own answer. Raises Refusal NO_WORKER, TEMPORAL_AWAY or NO_SESSION."""
         handle = self._client.get_workflow_handle(session_id)
-        async with _bounded(NO_WORKER):
+        async with self._asking_worker():
             progress = await handle.query(
                 QUERY_PROGRESS, result_type=Progress, rpc_timeout=timedelta(seconds=ANSWER_SECONDS)
             )
@@ -132,20 +132,26 @@ class SessionWorkflows:
         except (TimeoutError, RPCError, RuntimeError):
             return False
 
-    async def _update(self, session_id: str, name: str) -> StateInfo:
-        handle = self._client.get_workflow_handle(session_id)
+    @asynccontextmanager
+    async def _asking_worker(self, missing: Kind = NO_SESSION) -> AsyncIterator[None]:
+        """Bounds a call that a worker has to answer. Silence is the worker's only if Temporal itself answers."""
         try:
-            async with _bounded(NO_WORKER, missing=SESSION_ENDED):
-                update = await handle.start_update(
-                    name,
-                    wait_for_stage=WorkflowUpdateStage.ACCEPTED,
-                    result_type=StateInfo,
-                    rpc_timeout=timedelta(seconds=ANSWER_SECONDS),
-                )
+            async with _bounded(NO_WORKER, missing=missing):
+                yield
         except Refusal as refusal:
             if refusal.kind is NO_WORKER and not await self.reachable():
                 raise Refusal(TEMPORAL_AWAY, "The workflow service cannot be reached right now.") from None
             raise
+
+    async def _update(self, session_id: str, name: str) -> StateInfo:
+        handle = self._client.get_workflow_handle(session_id)
+        async with self._asking_worker(missing=SESSION_ENDED):
+            update = await handle.start_update(
+                name,
+                wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+                result_type=StateInfo,
+                rpc_timeout=timedelta(seconds=ANSWER_SECONDS),
+            )
         try:
             async with _bounded(NO_WORKER, missing=SESSION_ENDED, seconds=CARRY_OUT_SECONDS):
                 state = await update.result(rpc_timeout=timedelta(seconds=CARRY_OUT_SECONDS))
@@ -193,9 +199,7 @@ _MISSING: Final = {
 
 def _late(kind: Kind) -> Refusal:
     if kind is NO_WORKER:
-        return Refusal(
-            kind, "The session did not answer in time. What was asked may still happen once a worker is back."
-        )
+        return Refusal(kind, "No worker answered in time. What was asked for may still happen once one is back.")
     return Refusal(kind, "The workflow service did not answer in time.")
 
 

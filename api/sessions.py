@@ -185,8 +185,8 @@ async def snapshot(services: Services, session: Session) -> SessionSnapshot:
         stored = await services.sessions.load_progress(session.id) if session.record else None
         if stored is None:
             raise
-        stale = Staleness(age=stored.age, reason=refusal.detail)
-        return await _with_conversation(services, stored.progress, stale)
+        reason = "Its workflow is no longer kept." if refusal.kind is NO_SESSION else f"{refusal.kind.title}."
+        return await _with_conversation(services, stored.progress, Staleness(age=stored.age, reason=reason))
 
 
 async def fresh_snapshot(services: Services, session_id: str) -> SessionSnapshot:

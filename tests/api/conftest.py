@@ -100,6 +100,7 @@ class Service(NamedTuple):
     """A running service: where, and a client that is signed in as programs are."""
 
     url: str
+    app: Starlette
     settings: ApiSettings
     database: Database
     signed_in: httpx.AsyncClient
@@ -118,7 +119,7 @@ async def running(database: Database, temporal: Client, **changes: object) -> As
         httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=15) as signed_in,
         httpx.AsyncClient(base_url=url, timeout=15) as anonymous,
     ):
-        yield Service(url, settings, database, signed_in, anonymous)
+        yield Service(url, app, settings, database, signed_in, anonymous)
 
 
 @pytest.fixture(scope="module")

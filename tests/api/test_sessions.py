@@ -1,9 +1,12 @@
 """Starting, listing, watching and steering sessions over HTTP."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import httpx
 import pytest
 from temporalio.client import Client
 
@@ -246,3 +249,42 @@ async def test_the_address_of_a_session_is_the_public_one(service: Service, temp
     async with running(service.database, temporal, public_url=public) as behind_proxy:
         answer = await behind_proxy.signed_in.post("/api/sessions", json={"prompt": "An app"})
         assert answer.json()["url"].startswith(f"{public}/s/session-")
+
+
+async def frames(answer: httpx.Response) -> AsyncGenerator[dict[str, str], None]:
+    """Server-sent events as they arrive, without comments."""
+    frame: dict[str, str] = {}
+    async for line in answer.aiter_lines():
+        name, _, value = line.partition(": ")
+        if name:
+            frame[name] = value
+        elif "event" in frame:
+            yield frame
+            frame = {}
+
+
+async def test_a_new_session_can_be_followed_at_once(service: Service) -> None:
+    session_id = await start(service)
+    async with (
+        asyncio.timeout(5),
+        service.signed_in.stream("GET", f"/api/sessions/{session_id}/events") as answer,
+    ):
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert "content-encoding" not in answer.headers
+        async with aclosing(frames(answer)) as following:
+            first = await anext(following)
+    assert first["event"] == "snapshot"
+    shown = SessionSnapshot.model_validate_json(first["data"])
+    assert shown.progress.session_id == session_id
+    assert shown.stale is None
+
+
+async def test_the_stored_picture_is_kept_up_to_date(service: Service, sessions: Sessions) -> None:
+    session_id = await start(service)
+    await sessions.create(SessionRecord(id=session_id, prompt="A kanban board", mode="deterministic"))
+    await snapshot(service, session_id)
+    stored = await sessions.load_progress(session_id)
+    assert stored is not None
+    assert stored.progress.state.name == "planning"
+    assert (await sessions.get(session_id)).state == "planning"
