@@ -174,18 +174,21 @@ async def service(settings: Settings, view: View, told_to_stop: asyncio.Event) -
 
 
 def write_project(archive: bytes, out: Path | None, title: str) -> Path:
-    """Write the files of a ZIP archive into `out`, or into a new folder named after the title. Returns the folder."""
+    """Write the files of a ZIP archive into `out`, or into a new folder named after the title. Returns the folder.
+
+    The one folder that the archive holds everything in is left away.
+    """
     folder = out if out is not None else free_folder(slug(title))
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as project:
             entries = [entry for entry in project.infolist() if not entry.is_dir()]
             for entry in entries:
                 path = PurePosixPath(entry.filename)
-                if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in entry.filename:
+                if path.is_absolute() or ".." in path.parts or len(path.parts) < 2 or "\\" in entry.filename:
                     raise StichError(f"The archive has a path that leaves its folder: {entry.filename[:100]!r}.")
             require_empty(folder)
             for entry in entries:
-                target = folder / entry.filename
+                target = folder.joinpath(*PurePosixPath(entry.filename).parts[1:])
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(project.read(entry))
     except OSError as error:
