@@ -245,9 +245,12 @@ class MockSession {
 
   private async write(op: string, phase: string, path: string, purpose: string, text: string, size = 34): Promise<void> {
     this.emit({ type: "file_generating", operation_id: op, path, purpose, format: "full_content", phase_id: phase });
-    for (let offset = 0; offset < text.length; offset += size) {
-      const piece = text.slice(offset, offset + size);
+    // Most of a very long file arrives at once; its end is what shows whether the page stays smooth.
+    const rush = text.length > 200_000 ? text.length - 100_000 : 0;
+    for (let offset = 0; offset < text.length; ) {
+      const piece = text.slice(offset, offset + (offset < rush ? 20_000 : size));
       this.emit({ type: "file_chunk", operation_id: op, path, offset, text: piece, format: "full_content" });
+      offset += piece.length;
       await this.check(10);
     }
     this.store(op, path, text, phase, "model");

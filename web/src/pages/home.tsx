@@ -34,7 +34,8 @@ export function HomePage({ about, aboutError }: { about: About | undefined; abou
         <PromptBox about={about} />
         {aboutError ? <ProblemNote error={aboutError} /> : null}
         {about?.demo && <DemoNote />}
-        <RecentSessions />
+        {/* Not before the note above it is known, so that nothing moves. */}
+        {about !== undefined || aboutError ? <RecentSessions /> : null}
       </main>
       <footer className="home-foot">
         {about ? `stich ${about.version}` : "stich"}

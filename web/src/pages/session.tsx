@@ -27,11 +27,13 @@ const Palette = lazy(() => import("../session/palette"));
 
 export function SessionPage({ id, about }: { id: string; about: About | undefined }) {
   const [stream] = useState(() => new SessionStream(id));
-  const { session, connection } = useSyncExternalStore(stream.subscribe, stream.getState);
+  // Only what this decides on: the session itself changes with every frame while a file is written.
+  const connection = useSyncExternalStore(stream.subscribe, () => stream.getState().connection);
+  const begun = useSyncExternalStore(stream.subscribe, () => stream.getState().session !== null);
   const narrow = useNarrow();
 
   if (connection.name === "refused") return <Refused problem={connection.problem} retry={stream.reopen} />;
-  if (!session) return <Loading late={connection.name === "reconnecting"} />;
+  if (!begun) return <Loading late={connection.name === "reconnecting"} />;
   return (
     <SessionProvider stream={stream}>
       <ViewProvider narrow={narrow}>

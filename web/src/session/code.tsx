@@ -1,7 +1,7 @@
 // Files on the left, the one being read or written on the right.
 
 import { ArrowLeft, Check, Copy, FileCode2, FileDiff, LocateFixed, Search, X } from "lucide-react";
-import { lazy, Suspense, useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState, type RefObject } from "react";
 import { latestPath, writingPath } from "../state/selectors";
 import { useSession } from "../state/session-context";
 import { Button, Empty, IconButton, ProblemNote } from "../ui/parts";
@@ -22,6 +22,7 @@ export function CodePanel({ narrow }: { narrow: boolean }) {
   const [query, setQuery] = useState("");
   const [list, setList] = useState(false);
   const [changes, setChanges] = useState(false);
+  const textRef = useRef<string | null>(null);
   const shown = place?.path ?? writing ?? latest;
 
   const pick = (path: string, line?: number) => {
@@ -73,10 +74,10 @@ export function CodePanel({ narrow }: { narrow: boolean }) {
               </Button>
             )}
             {shown && <ChangesToggle path={shown} on={changes} turn={setChanges} />}
-            {shown && <CopyButton path={shown} />}
+            {shown && <CopyButton textRef={textRef} />}
           </div>
           <div className="code-view">
-            {shown && <FileView path={shown} line={place?.line ?? null} changes={changes} />}
+            {shown && <FileView path={shown} line={place?.line ?? null} changes={changes} textRef={textRef} />}
           </div>
         </section>
       )}
@@ -116,10 +117,20 @@ function ChangesToggle({ path, on, turn }: { path: string; on: boolean; turn: (o
   );
 }
 
-function FileView({ path, line, changes }: { path: string; line: number | null; changes: boolean }) {
+interface FileViewProps {
+  path: string;
+  line: number | null;
+  changes: boolean;
+  textRef: RefObject<string | null>;
+}
+
+function FileView({ path, line, changes, textRef }: FileViewProps) {
   const { text, live, diff, error: textError } = useFileText(path);
   const known = useSession((session) => session.progress.files.some((file) => file.path === path));
   const before = useBefore(path, changes && !live);
+  useEffect(() => {
+    textRef.current = text;
+  }, [text, textRef]);
   const error = textError ?? (changes ? before.error : null);
   if (error) {
     return (
@@ -150,8 +161,7 @@ function FileView({ path, line, changes }: { path: string; line: number | null; 
   );
 }
 
-function CopyButton({ path }: { path: string }) {
-  const { text } = useFileText(path);
+function CopyButton({ textRef }: { textRef: RefObject<string | null> }) {
   const [done, setDone] = useState(false);
   useEffect(() => {
     if (!done) return undefined;
@@ -162,9 +172,8 @@ function CopyButton({ path }: { path: string }) {
     <IconButton
       small
       label={done ? "Copied" : "Copy the file"}
-      disabled={text === null}
       onClick={() => {
-        if (text !== null) void navigator.clipboard.writeText(text).then(() => setDone(true));
+        if (textRef.current !== null) void navigator.clipboard.writeText(textRef.current).then(() => setDone(true));
       }}
     >
       {done ? <Check size={15} aria-hidden /> : <Copy size={15} aria-hidden />}

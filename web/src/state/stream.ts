@@ -18,6 +18,7 @@ export interface StreamState {
 
 type Incoming = { snapshot: SessionSnapshot } | Sequenced;
 
+const LIVE: Connection = { name: "live" };
 const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000] as const;
 const MAX_GAP_RELOADS = 3;
 const HIDDEN_FLUSH_MS = 250;
@@ -99,7 +100,7 @@ export class SessionStream {
   private connected(): void {
     this.retries = 0;
     this.lastHeard = Date.now();
-    if (this.state.session) this.set({ ...this.state, connection: { name: "live" } });
+    if (this.state.session) this.set({ ...this.state, connection: LIVE });
   }
 
   private readonly lost = (): void => {
@@ -159,7 +160,7 @@ export class SessionStream {
     this.pending = [];
     if (session && session.gaps.length > 0) this.closeGap();
     else this.gapReloads = 0;
-    this.set({ session, connection: session ? { name: "live" } : this.state.connection });
+    this.set({ session, connection: session ? LIVE : this.state.connection });
   };
 
   /** Text in between is missing: a new snapshot has it. Bounded, so that a server at fault is not asked for ever. */
