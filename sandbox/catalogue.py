@@ -1,4 +1,8 @@
-"""The project templates: one folder each below `templates/`, holding `template.json` and the project under `files/`."""
+"""The project templates, one folder each below `templates/`.
+
+A template's folder holds `template.json` and the project under `files/`. Tools that serve the project without being
+part of it are named in `tools/`, by a package.json with its lock or a requirements.txt with hashes.
+"""
 
 import functools
 import hashlib
@@ -18,11 +22,8 @@ class Template:
 
     def __init__(self, folder: Path) -> None:
         self.info = TemplateInfo.model_validate_json((folder / "template.json").read_bytes())
-        self.files = {
-            str(path.relative_to(folder / "files")): path.read_bytes()
-            for path in sorted((folder / "files").rglob("*"))
-            if path.is_file()
-        }
+        self.files = _contents(folder / "files")
+        self.tools = _contents(folder / "tools")
 
     def protects(self, path: str) -> bool:
         """Whether a path belongs to the service."""
@@ -34,19 +35,35 @@ class Template:
 
     @property
     def lock(self) -> bytes:
-        return self.files.get("bun.lock", b"")
+        """The lock of the npm packages, empty where there is none."""
+        return self.files.get("bun.lock") or self.tools.get("bun.lock") or b""
+
+    @property
+    def requirements(self) -> bytes:
+        """The Python packages with their hashes, empty where the template uses none."""
+        return self.tools.get("requirements.txt", b"")
+
+    @property
+    def extensible(self) -> bool:
+        """Whether packages can be added."""
+        return "package.json" in self.files
 
     def package(self) -> dict[str, dict[str, str]]:
-        """Dependencies of the template's package.json, by kind; empty for projects that have none."""
-        content = json.loads(self.files.get("package.json", b"{}"))
+        """npm dependencies of the project or its tools, by kind."""
+        content = json.loads(self.files.get("package.json") or self.tools.get("package.json") or b"{}")
         return {kind: dict(content.get(kind, {})) for kind in ("dependencies", "devDependencies")}
 
     def fingerprint(self) -> str:
         """Changes with every change of the template."""
         digest = hashlib.sha256(self.info.model_dump_json().encode())
-        for path, content in self.files.items():
+        for path, content in [*self.files.items(), *self.tools.items()]:
             digest.update(f"{path}\0{len(content)}\0".encode() + content)
         return digest.hexdigest()[:16]
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    found = [path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
 
 @functools.cache

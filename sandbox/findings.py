@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from sandbox.process import Ending, Finished
 from schemas.checks import CheckReport, Issue, IssueSource, Severity
@@ -12,6 +12,7 @@ from schemas.checks import CheckReport, Issue, IssueSource, Severity
 MOST_ISSUES = 200
 _MESSAGE = 2_000
 _WORKSPACE = "/workspace/"
+_FRAME = re.compile(r'^\s+File "(?:/workspace/|\./)(?P<path>[^"]+)", line (?P<line>\d+)')
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _TSC_LINE = re.compile(
     r"^(?P<file>[^\s(][^(]*)\((?P<line>\d+),(?P<column>\d+)\): (?P<kind>error|warning) (?P<code>TS\d+): (?P<text>.*)$"
@@ -57,11 +58,15 @@ def report(issues: Iterable[Issue], ran: Iterable[IssueSource], seconds: float) 
     return CheckReport(issues=ordered[:MOST_ISSUES], ran=list(ran), seconds=round(seconds, 3))
 
 
-def unfinished(result: Finished, source: IssueSource, tool: str) -> Issue | None:
-    """An issue for a tool that met a limit or died, None for one that came to its own end."""
-    if result.ending is Ending.EXITED and 0 <= result.exit_code < 120:
-        return None
-    return issue(source, f"{tool}-{result.ending.value}", f"{tool} did not finish. {result.explain()}")
+def conclude(result: Finished, source: IssueSource, tool: str, issues: list[Issue], ran: list[IssueSource]) -> None:
+    """Note that a check ran, or add an issue for a tool that met a limit, died, or failed without saying why."""
+    if result.ending is not Ending.EXITED or not 0 <= result.exit_code < 120:
+        issues.append(issue(IssueSource.SANDBOX, f"{tool}-{result.ending.value}", f"{tool}: {result.explain()}"))
+    elif result.exit_code != 0 and not any(found.source is source for found in issues):
+        text = (result.stderr.strip() or result.stdout.strip() or result.explain())[-500:]
+        issues.append(issue(source, f"{tool}-failed", f"{tool} failed: {text}"))
+    else:
+        ran.append(source)
 
 
 def typescript(output: str) -> list[Issue]:
@@ -156,3 +161,106 @@ class _BuildFailure(BaseModel):
 class _BuildAnswer(BaseModel):
     failed: list[_BuildFailure]
     warnings: list[str]
+
+
+def biome(output: str) -> list[Issue]:
+    """Issues from Biome's JSON output, for HTML, CSS and scripts."""
+    start = output.find("{")
+    try:
+        answer = _BiomeAnswer.model_validate_json(output[start:]) if start >= 0 else _BiomeAnswer()
+    except ValidationError:
+        return []
+    found = []
+    for entry in answer.diagnostics:
+        path = entry.location.path
+        if path is None or entry.severity == "information" or path.endswith("biome.json"):
+            continue
+        script = path.endswith((".js", ".mjs"))
+        found.append(
+            issue(
+                IssueSource.LINT if script else IssueSource.MARKUP,
+                entry.category.removeprefix("lint/"),
+                entry.message,
+                severity=Severity.ERROR if entry.severity in ("error", "fatal") else Severity.WARNING,
+                file=path,
+                line=entry.location.start.line,
+                column=entry.location.start.column,
+            )
+        )
+    return found
+
+
+def ruff(output: str) -> list[Issue]:
+    """Issues from ruff's JSON output."""
+    try:
+        entries = _RUFF.validate_json(output or "[]")
+    except ValidationError:
+        return []
+    return [
+        issue(
+            IssueSource.LINT,
+            entry.code or "invalid-syntax",
+            entry.message,
+            severity=Severity.ERROR if _is_error(entry.code) else Severity.WARNING,
+            file=entry.filename,
+            line=entry.location.row,
+            column=entry.location.column,
+        )
+        for entry in entries
+    ]
+
+
+def _is_error(code: str | None) -> bool:
+    """Names that do not exist and code that cannot run are errors, habits are warnings."""
+    return code is None or code == "invalid-syntax" or code.startswith(("E9", "F63", "F7", "F82", "F50"))
+
+
+def traceback(text: str, source: IssueSource = IssueSource.BUILD) -> Issue | None:
+    """The issue in a Python traceback: its last line, at the last place that lies in the project."""
+    place: tuple[str, int] | None = None
+    last = ""
+    for line in text.splitlines():
+        if match := _FRAME.match(line):
+            place = match["path"], int(match["line"])
+        elif line and not line.startswith((" ", "Traceback")):
+            last = line
+    if not last:
+        return None
+    code = last.split(":", 1)[0]
+    return issue(source, code, last, file=place[0] if place else None, line=place[1] if place else None)
+
+
+class _BiomePosition(BaseModel):
+    line: int = 0
+    column: int = 0
+
+
+class _BiomeLocation(BaseModel):
+    path: str | None = None
+    start: _BiomePosition = _BiomePosition()
+
+
+class _BiomeDiagnostic(BaseModel):
+    category: str = "biome"
+    severity: str = "error"
+    message: str = ""
+    location: _BiomeLocation = _BiomeLocation()
+
+
+class _BiomeAnswer(BaseModel):
+    diagnostics: list[_BiomeDiagnostic] = []
+
+
+class _RuffPosition(BaseModel):
+    row: int
+    column: int
+
+
+class _RuffEntry(BaseModel):
+    code: str | None
+    message: str
+    filename: str
+    location: _RuffPosition
+
+
+_RUFF = TypeAdapter(list[_RuffEntry])

@@ -25,6 +25,7 @@ from sandbox.isolation import Box, Isolation, Mount, owner_of
 from sandbox.machine import bin_folder, programs_folder, registry
 from sandbox.process import Finished, run
 from sandbox.settings import SandboxSettings
+from sandbox.wheels import install_wheels, python_version
 
 _NAME = r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*"
 _VERSION = r"(?:[\^~]?\d+(?:\.(?:\d+|x)){0,2}(?:-[0-9A-Za-z.-]+)?|latest|next)"
@@ -79,15 +80,17 @@ class Store:
         return [wanted[name] for name in sorted(wanted)]
 
     def find(self, template: Template, extra: Sequence[Spec]) -> Path | None:
-        """The folder of an exact set, where it is installed already."""
-        folder = self._settings.store / self._key(template, extra)
-        return folder if (folder / "node_modules").is_dir() else None
+        """The packages of an exact set, where it is installed already."""
+        folder = self._settings.store / self._key(template, extra) / "node_modules"
+        return folder if folder.is_dir() else None
 
     async def provide(self, template: Template, extra: Sequence[Spec]) -> tuple[Path, list[Spec]]:
-        """Return the folder of a set, installing it where missing, and its additions with exact versions.
+        """Return a set's packages, installing it where missing, and its additions with exact versions.
 
         Raises InstallFailed, NotPrepared, SandboxUnavailable.
         """
+        if template.requirements:
+            return await self._provide_python(template), []
         if all(spec.exact for spec in extra) and (folder := self.find(template, extra)):
             return folder, list(extra)
         async with self._installing:
@@ -110,9 +113,18 @@ class Store:
             # Another process may have made the same set meanwhile: theirs is as good.
             with contextlib.suppress(OSError):
                 staging.rename(final)
-            return final, exact
+            return final / "node_modules", exact
         finally:
             await asyncio.to_thread(shutil.rmtree, staging, ignore_errors=True)
+
+    async def _provide_python(self, template: Template) -> Path:
+        """The template's Python packages: wheels named with their hashes, so that nothing of theirs runs here."""
+        facts = [template.requirements.decode(), platform.machine(), platform.libc_ver()[0], str(python_version())]
+        folder = self._settings.store / hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+        async with self._installing:
+            if not folder.is_dir():
+                await install_wheels(template.requirements, folder)
+        return folder
 
     def _write_project(self, folder: Path, template: Template, extra: Sequence[Spec]) -> None:
         self._isolation.give(folder, INSTALLER)

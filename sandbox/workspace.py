@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from sandbox.catalogue import Template
-from sandbox.errors import PathRefused, QuotaExceeded
+from sandbox.errors import InstallRefused, PathRefused, QuotaExceeded
 from sandbox.files import Folder, checked, weight
 from sandbox.isolation import WORKSPACE, Box, Isolation, Mount, owner_of
 from sandbox.machine import bin_folder, prepared_folder, programs_folder
@@ -28,7 +28,8 @@ from schemas.checks import CheckReport
 
 Names: TypeAlias = list[str]  # inside the class, `list` is the method
 
-_OWN = frozenset({"node_modules", "dist", ".cache"})
+_LAYERS = (".cache", "dist")
+_SOURCE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,14 @@ class Workspace:
         self._extra: list[Spec] = []
         self._known: set[str] = set()
         self._tools = TOOLCHAINS[template.info.project_type]
+        self._layers = (*_LAYERS, *self._tools.layers)
+        self._own = frozenset({"node_modules", "__pycache__", *self._layers})
         self._building = asyncio.Lock()
 
     @property
     def cache(self) -> Path:
         """What tools keep between runs; may be removed at any time."""
-        return self._folder / "cache"
+        return self._folder / ".cache"
 
     @property
     def dist(self) -> Path:
@@ -87,7 +90,7 @@ class Workspace:
         Entries of `files` that the template protects are passed over. Raises PathRefused, InstallFailed,
         InstallRefused, QuotaExceeded.
         """
-        extra = self._store.additions(self.template, dependencies)
+        extra = self._store.additions(self.template, dependencies) if self.template.extensible else []
         await self._use(extra)
         wanted = {path: content for path, content in self.template.files.items() if path != "package.json"}
         for path, text in files.items():
@@ -98,7 +101,7 @@ class Workspace:
                 wanted.pop(path, None)
             else:
                 wanted[path] = text.encode()
-        if "package.json" in self.template.files:
+        if self.template.extensible:
             wanted["package.json"] = self._package()
         size = sum(map(len, wanted.values()))
         if size > self._settings.quota_bytes or len(wanted) > self._settings.quota_files:
@@ -109,7 +112,7 @@ class Workspace:
         first = not (self._folder / "files").is_dir()
         self._make_folders()
         if not first:
-            for path in self._files.list(skip=_OWN):
+            for path in self._files.list(skip=self._own):
                 if path not in wanted:
                     self._files.delete(path)
         for path, content in wanted.items():
@@ -119,12 +122,12 @@ class Workspace:
     def _make_folders(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._folder.chmod(0o711)
-        for name in ("files", "cache", "dist"):
+        for name in ("files", *self._layers):
             folder = self._folder / name
             if not folder.is_dir():
                 folder.mkdir()
                 self._isolation.give(folder, self.owner)
-        for name in _OWN:
+        for name in ("node_modules", *self._layers):
             folder = self._folder / "files" / name
             # A session could have put something else where its layers are mounted.
             if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
@@ -137,7 +140,7 @@ class Workspace:
 
     async def write(self, path: str, text: str) -> None:
         """Write a file. Raises PathRefused (outside, through a link, protected), QuotaExceeded."""
-        self._own(path)
+        self._check_own(path)
         content = text.encode()
         if len(content) > self._settings.command.file_bytes or len(self._known) >= self._settings.quota_files:
             raise QuotaExceeded(f"{path!r} does not fit into the workspace.")
@@ -146,7 +149,7 @@ class Workspace:
 
     async def delete(self, path: str) -> bool:
         """Remove a file; False where there was none. Raises PathRefused."""
-        self._own(path)
+        self._check_own(path)
         self._known.discard(path)
         return self._files.delete(path)
 
@@ -159,9 +162,19 @@ class Workspace:
 
     async def list(self) -> Names:
         """Paths of the project's files, without installed packages, caches and build results."""
-        return await asyncio.to_thread(self._files.list, _OWN)
+        return await asyncio.to_thread(self._files.list, self._own)
 
-    def _own(self, path: str) -> None:
+    def sources(self) -> dict[str, str | None]:
+        """All paths of the project with their texts, None for files that are not text or too large."""
+        found: dict[str, str | None] = {}
+        for path in self._files.list(self._own):
+            try:
+                found[path] = self._files.read(path, limit=_SOURCE_BYTES).decode()
+            except (OSError, PathRefused, UnicodeDecodeError):
+                found[path] = None
+        return found
+
+    def _check_own(self, path: str) -> None:
         checked(path)
         if self.template.protects(path):
             raise PathRefused(f"{path!r} belongs to the template and cannot be changed.")
@@ -171,18 +184,16 @@ class Workspace:
 
         Raises InstallRefused, InstallFailed, SandboxUnavailable; the workspace is then as before.
         """
+        if not self.template.extensible:
+            raise InstallRefused("No packages can be added to projects of this template.")
         for spec in specs:
             parse_spec(spec)
         await self._use(self._store.additions(self.template, [*self.dependencies, *specs]))
-        if "package.json" in self.template.files:
-            self._files.write("package.json", self._package())
+        self._files.write("package.json", self._package())
         return self.dependencies
 
     async def _use(self, extra: Sequence[Spec]) -> None:
-        if "package.json" not in self.template.files:
-            return
-        folder, exact = await self._store.provide(self.template, extra)
-        self._modules, self._extra = folder / "node_modules", exact
+        self._modules, self._extra = await self._store.provide(self.template, extra)
 
     def _package(self) -> bytes:
         content = json.loads(self.template.files["package.json"])
@@ -242,9 +253,9 @@ class Workspace:
 
     def _clear(self) -> None:
         """Throw away everything that did not come from the service."""
-        for layer in (self.cache, self.dist):
-            shutil.rmtree(layer, ignore_errors=True)
-        for path in self._files.list(skip=_OWN, most=10 * self._settings.quota_files):
+        for name in self._layers:
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+        for path in self._files.list(skip=self._own, most=10 * self._settings.quota_files):
             if path not in self._known:
                 self._files.delete(path)
         self._make_folders()
@@ -260,13 +271,12 @@ class Workspace:
         """The world of this session's commands: its files, layers, packages and the launchers."""
         mounts = [
             Mount(self._folder / "files", WORKSPACE, writable),
-            Mount(self.cache, f"{WORKSPACE}/.cache", layers_writable),
-            Mount(self.dist, f"{WORKSPACE}/dist", layers_writable),
+            *(Mount(self._folder / name, f"{WORKSPACE}/{name}", layers_writable) for name in self._layers),
             Mount(bin_folder(self._settings), "/opt/stich/bin"),
             Mount(programs_folder(self._settings), "/opt/stich/programs"),
         ]
         if self._modules is not None:
-            mounts.append(Mount(self._modules, f"{WORKSPACE}/node_modules"))
+            mounts.append(Mount(self._modules, self._tools.packages))
         box = Box(tuple(mounts), self.owner, limits)
         return replace(
             box, environment={"STICH_WORKSPACE": self._isolation.place(box, WORKSPACE), **(environment or {})}

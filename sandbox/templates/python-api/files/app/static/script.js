@@ -1,0 +1,3 @@
+const response = await fetch('/api/greeting')
+const greeting = await response.json()
+document.querySelector('#greeting').textContent = greeting.text
