@@ -316,7 +316,7 @@ class Inference:
         finish.demo = plan.demo
         finish.price, _ = prices.price(plan.step.provider, plan.target.wire_id, finish.usage)
         finish.time_to_first_token = plan.first_token
-        finish.duration = time.perf_counter() - plan.started
+        finish.duration = plan.duration = time.perf_counter() - plan.started
         return finish
 
     async def _whole(self, deltas: AsyncGenerator[Delta, None], output_name: str, on_text: OnText | None) -> Answer:

@@ -382,7 +382,7 @@ class FaultServer:
         return finished and not name.startswith(("cut_mid", "reset"))
 
     async def _closed(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while not (reader.at_eof() or reader.exception() or writer.transport.is_closing()):
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - a stream reader tells of its end only to who reads it
+        while not (reader.at_eof() or reader.exception() or writer.transport.is_closing()):  # noqa: ASYNC110 (no event for it)
+            await asyncio.sleep(0.01)
         seen.closed_at = time.monotonic()
         seen.closed.set()

@@ -19,6 +19,7 @@ from tests.fault_server import closing, opening, text
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ROOT / ".venv-bench"
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 CHUNKS = 5_000
 ROUNDS = 5
 REPEATS = 3
@@ -38,7 +39,7 @@ def _realistic(event: bytes, dialect: str) -> bytes:
             b'"object":"chat.completion.chunk","created":1754693439,"service_tier":"default",'
             b'"system_fingerprint":"fp_07871e2ad8","usage":null,"obfuscation":"S8ct",'
         )
-        return event.replace(b'data: {', b"data: {" + around, 1)
+        return event.replace(b"data: {", b"data: {" + around, 1)
     if dialect == "google":
         usage = b',"usageMetadata":{"promptTokenCount":15,"totalTokenCount":15},"modelVersion":"gemini-2.5-flash"}'
         return event.rstrip().removesuffix(b"}") + usage + b"\r\n\r\n"
@@ -69,7 +70,9 @@ async def _serve(pipe: Pipe) -> None:
                 length = next((line for line in head.split("\r\n") if line.startswith("content-length:")), ":0")
                 await reader.readexactly(int(length.partition(":")[2]))
                 name = head.split(" ")[1].split("/")[1]
-                writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+                writer.write(
+                    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+                )
                 for number, event in enumerate(bodies[name]):
                     writer.write(event)
                     if number % 4 == 3:  # a few events a packet, as a busy network gives them

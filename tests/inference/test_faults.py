@@ -138,8 +138,8 @@ async def test_cancelling_closes_the_connection_within_a_second(server: FaultSer
 
         task = asyncio.create_task(read())
         async with asyncio.timeout(5):
-            while not server.seen:
-                await asyncio.sleep(0.01)  # noqa: ASYNC110
+            while not server.seen:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
         await asyncio.sleep(0.2)
         started = time.monotonic()
         task.cancel()
