@@ -45,7 +45,7 @@ class SessionDouble:
     @workflow.update(name=UPDATE_STOP)
     async def stop(self) -> StateInfo:
         if self._progress.prompt == CANNOT_STOP:
-            await workflow.sleep(3)
+            await workflow.sleep(1)
         self._progress.state = self._state("stopped")
         return self._progress.state
 

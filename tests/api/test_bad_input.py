@@ -226,7 +226,7 @@ async def test_an_idempotency_key_that_does_not_fit(service: Service, key: str) 
 class TestAnything:
     """Whatever is sent, the answer is a problem or a success, never an internal error."""
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
         body=st.one_of(
             st.binary(max_size=200),
@@ -246,7 +246,7 @@ class TestAnything:
         if answer.status_code != 201:
             problem_of(answer.content)
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(path=st.text(st.characters(blacklist_categories=["Cs"]), max_size=40))
     async def test_any_path(self, service: Service, path: str) -> None:
         answer = await service.signed_in.get(f"/api/{httpx_quote(path)}")

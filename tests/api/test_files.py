@@ -3,11 +3,14 @@
 import hashlib
 import io
 import zipfile
+from unittest import mock
 
+import httpx
 import pytest
 
 from api.files import folder_name
 from schemas.http import FileList, Problem
+from storage.blobs import Blobs
 from storage.files import Files
 from storage.sessions import SessionRecord, Sessions
 from tests.api.conftest import Service
@@ -102,6 +105,23 @@ async def test_the_zip_holds_the_project_as_it_stands(service: Service, project:
         "mein-kanban-plan-no1/src/App.tsx": APP,
         "mein-kanban-plan-no1/src/with space #1?.ts": "export {};\n",
     }
+
+
+async def test_a_zip_that_cannot_be_finished_is_seen_to_be_broken(service: Service, project: str) -> None:
+    """Not taken for a smaller project: the connection ends before the answer does."""
+    get = Blobs.get
+    asked = 0
+
+    async def lost_after_one(blobs: Blobs, sha256: str) -> bytes:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            raise ConnectionResetError("the database went away")
+        return await get(blobs, sha256)
+
+    with mock.patch.object(Blobs, "get", lost_after_one), pytest.raises(httpx.RemoteProtocolError):
+        await service.signed_in.get(f"/api/sessions/{project}/export.zip")
+    assert (await service.signed_in.get(f"/api/sessions/{project}/export.zip")).status_code == 200
 
 
 async def test_a_session_without_files_has_nothing_to_export(service: Service, sessions: Sessions) -> None:

@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import NamedTuple
+from unittest import mock
 
 import httpx
 import pytest
@@ -67,6 +68,13 @@ async def bad_day(database_dsn: str, temporal_environment: WorkflowEnvironment) 
         yield parts
 
 
+@pytest.fixture
+def impatient() -> Iterator[None]:
+    """For tests that are not about the time it takes to give up."""
+    with mock.patch("api.session_workflows.ANSWER_SECONDS", 0.5):
+        yield
+
+
 async def ask(service: Service, method: str, path: str) -> tuple[httpx.Response, Problem]:
     body = {"text": "Hello"} if path.endswith("messages") else {"prompt": "An app"} if method == "POST" else None
     began = time.perf_counter()
@@ -111,6 +119,7 @@ async def test_temporal_is_frozen(bad_day: Fragile) -> None:
     assert {(answer.status_code, problem.code) for answer, problem in answers} == {(503, "temporal_unavailable")}
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_temporal_was_never_there(database: Database) -> None:
     client = await Client.connect("127.0.0.1:1", data_converter=pydantic_data_converter, lazy=True)
     async with running(database, client) as service:
@@ -148,6 +157,7 @@ async def test_an_empty_database_is_not_ready(bad_day: Fragile) -> None:
     assert problem.detail.startswith("migrations: Not applied yet: 0001_sessions.sql, 0002")
 
 
+@pytest.mark.usefixtures("impatient")
 class TestWithoutWorker:
     """Temporal keeps what it is told; what needs an answer from a worker says that there is none."""
 
