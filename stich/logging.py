@@ -20,7 +20,7 @@ SECRET_TEXT: Final = re.compile(
     r"(?i)(?P<keep>bearer\s+|[?&]token=|api[_-]?key[\"']?\s*[=:]\s*[\"']?|://[^/\s:@]*:)(?P<value>[^\s\"'&@]{6,})"
     r"|(?P<key>\b(sk|pk|rk|gsk|csk|xai|ghp|gho|github_pat)[-_][A-Za-z0-9_-]{12,}|\bAIza[A-Za-z0-9_-]{20,})"
 )
-NOISY: Final = ("httpx", "httpcore", "uvicorn.access", "websockets", "asyncio")
+NOISY: Final = ("httpx", "httpcore", "uvicorn.access", "uvicorn.error", "websockets", "asyncio")
 
 
 def configure_logging(settings: Settings, role: str, context: Callable[[], dict[str, object]] = dict) -> None:

@@ -102,7 +102,7 @@ class Settings(BaseModel):
         """Settings out of `env`; a variable that is empty counts as not set. Raises StichError for a bad value."""
         given = {field: value for field, (name, _) in VARIABLES.items() if (value := env.get(name, "").strip())}
         try:
-            given.setdefault("home", str(Path.home() / ".stich"))
+            given["home"] = given.get("home") or str(Path.home() / ".stich")
         except RuntimeError:
             raise StichError("This user has no home directory; set STICH_HOME to one that can be written.") from None
         try:

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
-from inference.settings import InferenceSettings, InvalidSetting
 from stich.database import migrate
 from stich.errors import StichError
 from stich.home import Home, RunningUp, listen, token_of
@@ -35,6 +34,7 @@ class Supervisor:
         self._report = report
         self._children: list[Child] = []
         self._sockets: list[socket.socket] = []
+        self._postgres: Postgres | None = None
 
     async def start(self) -> RunningUp:
         """Start everything and return where it is reached.
@@ -47,11 +47,10 @@ class Supervisor:
         self._require_programs()
         api_socket = self._listen(self.settings.port)
         preview_socket = self._listen_for_previews(port_of(api_socket))
-        demo = self._needs_demo()
         async with together() as group:
             temporal = group.create_task(self._start_temporal())
             database = group.create_task(self._start_database())
-            demo_model = group.create_task(self._start_demo(demo))
+            demo_model = group.create_task(self._start_demo())
         temporal_address, temporal_ui = temporal.result()
         running = RunningUp(
             pid=os.getpid(),
@@ -60,7 +59,7 @@ class Supervisor:
             token=token_of(self.settings),
             temporal_address=temporal_address,
             temporal_ui=temporal_ui,
-            demo=demo,
+            demo=demo_model.result() is not None,
         )
         environment = {
             **self._roles_environment(running, database.result(), demo_model.result()),
@@ -78,6 +77,8 @@ class Supervisor:
         for names in (("api", "worker"), ("demo", "temporal"), ("postgres",)):
             await asyncio.gather(*(child.stop() for child in self._children if child.program.name in names))
         await self._end_orphans()
+        if self._postgres is not None:
+            self._postgres.clean_up()
         for listener in self._sockets:
             listener.close()
         self.home.unlock()
@@ -126,16 +127,6 @@ class Supervisor:
         self._sockets.append(listener)
         return listener
 
-    def _needs_demo(self) -> bool:
-        """Whether the demo model is asked for, or is all there is."""
-        try:
-            inference = InferenceSettings.from_env(self._env)
-        except InvalidSetting as error:
-            raise StichError(f"A setting of the model providers cannot be used: {error}.") from None
-        asked = inference.model is not None and inference.model.split("/")[0] in ("demo", "[demo]")
-        stored = inference.gateway is not None and inference.gateway.stored_keys
-        return asked or not (inference.providers or stored)
-
     # ------------------------------------------------------------ the parts
 
     async def _start_temporal(self) -> tuple[str, str | None]:
@@ -153,7 +144,7 @@ class Supervisor:
             self._report("Postgres: using the one that DATABASE_URL names")
             url = self.settings.database_url.get_secret_value()
         else:
-            postgres = Postgres(self.home, self._plain_environment())
+            postgres = self._postgres = Postgres(self.home, self._plain_environment())
             await postgres.initialise()
             await self._run(postgres.program())
             await postgres.create_database()
@@ -161,8 +152,10 @@ class Supervisor:
         await migrate(url)
         return url
 
-    async def _start_demo(self, wanted: bool) -> str | None:
-        if not wanted:
+    async def _start_demo(self) -> str | None:
+        """The address of the demo model, None where it is not needed."""
+        # In a thread: what this imports takes as long as the other parts take to start.
+        if not await asyncio.to_thread(needs_demo, self._env):
             return None
         if given := self._env.get("STICH_DEMO_URL", "").strip():
             return given
@@ -223,3 +216,16 @@ async def together() -> AsyncIterator[asyncio.TaskGroup]:
 def port_of(listener: socket.socket) -> int:
     port: int = listener.getsockname()[1]
     return port
+
+
+def needs_demo(env: Mapping[str, str]) -> bool:
+    """Whether the demo model is asked for, or is all there is. Raises StichError for settings that cannot be used."""
+    from inference.settings import InferenceSettings, InvalidSetting
+
+    try:
+        inference = InferenceSettings.from_env(env)
+    except InvalidSetting as error:
+        raise StichError(f"A setting of the model providers cannot be used: {error}.") from None
+    asked = inference.model is not None and inference.model.split("/")[0] in ("demo", "[demo]")
+    stored = inference.gateway is not None and inference.gateway.stored_keys
+    return asked or not (inference.providers or stored)

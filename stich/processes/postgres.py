@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import os
 import pwd
+import re
 import shutil
 import signal
 import tempfile
@@ -22,6 +23,7 @@ from stich.processes.program import Program, launcher
 
 DATABASE: Final = "stich"
 LONGEST_SOCKET_PATH: Final = 100  # the system's limit is 107 bytes
+PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9/._ +-]+")
 SOCKET_NAME: Final = ".s.PGSQL.5432"
 STOP_SECONDS: Final = 8.0
 
@@ -44,10 +46,9 @@ class Postgres:
         return f"postgresql://postgres@/{database}?host={quote(str(self._socket_folder), safe='/')}"
 
     def program(self) -> Program:
-        quoted = str(self._socket_folder).replace('"', '""')
         settings = {
             "listen_addresses": "",
-            "unix_socket_directories": f'"{quoted}"',
+            "unix_socket_directories": f'"{self._socket_folder}"',
             "unix_socket_permissions": "0700",
             "max_connections": "200",
             "jit": "off",
@@ -103,6 +104,12 @@ class Postgres:
         finally:
             await connection.close()
 
+    def clean_up(self) -> None:
+        """Remove the socket's own directory, where it has one; for after the end of the server."""
+        if self._socket_folder != self._folder:
+            with contextlib.suppress(OSError):
+                self._socket_folder.rmdir()
+
     async def _accepts(self) -> bool:
         if not (self._socket_folder / SOCKET_NAME).exists():
             return False
@@ -139,8 +146,11 @@ def binary(name: str) -> Path:
 
 
 def socket_folder(preferred: Path) -> Path:
-    """Where the socket lies: `preferred`, or a short path of its own where that one is too long for a socket."""
-    if len(os.fsencode(preferred / SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
+    """Where the socket lies: `preferred`, or a path of its own where that one is too long for a socket.
+
+    The same goes for characters that mean something else in an address: a comma separates hosts there.
+    """
+    if len(os.fsencode(preferred / SOCKET_NAME)) <= LONGEST_SOCKET_PATH and PLAIN_PATH.fullmatch(str(preferred)):
         return preferred
     digest = hashlib.sha256(os.fsencode(preferred)).hexdigest()[:16]
     return Path(tempfile.gettempdir(), f"stich-{os.geteuid()}-{digest}")

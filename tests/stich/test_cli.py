@@ -1,0 +1,142 @@
+"""The command line as people meet it: a process, its output, its exit status."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stich.cli import COMMANDS, EXAMPLES, parser
+from stich.home import listen
+from stich.processes.roles import PACKAGES
+
+
+def stich(*arguments: str, home: Path, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+    plain = {"PATH": os.environ["PATH"], "HOME": str(home), "STICH_HOME": str(home), "PYTHONPATH": str(PACKAGES)}
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "stich", *arguments],
+        capture_output=True,
+        text=True,
+        input=stdin,
+        env={**plain, **env},
+        cwd=home,
+        timeout=60,
+    )
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """The one sentence on stderr of a command that ended with status 1."""
+    assert done.returncode == 1, done
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("stich: ")
+    return line.removeprefix("stich: ")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args([command, "--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert all(example in shown for example in EXAMPLES[command])
+
+
+@pytest.mark.parametrize("arguments", [[], ["frobnicate"], ["build", "x", "--mode", "wild"], ["up", "--nope"]])
+def test_what_is_typed_wrongly_ends_with_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args(arguments)
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "sentence"),
+    [
+        (["build"], "", "Say what to build"),
+        (["build", "  "], "", "The prompt is empty"),
+        (["build", "-"], "x" * 20_001, "The prompt has 20,001 characters; at most 20,000 are allowed."),
+        (["build", "x", "--out", "full"], "", "full is not an empty directory"),
+        (["build", "x", "--out", "full/file"], "", "full/file is not an empty directory"),
+        (["build", "x", "--resume", "session-1"], "", "--resume goes on with"),
+    ],
+)
+def test_build_refuses_before_anything_starts(tmp_path: Path, arguments: list[str], stdin: str, sentence: str) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("mine")
+    assert sentence in refused(stich(*arguments, home=tmp_path, stdin=stdin))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["full"]
+
+
+def test_a_bad_setting_is_one_sentence(tmp_path: Path) -> None:
+    assert refused(stich("up", home=tmp_path, PORT="eighty")).startswith("PORT is “eighty”; it should be a port number")
+    assert refused(stich("up", "--port", "x", home=tmp_path)).startswith("PORT is “x”")
+
+
+def test_up_refuses_a_port_that_is_taken(tmp_path: Path) -> None:
+    with listen("127.0.0.1", 0) as listener:
+        port = str(listener.getsockname()[1])
+        done = stich("up", "--quiet", home=tmp_path, PORT=port)
+    assert f"Port {port} of 127.0.0.1 cannot be used (Address already in use); choose another, as in PORT=" in refused(
+        done
+    )
+
+
+def test_up_refuses_a_preview_port_that_is_taken_only_when_it_was_asked_for(tmp_path: Path) -> None:
+    with listen("127.0.0.1", 0) as listener:
+        port = str(listener.getsockname()[1])
+        done = stich("up", "--quiet", home=tmp_path, PORT="0", STICH_PREVIEW_PORT=port)
+    assert f"Port {port} for previews is taken" in refused(done)
+
+
+def test_up_refuses_a_home_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = stich("up", "--quiet", home=tmp_path, STICH_HOME=str(tmp_path / "file"))
+    assert "cannot be written" in refused(done)
+
+
+def test_up_names_the_program_that_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    assert "Node.js is missing" in refused(stich("up", "--quiet", home=tmp_path, PATH=str(tmp_path / "bin")))
+    (tmp_path / "bin" / "node").symlink_to("/bin/true")
+    assert "bubblewrap is missing" in refused(stich("up", "--quiet", home=tmp_path, PATH=str(tmp_path / "bin")))
+
+
+def test_up_refuses_a_provider_address_that_cannot_be_meant(tmp_path: Path) -> None:
+    done = stich("up", "--quiet", home=tmp_path, PORT="0", OPENAI_BASE_URL="nowhere", OPENAI_API_KEY="sk-x")
+    assert "A setting of the model providers cannot be used" in refused(done)
+
+
+@pytest.mark.parametrize("role", ["worker", "api"])
+def test_a_role_without_a_database_says_so(tmp_path: Path, role: str) -> None:
+    with listen("127.0.0.1", 0) as listener:
+        free = str(listener.getsockname()[1])
+    done = stich(role, home=tmp_path, TEMPORAL_ADDRESS="127.0.0.1:1", PORT=free)
+    assert "DATABASE_URL is not set" in refused(done)
+
+
+def test_models_are_listed_with_what_is_missing(tmp_path: Path) -> None:
+    none = stich("models", home=tmp_path)
+    assert (
+        none.returncode == 0 and "the demo model answers" in none.stdout and "OPENAI_API_KEY is not set" in none.stdout
+    )
+    rows = [
+        json.loads(line)
+        for line in stich("models", "--json", "--usable", home=tmp_path, OPENAI_API_KEY="k" * 20).stdout.splitlines()
+    ]
+    assert {"openai/gpt-5", "openai/o3"} <= {row["name"] for row in rows}
+    assert all("openai" in row["usable_providers"] for row in rows)
+
+
+def test_a_reader_that_leaves_does_not_make_noise(tmp_path: Path) -> None:
+    command = f"{sys.executable} -P -m stich models --json | true"
+    env = {"PATH": os.environ["PATH"], "STICH_HOME": str(tmp_path), "PYTHONPATH": str(PACKAGES)}
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=env, timeout=60)
+    assert done.stderr == ""
+
+
+def test_doctor_says_what_is_wrong(tmp_path: Path) -> None:
+    done = stich("doctor", home=tmp_path, PATH="/nonexistent")
+    assert done.returncode == 1
+    assert "PROBLEM  sandbox      Node.js is missing" in done.stdout
