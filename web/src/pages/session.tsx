@@ -8,7 +8,7 @@ import type { Problem } from "../api/client";
 import type { About } from "../api/types";
 import { Chat } from "../session/chat";
 import { CodePanel } from "../session/code";
-import { SessionHeader } from "../session/header";
+import { Facts, SessionHeader } from "../session/header";
 import { OutboxProvider } from "../session/outbox";
 import { PlanPanel } from "../session/plan";
 import { PreviewPanel } from "../session/preview";
@@ -19,6 +19,7 @@ import { useNarrow } from "../state/media";
 import { SessionProvider, useSession } from "../state/session-context";
 import { SessionStream } from "../state/stream";
 import { Button, buttonClass, Empty } from "../ui/parts";
+import { ThemeMenu } from "../ui/theme-menu";
 import { SignedOutPage } from "./signed-out";
 import "./pages.css";
 import "../session/session.css";
@@ -99,7 +100,13 @@ function Workbench({ narrow, about }: { narrow: boolean; about: About | undefine
           <div className="panels" onPointerDownCapture={hold}>
             {narrow && (
               <Tabs.Content value="chat" className="panel panel--chat">
-                <Chat />
+                <div className="chat-page">
+                  <div className="facts">
+                    <Facts about={about} />
+                    <ThemeMenu />
+                  </div>
+                  <Chat />
+                </div>
               </Tabs.Content>
             )}
             <Tabs.Content value="preview" className="panel" forceMount hidden={tab !== "preview"}>

@@ -1,7 +1,7 @@
 // The conversation: the prompt, answers as they are written, notices, what waits in the queue, and what happens now.
 
 import { CircleAlert, Info, LoaderCircle } from "lucide-react";
-import { memo, useLayoutEffect, useMemo, useRef } from "react";
+import { memo, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useNow } from "../state/clock";
 import type { SessionError } from "../state/session";
 import { turns, writingPath, type Turn } from "../state/selectors";
@@ -90,7 +90,7 @@ const TurnView = memo(function TurnView({ turn }: { turn: Turn }) {
     return (
       <li className="said said--user">
         <span className="visually-hidden">You: </span>
-        <p>{turn.text}</p>
+        <Saying text={turn.text} />
         {words && <small>{words}</small>}
       </li>
     );
@@ -102,6 +102,22 @@ const TurnView = memo(function TurnView({ turn }: { turn: Turn }) {
     </li>
   );
 });
+
+const LONG_SAYING = 700;
+
+/** What a person said, word for word; a very long text is folded. */
+function Saying({ text }: { text: string }) {
+  const [open, setOpen] = useState(false);
+  if (text.length <= LONG_SAYING) return <p>{text}</p>;
+  return (
+    <>
+      <p className={open ? undefined : "said-clamped"}>{text}</p>
+      <button type="button" className="link" aria-expanded={open} onClick={() => setOpen(!open)}>
+        {open ? "Show less" : "Show all"}
+      </button>
+    </>
+  );
+}
 
 function ErrorTurn({ error }: { error: SessionError }) {
   return (

@@ -19,9 +19,7 @@ interface HeaderProps {
 }
 
 export function SessionHeader({ narrow, about, openPalette }: HeaderProps) {
-  const id = useSession((session) => session.progress.session_id);
   const title = useSession((session) => session.progress.title);
-  const demo = useSession((session) => session.progress.demo);
   return (
     <header className="top">
       <Link href="/" className="logo" aria-label="stich, start page">
@@ -33,22 +31,31 @@ export function SessionHeader({ narrow, about, openPalette }: HeaderProps) {
       </div>
       <div className="top-tools">
         <ConnectionBadge />
-        {demo && <DemoBadge about={about} />}
-        <UsageChip />
+        {!narrow && <Facts about={about} />}
         <StopOrResume />
-        {!narrow && (
-          <Tooltip text="Download the project as a zip file">
-            <a className={buttonClass("plain", false, true)} href={exportUrl(id)} download aria-label="Download zip">
-              <Download size={17} aria-hidden />
-            </a>
-          </Tooltip>
-        )}
         <IconButton label="Commands (Ctrl+K)" onClick={openPalette}>
           <Command size={17} aria-hidden />
         </IconButton>
         {!narrow && <ThemeMenu />}
       </div>
     </header>
+  );
+}
+
+/** Who answers, what it cost, and the way to take it home. In the header, or on a phone above the conversation. */
+export function Facts({ about }: { about: About | undefined }) {
+  const id = useSession((session) => session.progress.session_id);
+  const demo = useSession((session) => session.progress.demo);
+  return (
+    <>
+      {demo && <DemoBadge about={about} />}
+      <UsageChip />
+      <Tooltip text="Download the project as a zip file">
+        <a className={buttonClass("plain", false, true)} href={exportUrl(id)} download aria-label="Download zip">
+          <Download size={17} aria-hidden />
+        </a>
+      </Tooltip>
+    </>
   );
 }
 

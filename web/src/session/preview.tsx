@@ -3,7 +3,7 @@
 import { ExternalLink, Eye, Monitor, RotateCw, Smartphone, Tablet, TriangleAlert } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { useSession } from "../state/session-context";
-import { buttonClass, Empty, IconButton, Tooltip } from "../ui/parts";
+import { buttonClass, Empty, IconButton, Stitch, Tooltip } from "../ui/parts";
 import { stateTone } from "../words";
 import { currentPhase } from "../state/selectors";
 
@@ -20,6 +20,7 @@ export function PreviewPanel({ narrow, hold }: { narrow: boolean; hold: () => vo
   const [width, setWidth] = useState<Width>("desktop");
   const [round, setRound] = useState(0);
   const frame = useRef<HTMLIFrameElement>(null);
+  const [loaded, setLoaded] = useState("");
 
   // Clicks inside the frame are not seen here; that it takes the focus is.
   useEffect(() => {
@@ -31,6 +32,7 @@ export function PreviewPanel({ narrow, hold }: { narrow: boolean; hold: () => vo
   }, [hold]);
 
   if (preview.status !== "ready" || !preview.url) return <NoPreview />;
+  const showing = `${preview.url} ${round}`;
   return (
     <div className="preview">
       <div className="bar">
@@ -61,10 +63,17 @@ export function PreviewPanel({ narrow, hold }: { narrow: boolean; hold: () => vo
           </a>
         </Tooltip>
       </div>
-      <div className="preview-stage" data-width={width}>
+      <div className="preview-stage" data-width={width} aria-busy={loaded !== showing}>
+        {loaded !== showing && (
+          <div className="preview-loading">
+            <Stitch />
+            <p>Loading the app</p>
+          </div>
+        )}
         <iframe
           ref={frame}
-          key={`${preview.url} ${round}`}
+          key={showing}
+          onLoad={() => setLoaded(showing)}
           title="Preview of the app"
           src={preview.url}
           // Another origin than this page's, so these two permissions together do not let it out of its frame.

@@ -21,12 +21,13 @@ export function writingPath(session: Session): string | null {
   return Object.keys(session.open).at(-1) ?? null;
 }
 
-/** The file written last, of those that are still there. */
+/** The file written last. Versions count the changes of the whole session, so the highest one is the newest. */
 export function latestPath(session: Session): string | null {
-  const { files } = session.progress;
-  const last = session.lastWritten;
-  if (last !== null && files.some((file) => file.path === last)) return last;
-  return (files.findLast((file) => file.phase_id !== null) ?? files.at(-1))?.path ?? null;
+  let latest: FileRef | undefined;
+  for (const file of session.progress.files) {
+    if (!latest || file.version > latest.version) latest = file;
+  }
+  return latest?.path ?? null;
 }
 
 /** The phase that is at work, or the last one that was. */

@@ -62,8 +62,6 @@ export interface Session {
   open: Record<string, OpenFile>;
   /** Text of closed files as it was streamed, shown until the stored file is fetched. */
   streamed: Record<string, { version: number; text: string }>;
-  /** The file closed last since the snapshot. */
-  lastWritten: string | null;
   /** Answers being written, by message id. */
   drafts: Record<string, OpenText>;
   commands: Command[];
@@ -93,7 +91,6 @@ export function fromSnapshot(snapshot: SessionSnapshot): Session {
     blueprintText: null,
     open: {},
     streamed: {},
-    lastWritten: null,
     drafts: {},
     commands: [],
     waiting: null,
@@ -259,7 +256,6 @@ function fileGenerated(
         : session.streamed,
   };
   if (known && known.version > file.version) return next;
-  if (file.phase_id !== null) next.lastWritten = file.path;
   return withProgress(next, { files: upsertBy(session.progress.files, file, "path") });
 }
 
