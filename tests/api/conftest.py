@@ -58,7 +58,8 @@ async def serve(app: Starlette, listener: socket.socket) -> AsyncIterator[str]:
 
 def bound_socket() -> socket.socket:
     """A socket on a free port of the loopback."""
-    listener = socket.socket()
+    # Without the protocol asyncio does not switch off Nagle's algorithm, which costs 40 ms per answer.
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     return listener
 
