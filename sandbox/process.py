@@ -20,6 +20,7 @@ from sandbox.settings import Limits
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _WATCH_SECONDS = 0.2
+_POLL_SECONDS = 0.03
 _LINE_BYTES = 64 * 1024
 
 Tasks: TypeAlias = Sequence[asyncio.Task[None]] | Sequence[asyncio.Task[tuple[bytes, bool]]]
@@ -95,18 +96,27 @@ class Process:
 
     def kill(self, ending: Ending = Ending.EXITED) -> None:
         """End the whole process tree at once. The pid namespace dies with bubblewrap; without one, the group does."""
-        if self._inner.returncode is not None:
-            return
-        if self.ending is Ending.EXITED:
+        if self._inner.returncode is None and self.ending is Ending.EXITED:
             self.ending = ending
         with contextlib.suppress(ProcessLookupError):
-            if self._contained:
-                self._inner.kill()
-            else:
+            if not self._contained:
                 os.killpg(self._inner.pid, signal.SIGKILL)
+            elif self._inner.returncode is None:
+                self._inner.kill()
 
     async def wait(self) -> int:
-        return await self._inner.wait()
+        """Wait for the end and return the exit code."""
+        if self._contained:
+            return await self._inner.wait()
+        # Without a pid namespace children may live on and hold the pipes, which asyncio would wait for.
+        closed = asyncio.ensure_future(self._inner.wait())
+        try:
+            while self._inner.returncode is None:
+                await asyncio.wait({closed}, timeout=_POLL_SECONDS)
+        finally:
+            closed.cancel()
+        self.kill()
+        return self._inner.returncode
 
     async def watch(self, limits: Limits, overfull: Overfull | None, every: float = _WATCH_SECONDS) -> None:
         """Kill the tree when its memory or its disk space passes the bounds. Runs until the process ends."""

@@ -1,0 +1,113 @@
+"""A prepared machine, one sandbox, one preview gateway and one browser for all tests of this room."""
+
+import asyncio
+import itertools
+import shutil
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+
+import pytest
+import uvicorn
+
+from sandbox import Sandbox, SandboxSettings, Workspace
+from sandbox.browser import Browser
+from sandbox.gateway import PreviewGateway, Stored
+from sandbox.setup import prepare
+
+_numbers = itertools.count(1)
+UI_ORIGIN = "http://127.0.0.1:7788"
+
+
+@pytest.fixture(scope="session")
+async def settings(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SandboxSettings]:
+    """Settings of a home of this test session's own, on a machine that is set up."""
+    found = SandboxSettings(home=tmp_path_factory.mktemp("home"))
+    await prepare(found, print)
+    yield found
+    shutil.rmtree(found.workspaces, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+async def sandbox(settings: SandboxSettings) -> AsyncIterator[Sandbox]:
+    async with Sandbox(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+def session_id() -> str:
+    """An id no other test uses."""
+    return f"session-{next(_numbers)}"
+
+
+@pytest.fixture
+async def workspace(sandbox: Sandbox, session_id: str) -> AsyncIterator[Workspace]:
+    """A fresh React project."""
+    yield await sandbox.workspace(session_id, "react-vite", {})
+    await sandbox.remove(session_id)
+
+
+@pytest.fixture
+async def limited(
+    settings: SandboxSettings, session_id: str
+) -> AsyncIterator[Callable[..., "asyncio.Future[Workspace]"]]:
+    """Makes a workspace with other limits: `await limited(memory_bytes=...)`; quotas by their own names."""
+    opened: list[Sandbox] = []
+
+    async def make(**bounds: int | float) -> Workspace:
+        quotas = {name: bounds.pop(name) for name in ("quota_bytes", "quota_files") if name in bounds}
+        command = replace(settings.command, **bounds)
+        changed = replace(settings, command=command, **quotas)
+        sandbox = Sandbox(changed)
+        opened.append(sandbox)
+        return await sandbox.workspace(session_id, "react-vite", {})
+
+    yield make
+    for sandbox in opened:
+        await sandbox.remove(session_id)
+        await sandbox.close()
+
+
+@dataclass
+class Gateway:
+    """The running gateway, and the projects it can restore."""
+
+    app: PreviewGateway
+    port: int
+    stored: dict[str, Stored] = field(default_factory=dict)
+
+    def url(self, session_id: str, path: str = "/") -> str:
+        return f"http://{self.app.host(session_id)}:{self.port}{path}"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+async def gateway(sandbox: Sandbox) -> AsyncIterator[Gateway]:
+    stored: dict[str, Stored] = {}
+
+    async def restore(session_id: str) -> Stored | None:
+        return stored.get(session_id)
+
+    app = PreviewGateway(sandbox, b"a secret of the tests", restore, frame_ancestors=[UI_ORIGIN])
+    port = free_port()
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=port, log_level="warning", http="httptools", ws="websockets-sansio"
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield Gateway(app, port, stored)
+    server.should_exit = True
+    await serving
+
+
+@pytest.fixture(scope="session")
+async def browser(settings: SandboxSettings, gateway: Gateway) -> AsyncIterator[Browser]:
+    async with Browser(settings, gateway.port) as opened:
+        yield opened
