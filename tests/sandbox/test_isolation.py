@@ -155,19 +155,22 @@ async def test_odd_socket_families_are_refused(workspace: Workspace, family: str
     assert "MADE" not in found.stdout
 
 
-async def test_fork_bomb_ends_at_its_bound(workspace: Workspace) -> None:
-    script = (
-        "import os,time
-n=0
+_FORK = """
+import os, time
+count = 0
 try:
-  while True:
-    if os.fork()==0: time.sleep(60)
-    n+=1
-"
-        "except OSError: print('stopped', n)"
-    )
+    while True:
+        if os.fork() == 0:
+            time.sleep(60)
+        count += 1
+except OSError:
+    print("stopped", count)
+"""
+
+
+async def test_fork_bomb_ends_at_its_bound(workspace: Workspace) -> None:
     begun = time.monotonic()
-    found = await workspace.run(["/usr/bin/python3", "-c", script], timeout=15)
+    found = await workspace.run(["/usr/bin/python3", "-c", _FORK], timeout=15)
     assert found.stdout.startswith("stopped")
     assert int(found.stdout.split()[1]) < 300
     assert time.monotonic() - begun < 10
