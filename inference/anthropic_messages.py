@@ -192,9 +192,9 @@ class AnthropicReader(AnswerReader):
         elif kind == "message_start":
             message = event["message"]
             self.served_model, self.response_id = message.get("model") or "", message.get("id") or ""
-            self._usage(message.get("usage") or {})
+            self._counted(message.get("usage") or {})
         elif kind == "message_delta":
-            self._usage(event.get("usage") or {})
+            self._counted(event.get("usage") or {})
             self._finished(event.get("delta") or {})
         elif kind == "message_stop":
             self._stopped = True
@@ -223,7 +223,7 @@ class AnthropicReader(AnswerReader):
         if body.get("type") == "error":
             raise self.fault_in(body)
         self.served_model, self.response_id = body.get("model") or "", body.get("id") or ""
-        self._usage(body.get("usage") or {})
+        self._counted(body.get("usage") or {})
         for position, block in enumerate(body["content"]):
             self._start(position, block)
             self._stop(position)
@@ -278,21 +278,19 @@ class AnthropicReader(AnswerReader):
             block["thinking"] = block.get("thinking", "") + "".join(fragments)
         self.blocks.append(ReasoningBlock(dialect="anthropic", model=self.model, payload=block))
 
-    def _usage(self, usage: Json) -> None:
+    def usage_of(self, raw: Json) -> Usage:
         """Anthropic counts cached tokens apart from input tokens, and repeats or omits counts in later events."""
         seen = self.usage
-        read = number(usage.get("cache_read_input_tokens", seen.cached_input_tokens))
-        written = number(usage.get("cache_creation_input_tokens", seen.cache_write_tokens))
+        read = number(raw.get("cache_read_input_tokens", seen.cached_input_tokens))
+        written = number(raw.get("cache_creation_input_tokens", seen.cache_write_tokens))
         fresh = seen.input_tokens - seen.cached_input_tokens - seen.cache_write_tokens
-        if usage.get("input_tokens") is not None:
-            fresh = number(usage["input_tokens"])
-        details = usage.get("output_tokens_details") or {}
-        self._counted(
-            Usage(
-                input_tokens=fresh + read + written,
-                cached_input_tokens=read,
-                cache_write_tokens=written,
-                output_tokens=number(usage.get("output_tokens", seen.output_tokens)),
-                reasoning_tokens=number(details.get("thinking_tokens", seen.reasoning_tokens)),
-            )
+        if raw.get("input_tokens") is not None:
+            fresh = number(raw["input_tokens"])
+        details = raw.get("output_tokens_details") or {}
+        return Usage(
+            input_tokens=fresh + read + written,
+            cached_input_tokens=read,
+            cache_write_tokens=written,
+            output_tokens=number(raw.get("output_tokens", seen.output_tokens)),
+            reasoning_tokens=number(details.get("thinking_tokens", seen.reasoning_tokens)),
         )

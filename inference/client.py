@@ -183,13 +183,14 @@ class Inference:
         try:
             while True:
                 try:
-                    async with aclosing(self._exchange(plan)) as deltas:
-                        async for delta in deltas:
+                    async with aclosing(self._exchange(plan)) as pieces:
+                        async for deltas in pieces:
                             if plan.first_token is None:
                                 plan.first_token = time.perf_counter() - plan.started
-                            if type(delta) is Finish:
-                                finish = self._complete(plan, delta)
-                            yield delta
+                            if type(deltas[-1]) is Finish:
+                                finish = self._complete(plan, deltas[-1])
+                            for delta in deltas:
+                                yield delta
                     break
                 except (GatewayFailed, ConnectionFailed, TimedOut, UnreadableAnswer) as error:
                     if not self._goes_around_gateway(plan, error):
@@ -286,7 +287,7 @@ class Inference:
         plan.step = replace(plan.step, reason=f"{plan.step.reason}, past the failing gateway")
         return True
 
-    def _exchange(self, plan: Plan) -> AsyncGenerator[Delta, None]:
+    def _exchange(self, plan: Plan) -> AsyncGenerator[list[Delta], None]:
         target, dialect = plan.target, plan.target.provider.dialect
         mode = structured.output_mode(plan.call, target)
         request: WireRequest = BUILDERS[dialect](plan.call, repaired(plan.call.messages), target, mode)

@@ -168,7 +168,7 @@ class GoogleReader(AnswerReader):
             for part in (candidate.get("content") or {}).get("parts") or ():
                 self._part(part)
         if usage := body.get("usageMetadata"):
-            self._usage(usage)
+            self._counted(usage)
         if candidates and (raw := candidates[0].get("finishReason")):
             self._finished(str(raw), str(candidates[0].get("finishMessage") or ""))
         feedback = body.get("promptFeedback") or {}
@@ -203,13 +203,11 @@ class GoogleReader(AnswerReader):
             kind = "call" if part.get("functionCall") else "signature"
             self.blocks.append(ReasoningBlock(dialect="google", model=self.model, payload={kind: signature}))
 
-    def _usage(self, usage: Json) -> None:
-        thoughts = number(usage.get("thoughtsTokenCount"))
-        self._counted(
-            Usage(
-                input_tokens=number(usage.get("promptTokenCount")) + number(usage.get("toolUsePromptTokenCount")),
-                cached_input_tokens=number(usage.get("cachedContentTokenCount")),
-                output_tokens=number(usage.get("candidatesTokenCount")) + thoughts,
-                reasoning_tokens=thoughts,
-            )
+    def usage_of(self, raw: Json) -> Usage:
+        thoughts = number(raw.get("thoughtsTokenCount"))
+        return Usage(
+            input_tokens=number(raw.get("promptTokenCount")) + number(raw.get("toolUsePromptTokenCount")),
+            cached_input_tokens=number(raw.get("cachedContentTokenCount")),
+            output_tokens=number(raw.get("candidatesTokenCount")) + thoughts,
+            reasoning_tokens=thoughts,
         )

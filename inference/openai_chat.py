@@ -203,7 +203,7 @@ class OpenAIReader(AnswerReader):
         if (usage := event.get("usage")) is not None or (
             "x_groq" in event and (usage := (event["x_groq"] or {}).get("usage"))
         ):
-            self._usage(usage)
+            self._counted(usage)
         if event.get("error") or name == b"error":
             raise self.fault_in(event)
         if choices and choices[0].get("error"):
@@ -218,7 +218,7 @@ class OpenAIReader(AnswerReader):
         choice = choices[0]
         self.served_model, self.response_id = body.get("model") or "", body.get("id") or ""
         if isinstance(usage := body.get("usage"), dict):
-            self._usage(usage)
+            self._counted(usage)
         if choice.get("error"):
             raise self.fault_in(choice)
         message = choice.get("message") or {}
@@ -330,18 +330,16 @@ class OpenAIReader(AnswerReader):
         if arguments:
             self._call_more(index, arguments if type(arguments) is str else orjson.dumps(arguments).decode())
 
-    def _usage(self, usage: Json) -> None:
-        prompt_details = usage.get("prompt_tokens_details") or {}
-        details = usage.get("completion_tokens_details") or {}
-        cached = number(prompt_details.get("cached_tokens")) or number(usage.get("prompt_cache_hit_tokens"))
-        self._counted(
-            Usage(
-                input_tokens=number(usage.get("prompt_tokens")),
-                cached_input_tokens=cached,
-                cache_write_tokens=number(prompt_details.get("cache_write_tokens")),
-                output_tokens=number(usage.get("completion_tokens")),
-                reasoning_tokens=number(details.get("reasoning_tokens")),
-            )
+    def usage_of(self, raw: Json) -> Usage:
+        prompt_details = raw.get("prompt_tokens_details") or {}
+        details = raw.get("completion_tokens_details") or {}
+        cached = number(prompt_details.get("cached_tokens")) or number(raw.get("prompt_cache_hit_tokens"))
+        return Usage(
+            input_tokens=number(raw.get("prompt_tokens")),
+            cached_input_tokens=cached,
+            cache_write_tokens=number(prompt_details.get("cache_write_tokens")),
+            output_tokens=number(raw.get("completion_tokens")),
+            reasoning_tokens=number(details.get("reasoning_tokens")),
         )
 
 

@@ -7,7 +7,7 @@ no token (comments, pings) do not count as life. Time that the consumer takes be
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -40,8 +40,9 @@ async def exchange(
     *,
     first_token_timeout: float,
     stall_timeout: float,
-) -> AsyncGenerator[Delta, None]:
-    """The deltas of one call. `make_reader` gets status, content type and lower-case headers of the answer.
+) -> AsyncGenerator[list[Delta], None]:
+    """The deltas of one call, as many at once as a piece of the answer completes. `make_reader` gets status, content
+    type and lower-case headers of the answer.
 
     Closing the iterator or cancelling the task closes the connection. Raises InferenceError.
     """
@@ -60,8 +61,7 @@ async def exchange(
         raise connection_error(errors, error) from error
     try:
         reader = make_reader(response.status_code, response.headers.get("content-type", ""), _lower(response.headers))
-        compressed = "content-encoding" in response.headers
-        chunks = aiter(response.aiter_bytes() if compressed else response.aiter_raw())
+        chunks = _bytes(response)
         tokens = False
         while True:
             try:
@@ -69,16 +69,13 @@ async def exchange(
                     chunk = await anext(chunks)
             except StopAsyncIteration:
                 break
-            deltas = reader.feed(chunk)
-            if deltas:
-                for delta in deltas:
-                    yield delta
+            if deltas := reader.feed(chunk):
+                yield deltas
                 if not tokens:
                     tokens = True
                     watch.limit = stall_timeout
                 watch.renew()
-        for delta in reader.end():
-            yield delta
+        yield reader.end()
     except TimeoutError:
         raise _too_late(errors, tokens, first_token_timeout, stall_timeout) from None
     except httpx.DecodingError as error:
@@ -87,6 +84,13 @@ async def exchange(
         raise errors.error(StreamBroken, f"{type(error).__name__} while reading") from error
     finally:
         await response.aclose()
+
+
+def _bytes(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body as it comes. Where nothing is compressed, past the layers that would decompress and regroup it."""
+    if "content-encoding" in response.headers or not isinstance(response.stream, httpx.AsyncByteStream):
+        return aiter(response.aiter_bytes())
+    return aiter(response.stream)
 
 
 def _too_late(errors: AnswerReader, tokens: bool, first: float, stall: float) -> InferenceError:

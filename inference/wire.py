@@ -85,6 +85,7 @@ class AnswerReader:
         self.status = status
         self.headers = headers
         self.usage = Usage()
+        self._raw_usage: Json = {}
         self.reason: FinishReason | None = None
         self.raw_reason = ""
         self.served_model = ""
@@ -169,6 +170,10 @@ class AnswerReader:
         """Take in an answer that came in one piece."""
         raise NotImplementedError
 
+    def usage_of(self, raw: Json) -> Usage:
+        """The count so far, `raw` in stich's words."""
+        raise NotImplementedError
+
     def refusal(self) -> str:
         """What the provider said when it declined."""
         return ""
@@ -185,10 +190,12 @@ class AnswerReader:
         self.characters += len(text)
         self._out.append(ReasoningDelta(text))
 
-    def _counted(self, usage: Usage) -> None:
-        if usage != self.usage:
-            self.usage = usage
-            self._out.append(UsageDelta(usage))
+    def _counted(self, raw: Json) -> None:
+        """Take in a count in the vendor's words. Many repeat it with every event."""
+        if raw != self._raw_usage:
+            self._raw_usage = raw
+            self.usage = self.usage_of(raw)
+            self._out.append(UsageDelta(self.usage))
 
     def _call_open(self, index: int, call_id: str, name: str, signature: str | None = None) -> None:
         """A tool call begins. Ids that are missing or that repeat are replaced: results are matched by id."""

@@ -1,0 +1,310 @@
+"""Answers in the three dialects: what real providers sent, what the specifications allow, cut anywhere."""
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inference.dialects import READERS
+from inference.errors import InferenceError
+from inference.wire import AnswerReader, gather
+from schemas.inference import Answer, Delta, ReasoningBlock, Usage
+
+
+def reader(dialect: str, status: int = 200, content_type: str = "text/event-stream", **headers: str) -> AnswerReader:
+    lowered = {name.replace("_", "-"): value for name, value in headers.items()}
+    return READERS[dialect](dialect, "m", status=status, content_type=content_type, headers=lowered)  # type: ignore[index]
+
+
+def sse(*events: object) -> bytes:
+    return b"".join(b"data: " + orjson.dumps(event) + b"\n\n" for event in events)
+
+
+def answer_of(read: AnswerReader, body: bytes, cuts: int = 0) -> Answer:
+    deltas: list[Delta] = []
+    size = cuts or max(len(body), 1)
+    for start in range(0, len(body), size):
+        deltas += read.feed(body[start : start + size])
+    return gather(deltas + read.end())
+
+
+def failure_of(read: AnswerReader, body: bytes) -> InferenceError:
+    with pytest.raises(InferenceError) as caught:
+        answer_of(read, body)
+    return caught.value
+
+
+def chunk(**delta: object) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": delta}]}
+
+
+def done(reason: str = "stop") -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
+
+
+def fragment(arguments: str | None = None, **each: object) -> dict[str, Any]:
+    function = {key: each.pop(key) for key in ("name",) if key in each}
+    if arguments is not None:
+        function["arguments"] = arguments
+    return chunk(tool_calls=[{**each, "function": function}])
+
+
+class TestOpenAI:
+    def test_parallel_calls_in_interleaved_fragments(self) -> None:
+        body = sse(
+            fragment("", index=0, id="a", name="one"),
+            fragment("", index=1, id="b", name="two"),
+            fragment('{"x"', index=0),
+            fragment('{"y":', index=1),
+            fragment(":1}", index=0),
+            fragment("2}", index=1),
+            done("tool_calls"),
+        )
+        calls = answer_of(reader("openai"), body).tool_calls
+        assert [(call.id, call.name, call.arguments) for call in calls] == [
+            ("a", "one", '{"x":1}'),
+            ("b", "two", '{"y":2}'),
+        ]
+
+    def test_servers_that_give_every_call_the_same_index_or_none(self) -> None:
+        same = sse(
+            fragment('{"x":1}', index=0, id="a", name="one"), fragment('{"y":2}', index=0, id="b", name="two"), done()
+        )
+        none = sse(fragment('{"x":1}', id="a", name="one"), fragment('{"y":2}', id="b", name="two"), done())
+        for body in (same, none):
+            answer = answer_of(reader("openai"), body)
+            assert [(call.id, call.arguments) for call in answer.tool_calls] == [("a", '{"x":1}'), ("b", '{"y":2}')]
+            assert answer.finish is not None and answer.finish.reason == "tool_calls"
+
+    def test_repeated_and_missing_ids_become_distinct(self) -> None:
+        body = sse(
+            fragment("{}", index=0, id="same", name="one"),
+            fragment("{}", index=1, id="same", name="two"),
+            fragment("{}", index=2, name="three"),
+            done(),
+        )
+        calls = answer_of(reader("openai"), body).tool_calls
+        assert len({call.id for call in calls}) == 3 and all(call.id for call in calls)
+
+    def test_arguments_as_an_object(self) -> None:
+        body = sse(
+            chunk(tool_calls=[{"index": 0, "id": "a", "function": {"name": "f", "arguments": {"x": 1}}}]), done()
+        )
+        assert answer_of(reader("openai"), body).tool_calls[0].arguments == '{"x":1}'
+
+    @pytest.mark.parametrize("cuts", [0, 1, 7])
+    def test_think_tags_are_reasoning(self, cuts: int) -> None:
+        pieces = ["<th", "ink>so ", "I </thi", "nk>", "Yes", " <think>no</think>"]
+        answer = answer_of(reader("openai"), sse(*(chunk(content=piece) for piece in pieces), done()), cuts)
+        assert (answer.reasoning, answer.text) == ("so I ", "Yes <think>no</think>")
+
+    def test_text_that_only_begins_like_a_tag(self) -> None:
+        assert answer_of(reader("openai"), sse(chunk(content="<thi"), done())).text == "<thi"
+        assert answer_of(reader("openai"), sse(chunk(content=" <"), chunk(content="b>"), done())).text == " <b>"
+
+    def test_usage_of_every_kind(self) -> None:
+        usage = {
+            "prompt_tokens": 100,
+            "completion_tokens": 50,
+            "prompt_tokens_details": {"cached_tokens": 64, "cache_write_tokens": 8},
+            "completion_tokens_details": {"reasoning_tokens": 20},
+        }
+        answer = answer_of(reader("openai"), sse(chunk(content="x"), done(), {"choices": [], "usage": usage}))
+        assert answer.usage == Usage(100, 64, 8, 50, 20)
+        groq = {"choices": [], "x_groq": {"usage": {"prompt_tokens": 3, "completion_tokens": 4}}}
+        assert answer_of(reader("openai"), sse(chunk(content="x"), done(), groq)).usage == Usage(3, 0, 0, 4, 0)
+
+    def test_a_refusal_is_not_an_answer(self) -> None:
+        error = failure_of(reader("openai"), sse(chunk(refusal="I can't "), chunk(refusal="do that."), done()))
+        assert error.code == "content_refused" and "I can't do that." in error.detail
+
+    def test_signed_reasoning_details_come_back_whole(self) -> None:
+        detail = {"type": "reasoning.text", "index": 0, "format": "anthropic-claude-v1"}
+        body = sse(
+            chunk(reasoning="So", reasoning_details=[{**detail, "text": "So"}]),
+            chunk(reasoning=" yes", reasoning_details=[{**detail, "text": " yes"}]),
+            chunk(reasoning_details=[{**detail, "text": "", "signature": "sig"}]),
+            chunk(content="Yes"),
+            done(),
+        )
+        answer = answer_of(reader("openai"), body)
+        assert answer.reasoning == "So yes"
+        signed = {"detail": {**detail, "text": "So yes", "signature": "sig"}}
+        assert answer.message().reasoning == (ReasoningBlock(dialect="openai", model="m", payload=signed),)
+
+    def test_an_error_after_the_finish_reason_is_an_error(self) -> None:
+        body = sse(chunk(content="x"), done(), {"error": {"code": 502, "message": "upstream died"}, "choices": []})
+        assert failure_of(reader("openai"), body).code == "provider_error"
+
+    def test_thinking_parts_in_a_list(self) -> None:
+        parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "ok"}]
+        answer = answer_of(reader("openai"), sse(chunk(content=parts), done()))
+        assert (answer.reasoning, answer.text) == ("hm", "ok")
+
+    def test_no_choices_is_not_an_answer(self) -> None:
+        assert failure_of(reader("openai", content_type="application/json"), b"{}").code == "unreadable_answer"
+
+
+class TestAnthropic:
+    def stream(self, *events: dict[str, Any]) -> bytes:
+        usage = {"input_tokens": 10, "cache_read_input_tokens": 70, "cache_creation_input_tokens": 20}
+        start = {"type": "message_start", "message": {"id": "i", "model": "c", "usage": usage}}
+        end = {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 9}}
+        return sse(start, *events, end, {"type": "message_stop"})
+
+    def block(self, index: int, block: dict[str, Any], *deltas: dict[str, Any]) -> list[dict[str, Any]]:
+        return [
+            {"type": "content_block_start", "index": index, "content_block": block},
+            *({"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas),
+            {"type": "content_block_stop", "index": index},
+        ]
+
+    def test_signed_and_redacted_thinking_is_kept_in_order(self) -> None:
+        body = self.stream(
+            *self.block(
+                0,
+                {"type": "thinking", "thinking": "", "signature": ""},
+                {"type": "thinking_delta", "thinking": "a"},
+                {"type": "thinking_delta", "thinking": "b"},
+                {"type": "signature_delta", "signature": "sig"},
+            ),
+            *self.block(1, {"type": "redacted_thinking", "data": "xyz"}),
+            *self.block(
+                2,
+                {"type": "tool_use", "id": "t", "name": "f", "input": {}},
+                {"type": "input_json_delta", "partial_json": ""},
+                {"type": "input_json_delta", "partial_json": '{"a":'},
+                {"type": "input_json_delta", "partial_json": "1}"},
+            ),
+        )
+        answer = answer_of(reader("anthropic"), body)
+        assert answer.reasoning == "ab"
+        assert answer.tool_calls[0].arguments == '{"a":1}'
+        assert [block.payload for block in answer.message().reasoning] == [
+            {"type": "thinking", "thinking": "ab", "signature": "sig"},
+            {"type": "redacted_thinking", "data": "xyz"},
+        ]
+
+    def test_input_tokens_include_the_cached_ones(self) -> None:
+        body = self.stream(*self.block(0, {"type": "text", "text": "x"}))
+        assert answer_of(reader("anthropic"), body).usage == Usage(100, 70, 20, 9, 0)
+
+    def test_tools_that_run_at_the_vendor_are_not_calls(self) -> None:
+        body = self.stream(
+            *self.block(
+                0,
+                {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}},
+                {"type": "input_json_delta", "partial_json": '{"query":"x"}'},
+            ),
+            *self.block(1, {"type": "web_search_tool_result", "tool_use_id": "s", "content": []}),
+            *self.block(2, {"type": "text", "text": ""}, {"type": "citations_delta", "citation": {}}),
+        )
+        assert answer_of(reader("anthropic"), body).tool_calls == []
+
+    def test_an_event_of_a_kind_to_come_is_passed_over(self) -> None:
+        body = self.stream({"type": "something_new", "x": 1}, *self.block(0, {"type": "new_block"}, {"type": "new"}))
+        assert answer_of(reader("anthropic"), body).text == ""
+
+    def test_a_stream_without_its_stop_is_broken(self) -> None:
+        body = self.stream(*self.block(0, {"type": "text", "text": "x"})).split(b'data: {"type":"message_delta"')[0]
+        assert failure_of(reader("anthropic"), body).code == "stream_broken"
+
+
+class TestGoogle:
+    def test_signatures_stay_with_their_calls(self) -> None:
+        parts = [
+            {"text": "hm", "thought": True},
+            {"functionCall": {"name": "f", "args": {"a": 1}}, "thoughtSignature": "sig"},
+            {"functionCall": {"name": "g", "args": {}, "id": "own"}},
+        ]
+        body = sse({"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}]})
+        answer = answer_of(reader("google"), body)
+        assert answer.reasoning == "hm"
+        assert [(call.name, call.arguments, call.signature) for call in answer.tool_calls] == [
+            ("f", '{"a":1}', "sig"),
+            ("g", "{}", None),
+        ]
+        assert answer.tool_calls[1].id == "own"
+        assert answer.finish is not None and answer.finish.reason == "tool_calls"
+
+    @pytest.mark.parametrize(
+        ("body", "code"),
+        [
+            ({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}, "content_refused"),
+            ({"candidates": [{"finishReason": "SAFETY"}]}, "content_refused"),
+            ({"candidates": [{"finishReason": "RECITATION"}]}, "content_refused"),
+            ({"candidates": [{"finishReason": "MALFORMED_FUNCTION_CALL"}]}, "malformed_tool_call"),
+            ({"candidates": [{"content": {"parts": [{"text": "x"}]}}]}, "stream_broken"),
+            ({"error": {"code": 503, "status": "UNAVAILABLE", "message": "busy"}}, "provider_overloaded"),
+        ],
+    )
+    def test_what_is_not_an_answer(self, body: dict[str, Any], code: str) -> None:
+        assert failure_of(reader("google"), sse(body)).code == code
+
+    def test_errors_wrapped_in_a_list_with_the_time_to_wait(self) -> None:
+        details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "33.5s"}]
+        error = {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "quota exceeded, check billing",
+                           "details": details}}  # fmt: skip
+        failure = failure_of(reader("google", 429, "application/json"), json.dumps([error]).encode())
+        assert (failure.code, failure.retry_after) == ("rate_limited", 33.5)
+
+    def test_thoughts_are_output(self) -> None:
+        usage = {
+            "promptTokenCount": 9,
+            "candidatesTokenCount": 5,
+            "thoughtsTokenCount": 7,
+            "cachedContentTokenCount": 4,
+        }
+        body = sse({"candidates": [{"finishReason": "MAX_TOKENS"}], "usageMetadata": usage})
+        answer = answer_of(reader("google"), body)
+        assert answer.usage == Usage(9, 4, 0, 12, 7)
+        assert answer.finish is not None and answer.finish.reason == "length"
+
+
+@pytest.mark.parametrize("dialect", ["openai", "anthropic", "google"])
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_nothing_a_server_sends_raises_anything_untyped(dialect: str, data: st.DataObject) -> None:
+    json_value = st.recursive(
+        st.none() | st.booleans() | st.integers(-9, 10**12) | st.text(max_size=8),
+        lambda child: (
+            st.lists(child, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    [
+                        "choices",
+                        "delta",
+                        "content",
+                        "tool_calls",
+                        "function",
+                        "type",
+                        "index",
+                        "error",
+                        "usage",
+                        "candidates",
+                        "parts",
+                        "text",
+                        "message",
+                        "content_block",
+                        "finish_reason",
+                        "finishReason",
+                        "id",
+                    ]
+                ),
+                child,
+                max_size=4,
+            )
+        ),
+        max_leaves=12,
+    )
+    events = data.draw(st.lists(json_value, max_size=4))
+    status = data.draw(st.sampled_from([200, 400, 429, 500]))
+    kind = data.draw(st.sampled_from(["text/event-stream", "application/json", "text/html", ""]))
+    body = sse(*events) if kind == "text/event-stream" else orjson.dumps(events)
+    try:
+        answer_of(reader(dialect, status, kind), body, cuts=7)
+    except InferenceError as error:
+        assert error.code and error.sentence and error.next_action
