@@ -48,7 +48,7 @@ async def until_available(work: Callable[[], Awaitable[T]], what: str) -> T:
 
     An attempt whose reply was lost may have committed: `work` has to recognise what it did before.
     """
-    delay = 0.05
+    delay = 0.02
     while True:
         try:
             return await work()

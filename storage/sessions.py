@@ -1,6 +1,6 @@
 """One row per session: what is listed and shown without asking the workflow."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import asyncpg
 from pydantic import BaseModel, Field
@@ -11,6 +11,10 @@ from storage.database import Database
 
 class SessionMissing(Exception):
     """There is no such session."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class SessionRecord(BaseModel):
@@ -26,10 +30,10 @@ class SessionRecord(BaseModel):
     request: SessionRequest | None = None
     state: State = "starting"
     state_reason: str = ""
-    state_since: datetime | None = None
+    state_since: datetime = Field(default_factory=_now)
     preview_name: str | None = None
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
+    created_at: datetime = Field(default_factory=_now)
+    updated_at: datetime = Field(default_factory=_now)
 
 
 class StoredProgress(BaseModel):
@@ -55,8 +59,8 @@ class Sessions:
         row = await self._pool.fetchrow(
             f"""INSERT INTO sessions
                  (id, user_id, idempotency_key, title, prompt, mode, template, request, state, state_reason,
-                  preview_name)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                  state_since, preview_name, created_at, updated_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
                ON CONFLICT DO NOTHING RETURNING {_COLUMNS}""",
             session.id,
             session.user_id,
@@ -68,7 +72,10 @@ class Sessions:
             session.request.model_dump_json() if session.request else None,
             session.state,
             session.state_reason,
+            session.state_since,
             session.preview_name,
+            session.created_at,
+            session.updated_at,
         )
         if row is not None:
             return _session(row)
