@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from codegen.prompts import render
-from codegen.unified_diff import apply_unified_diff
+from codegen.scof import FileClosed, FileOpened, Finished, Refused, ScofParser
 from sandbox.catalogue import Template, template
 from schemas.blueprint import Blueprint, PhasePlan, TemplateChoice
 from schemas.inference import Message
@@ -108,27 +108,23 @@ class Play:
         )
 
     def apply(self, scof: str) -> set[str]:
+        """Take over the files of an answer, which must be clean SCOF; returns their paths."""
+        parser = ScofParser(
+            existing=self.files, protected=[path for path in self.files if self.template.protects(path)]
+        )
         written = set()
-        for path, content, is_diff in blocks(scof):
-            assert re.fullmatch(r"src/[\w./-]+\.(tsx?|css)", path)
-            assert not self.template.protects(path)
-            before = self.files.get(path, "")
-            self.files[path] = apply_unified_diff(before, content) if is_diff else content
-            assert self.files[path] != before, f"{path} does not change"
-            written.add(path)
+        for event in [*parser.feed(scof), *parser.finish()]:
+            assert not isinstance(event, Refused), event
+            if isinstance(event, FileOpened):
+                assert event.purpose, f"{event.path} comes without its purpose"
+            elif isinstance(event, FileClosed):
+                assert re.fullmatch(r"src/[\w./-]+\.(tsx?|css)", event.path)
+                assert event.content != self.files.get(event.path), f"{event.path} does not change"
+                self.files[event.path] = event.content
+                written.add(event.path)
+            elif isinstance(event, Finished):
+                assert event.truncated is None
         return written
-
-
-def blocks(scof: str) -> Iterator[tuple[str, str, bool]]:
-    """Path, content and whether it is a diff; every block has its purpose in the comment above it."""
-    comment = r"^# (?P<said>\S+): \S[^\n]*\n"
-    opening = r"(?:cat > (?P<whole>\S+) << 'EOF'|cat << 'EOF' \| patch (?P<diff>\S+))\n"
-    found = list(re.finditer(comment + opening + r"(?P<text>.*?)^EOF$", scof, re.MULTILINE | re.DOTALL))
-    assert len(found) == len(re.findall(r"^EOF$", scof, re.MULTILINE)) > 0
-    for block in found:
-        path = block["whole"] or block["diff"]
-        assert block["said"] == path
-        yield path, block["text"], block["diff"] is not None
 
 
 def imports_of(path: str, text: str) -> Iterator[str]:

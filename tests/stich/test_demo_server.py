@@ -132,11 +132,12 @@ async def test_refuses_a_malformed_request_in_the_protocols_own_form(body: bytes
 
 
 async def test_streams_at_the_pace_it_is_given() -> None:
-    async with demo(rate=2000.0) as (_, client):
+    async with demo(rate=1000.0) as (_, client):
         began = time.monotonic()
         answer = await ask(client, "blueprint", COUNTER)
         took = time.monotonic() - began
-        assert 0.8 < took / ((len(answer.text) / 4 + 32) / 2000.0) < 3
+        expected = (len(answer.text) / 4 + 32) / 1000
+        assert expected * 0.8 < took < expected * 2 + 3  # what is above the pace is the machine's load
 
 
 async def test_logs_within_a_second_that_the_client_left() -> None:
