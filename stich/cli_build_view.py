@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +35,7 @@ from schemas.events import (
     WaitingEvent,
 )
 from schemas.http import SessionSnapshot
-from schemas.session import PhaseProgress, Progress, State
+from schemas.session import PhaseProgress, Progress, State, StateInfo
 from stich.client import Sequenced
 
 MOST_ISSUES = 5
@@ -211,6 +212,7 @@ class Narrator:
         self.now = "starting"
         self.cost = Decimal(0)
         self._written = 0
+        self._since: datetime | None = None
         self._told: dict[str, str] = {}
 
     def tell(self, item: SessionSnapshot | Sequenced) -> list[str]:
@@ -225,7 +227,7 @@ class Narrator:
         lines = []
         if self._new("session", progress.session_id):
             lines.append(f"session {progress.session_id}")
-        lines += self._state(progress.state.name, progress.state.reason)
+        lines += self._state(progress.state)
         for phase in progress.phases:
             lines += self._phase(phase)
         return lines
@@ -233,7 +235,7 @@ class Narrator:
     def _tell_event(self, event: Event) -> list[str]:
         match event:
             case SessionStateEvent(state=state):
-                return self._state(state.name, state.reason)
+                return self._state(state)
             case SessionInfoEvent(demo=True) if self._new("demo", "yes"):
                 return ["the demo model answers, with a recorded session"]
             case OperationStarted(operation=operation):
@@ -277,8 +279,12 @@ class Narrator:
                 return [f"    {status}: {brief(output)}"]
         return []
 
-    def _state(self, name: State, reason: str) -> list[str]:
-        return [f"{name.replace('_', ' ')}: {reason}"] if self._new("state", f"{name} {reason}") else []
+    def _state(self, state: StateInfo) -> list[str]:
+        if self._since is not None and state.since < self._since:
+            return []  # a snapshot knew of a later one
+        self._since = state.since
+        known = not self._new("state", f"{state.name} {state.reason}")
+        return [] if known else [f"{state.name.replace('_', ' ')}: {state.reason}"]
 
     def _phase(self, phase: PhaseProgress) -> list[str]:
         if not self._new(f"phase {phase.id}", f"{phase.status} {phase.fix_rounds}"):
