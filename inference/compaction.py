@@ -19,8 +19,7 @@ TURNS, TOKENS, MESSAGES = 40, 100_000, 150
 PIECE = 60_000
 """Tokens that one summary is made of; a longer past is summarised in pieces, then the summaries are."""
 
-_TRAILING = re.compile(r"[ \t]+(?=\r?\n)|[ \t]+\Z")
-_BLANK = re.compile(r"\n(?:[ \t]*\r?\n){3,}")
+_BLANK = re.compile(r"\n{4,}")
 
 Summarise = Callable[[str], Awaitable[str]]
 
@@ -28,7 +27,8 @@ Summarise = Callable[[str], Awaitable[str]]
 def trim_whitespace(text: str) -> str:
     """`text` without spaces at the ends of lines, without more than two blank lines in a row, and without blank lines
     at both ends. Indentation is kept; doing it twice changes nothing."""
-    return _BLANK.sub("\n\n\n", _TRAILING.sub("", text)).strip("\r\n")
+    lines = "\n".join(line.rstrip(" \t\r") for line in text.split("\n"))
+    return _BLANK.sub("\n\n\n", lines).strip("\n")
 
 
 def shorten(text: str, limit: int) -> str:

@@ -6,6 +6,7 @@ the way, the pydantic model decides in the end: nothing is filled in, a refusal 
 """
 
 import copy
+import itertools
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -191,6 +192,10 @@ def problems(error: ValidationError, limit: int = 12) -> str:
     return "\n".join(lines[:limit] + ([f"and {len(lines) - limit} more"] if len(lines) > limit else []))
 
 
+MOST_STARTS = 20
+"""How many opening brackets are tried as the beginning of the value."""
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
 _FENCE = re.compile(r"```[a-zA-Z0-9]*\s*\n(.*?)```", re.DOTALL)
 
 
@@ -205,7 +210,7 @@ def json_in(text: str) -> Any | None:
             continue
         if isinstance(value, (dict, list)):
             return value
-    for start in re.finditer(r"[{\[]", text[:2_000]):
+    for start in itertools.islice(re.finditer(r"[{\[]", text), MOST_STARTS):
         end = _closing(text, start.start())
         if end is None:
             continue
@@ -219,7 +224,7 @@ def json_in(text: str) -> Any | None:
 def _closing(text: str, start: int) -> int | None:
     """Where the bracket at `start` is closed, strings skipped."""
     depth = 0
-    for token in re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL).finditer(text, start):
+    for token in _TOKEN.finditer(text, start):
         if token.group() in ("{", "["):
             depth += 1
         elif token.group() in ("}", "]"):

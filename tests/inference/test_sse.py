@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.sse import EventReader, EventTooLong
@@ -17,6 +17,7 @@ def read(chunks: list[bytes]) -> list[tuple[bytes, bytes]]:
     return [event for chunk in chunks for event in reader.feed(chunk)] + reader.end()
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(["", "ping", "error"]), st.lists(_LINE, min_size=1, max_size=3)), max_size=6),
     _END,

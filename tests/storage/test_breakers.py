@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.breakers import HOLD, LONGEST, THRESHOLD, WINDOW, Breaker, Breakers, after_failure
@@ -34,6 +34,7 @@ def test_a_limit_opens_at_once_for_as_long_as_it_says() -> None:
     assert (breaker.state, breaker.retry_at) == ("open", NOW + timedelta(seconds=90))
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 400), st.none() | st.integers(0, 1_000), st.booleans()), min_size=1, max_size=40)
 )

@@ -1,0 +1,285 @@
+"""Which provider and model serves a call, with whose key, and who is told what."""
+
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from inference import Inference, agents, catalogue, routing
+from inference.errors import ContextTooLong, NotConfigured
+from inference.gateway import UserCredentials, build_gateway_url, configuration_for_model, endpoint
+from inference.settings import GatewaySettings, InferenceSettings, InvalidSetting
+from schemas.inference import ActionKey, ImagePart, Message, ModelCall, ModelOverrides, Speed
+from tests.inference.conftest import shared_client
+
+KEYS = {
+    "OPENAI_API_KEY": "sk-openai-0000000000",
+    "ANTHROPIC_API_KEY": "sk-ant-0000000000",
+    "GEMINI_API_KEY": "AIza-0000000000",
+    "OPENROUTER_API_KEY": "sk-or-0000000000",
+    "CEREBRAS_API_KEY": "csk-0000000000",
+    "GROQ_API_KEY": "gsk_0000000000",
+}
+GATEWAY = {"CLOUDFLARE_AI_GATEWAY_URL": "https://gateway.test/v1/acc/gw/", "CLOUDFLARE_AI_GATEWAY_TOKEN": "aig-token"}
+
+
+def env(*names: str, **more: str) -> InferenceSettings:
+    return InferenceSettings.from_env({name: KEYS[name] for name in names} | more)
+
+
+def call(action: ActionKey = ActionKey.PHASE_IMPLEMENTATION, **changes: Any) -> ModelCall:
+    values: dict[str, Any] = {
+        "messages": (Message(role="user", content="Hi."),),
+        "session_id": "s",
+        "operation_id": "o",
+    }
+    return ModelCall(action=action, **(values | changes))
+
+
+def steps(settings: InferenceSettings, asked: ModelCall | None = None, **more: Any) -> list[tuple[str, str]]:
+    asked = asked or call()
+    route = routing.route(asked, agents.configuration(asked.action, asked.overrides), settings, **more)
+    return [(step.provider, step.model.name) for step in route]
+
+
+class TestRoute:
+    def test_the_model_everywhere_it_is_served_then_the_fallback(self) -> None:
+        asked = call(overrides=ModelOverrides(fallback="openai/gpt-4.1"))
+        assert steps(env(*KEYS), asked) == [
+            ("google", "google/gemini-2.5-pro"), ("openrouter", "google/gemini-2.5-pro"),
+            ("openai", "openai/gpt-4.1"), ("openrouter", "openai/gpt-4.1"),
+        ]  # fmt: skip
+
+    def test_the_attempt_walks_it_and_stays_at_its_end(self) -> None:
+        inference = Inference(env("GEMINI_API_KEY", "OPENROUTER_API_KEY"), client=shared_client())
+        providers = [inference.plan(call(), attempt=attempt).step.provider for attempt in range(1, 6)]
+        assert providers == ["google", "openrouter", "openrouter", "openrouter", "openrouter"]
+
+    def test_open_breakers_go_last_but_stay(self) -> None:
+        settings = env("GEMINI_API_KEY", "OPENROUTER_API_KEY")
+        order = [("openrouter", "google/gemini-2.5-pro"), ("google", "google/gemini-2.5-pro")]
+        assert steps(settings, avoid=frozenset({"google"})) == order
+        assert steps(settings, avoid=frozenset({"google/google/gemini-2.5-pro"})) == order
+        assert len(steps(settings, avoid=frozenset({"google", "openrouter"}))) == 2
+
+    def test_a_forced_provider(self) -> None:
+        asked = call(overrides=ModelOverrides(model="[openrouter]google/gemini-2.5-pro", fallback="openai/gpt-5"))
+        assert steps(env(*KEYS), asked)[0] == ("openrouter", "google/gemini-2.5-pro")
+        with pytest.raises(NotConfigured, match="GROQ_API_KEY"):
+            configuration_for_model("[groq]openai/gpt-oss-120b", env("OPENAI_API_KEY"))
+
+    def test_whoever_has_one_key_can_work(self) -> None:
+        assert steps(env("ANTHROPIC_API_KEY"))[0] == ("anthropic", "anthropic/claude-sonnet-5")
+        assert steps(env("OPENAI_API_KEY"))[0] == ("openai", "openai/gpt-5")
+        for name in KEYS:
+            for action in ActionKey:
+                assert steps(env(name), call(action))
+
+    def test_the_operators_model_for_one_action_or_for_all(self) -> None:
+        settings = env(*KEYS, STICH_MODEL="openai/gpt-4.1", STICH_MODEL_BLUEPRINT="anthropic/claude-opus-5")
+        assert steps(settings)[0] == ("openai", "openai/gpt-4.1")
+        assert steps(settings, call(ActionKey.BLUEPRINT))[0] == ("anthropic", "anthropic/claude-opus-5")
+        chosen = call(ActionKey.BLUEPRINT, overrides=ModelOverrides(model="openai/o3"))
+        assert steps(settings, chosen)[0] == ("openai", "openai/o3"), "the user's choice comes first"
+
+    def test_without_a_key_the_demo_model_serves_everything(self) -> None:
+        settings = InferenceSettings.from_env({"STICH_DEMO_URL": "http://127.0.0.1:1/v1"})
+        for action in ActionKey:
+            assert steps(settings, call(action)) == [("demo", "demo/demo")]
+        assert Inference(settings, client=shared_client()).serves(ActionKey.BLUEPRINT) == ("demo/demo", True)
+        with_key = env("OPENAI_API_KEY", STICH_DEMO_URL="http://127.0.0.1:1/v1")
+        assert steps(with_key)[0][0] == "openai"
+        asked = env("OPENAI_API_KEY", STICH_DEMO_URL="http://127.0.0.1:1/v1", STICH_MODEL="demo/demo")
+        assert steps(asked) == [("demo", "demo/demo")]
+
+    def test_nothing_configured_says_what_to_set(self) -> None:
+        with pytest.raises(NotConfigured, match="GOOGLE_AI_STUDIO_API_KEY"):
+            steps(env())
+
+    def test_what_the_model_cannot_take_is_not_sent_to_it(self) -> None:
+        picture = Message(role="user", content=(ImagePart(data="AA"),))
+        asked = call(
+            messages=(picture,), overrides=ModelOverrides(model="cerebras/gpt-oss-120b", fallback="openai/gpt-5")
+        )
+        assert {model for _, model in steps(env(*KEYS), asked)} == {"openai/gpt-5"}
+
+    def test_a_context_that_no_window_holds_is_not_sent(self) -> None:
+        long = Message(role="user", content="words and words " * 60_000)
+        small = ModelOverrides(model="anthropic/claude-haiku-4.5", fallback="anthropic/claude-haiku-4.5")
+        with pytest.raises(ContextTooLong, match="200000"):
+            steps(env(*KEYS), call(messages=(long,), overrides=small))
+        wide = ModelOverrides(model="anthropic/claude-haiku-4.5", fallback="openai/gpt-4.1")
+        assert steps(env(*KEYS), call(messages=(long,), overrides=wide))[0][1] == "openai/gpt-4.1"
+
+
+class TestPolicies:
+    def test_cost_takes_the_cheapest_that_suffices(self) -> None:
+        asked = call(overrides=ModelOverrides(policy="cost"))
+        (provider, name), *rest = steps(env(*KEYS), asked)
+        chosen = catalogue.MODELS[name]
+        assert chosen.size in ("regular", "large") and chosen.output_limit >= 32_000
+        prices = [
+            routing._cost(routing.Step(catalogue.MODELS[model], where, ""))
+            for where, model in [(provider, name), *rest]
+        ]
+        assert prices[0] == min(price for price in prices if price is not None)
+        assert ("google", "google/gemini-2.5-pro") in rest, "the configured model stays behind it"
+
+    def test_speed_takes_the_fastest_measured(self) -> None:
+        speeds = {
+            "google/google/gemini-2.5-flash": Speed(tokens_per_second=200, time_to_first_token=0.5, samples=9),
+            "anthropic/anthropic/claude-haiku-4.5": Speed(tokens_per_second=100, time_to_first_token=0.1, samples=9),
+        }
+        asked = call(overrides=ModelOverrides(policy="speed"))
+        order = steps(env(*KEYS), asked, speeds=speeds)
+        assert [model for _, model in order[:3]] == [
+            "google/gemini-2.5-flash", "anthropic/claude-haiku-4.5", "google/gemini-2.5-pro",
+        ]  # fmt: skip
+        assert steps(env(*KEYS), asked)[0][1] == "google/gemini-2.5-pro", "unmeasured is not fast"
+
+
+class TestConstraints:
+    def test_users_are_bound_and_told_why(self) -> None:
+        with pytest.raises(agents.NotAllowed, match="large"):
+            agents.configuration(ActionKey.CONVERSATION, ModelOverrides(model="google/gemini-2.5-pro"))
+        with pytest.raises(agents.NotAllowed, match="not a model"):
+            agents.configuration(ActionKey.BLUEPRINT, ModelOverrides(model="openai/gpt-99"))
+        with pytest.raises(agents.NotAllowed, match="tools"):
+            agents.configuration(ActionKey.SMART_BUILDER, ModelOverrides(model="openai/chatgpt-4o-latest"))
+        with pytest.raises(agents.NotAllowed, match="images"):
+            agents.configuration(ActionKey.SCREENSHOT_ANALYSIS, ModelOverrides(model="cerebras/gpt-oss-120b"))
+
+    def test_overrides_are_merged_field_by_field(self) -> None:
+        merged = agents.configuration(ActionKey.BLUEPRINT, ModelOverrides(temperature=0.0, effort="high"))
+        assert (merged.temperature, merged.effort, merged.model) == (0.0, "high", "google/gemini-2.5-pro")
+
+
+class TestKeysAndUrls:
+    USER = UserCredentials(
+        user_id="u1",
+        keys={"openai": SecretStr("sk-user-1"), "ollama": SecretStr("x-user")},
+        base_urls={"ollama": "https://users.example/v1"},
+    )
+
+    def test_the_users_key_goes_to_the_provider_and_to_nobody_elses_call(self) -> None:
+        settings = env("OPENAI_API_KEY")
+        mine = endpoint("openai", settings, self.USER, call=call(user_id="u1"))
+        assert (mine.credential, mine.base_url) == ("user", "https://api.openai.com/v1")
+        assert mine.request_headers()["authorization"] == "Bearer sk-user-1"
+        other = endpoint("openai", settings, self.USER, call=call(user_id="u2"))
+        assert other.request_headers()["authorization"] == f"Bearer {KEYS['OPENAI_API_KEY']}"
+
+    @pytest.mark.parametrize("provider", ["openai", "anthropic", "google", "groq", "ollama", "compatible"])
+    @pytest.mark.parametrize("with_gateway", [True, False])
+    @pytest.mark.parametrize("own_key", [True, False])
+    def test_a_platform_key_never_goes_to_a_users_url(self, provider: str, with_gateway: bool, own_key: bool) -> None:
+        settings = env(*KEYS, OLLAMA_BASE_URL="http://127.0.0.1:2/v1", OLLAMA_API_KEY="platform-ollama",
+                       OPENAI_COMPATIBLE_BASE_URL="http://127.0.0.1:3/v1", OPENAI_COMPATIBLE_API_KEY="platform-own",
+                       **(GATEWAY if with_gateway else {}))  # fmt: skip
+        user = UserCredentials(
+            user_id="u1",
+            keys={provider: SecretStr("user-key-1234")} if own_key else {},
+            base_urls={provider: "https://users.example/v1"},
+        )
+        found = endpoint(provider, settings, user, call=call(user_id="u1"))
+        sent = " ".join(found.request_headers().values())
+        if found.base_url == "https://users.example/v1":
+            assert not any(secret in sent for secret in (*KEYS.values(), "platform", "aig-token"))
+            assert ("user-key-1234" in sent) == own_key
+        else:
+            assert "user-key" not in sent
+
+    def test_metadata_goes_to_the_demo_and_to_gateways_only(self) -> None:
+        settings = env("OPENAI_API_KEY", STICH_DEMO_URL="http://127.0.0.1:1/v1")
+        asked = call(user_id="ü1")
+        assert "x-stich-metadata" not in endpoint("openai", settings, call=asked).request_headers()
+        demo = endpoint("demo", settings, call=asked).request_headers()
+        assert '"session": "s"' in demo["x-stich-metadata"] and demo["x-stich-metadata"].isascii()
+        gateway = endpoint("openai", env("OPENAI_API_KEY", **GATEWAY), call=asked).request_headers()
+        assert gateway["cf-aig-metadata"] == gateway["x-stich-metadata"]
+
+
+class TestGateway:
+    SETTINGS = GatewaySettings(url="https://gateway.test/v1/acc/gw")
+
+    @pytest.mark.parametrize(
+        ("provider", "url"),
+        [
+            ("openai", "/openai"), ("anthropic", "/anthropic"), ("google", "/google-ai-studio"), ("groq", "/groq"),
+            ("openrouter", "/openrouter/v1"), ("cloudflare", "/workers-ai/v1"), (None, "/compat"),
+        ],
+    )  # fmt: skip
+    def test_urls(self, provider: str | None, url: str) -> None:
+        assert build_gateway_url(provider, self.SETTINGS) == f"https://gateway.test/v1/acc/gw{url}"
+
+    def test_local_servers_have_no_place_behind_it(self) -> None:
+        with pytest.raises(NotConfigured):
+            build_gateway_url("ollama", self.SETTINGS)
+
+    def test_headers(self) -> None:
+        settings = env("ANTHROPIC_API_KEY", **GATEWAY, CLOUDFLARE_AI_GATEWAY_CACHE_TTL="60")
+        first = configuration_for_model("anthropic/claude-opus-5", settings, call=call())
+        headers = first.request_headers()
+        assert first.base_url == "https://gateway.test/v1/acc/gw/anthropic"
+        assert headers["cf-aig-authorization"] == "Bearer aig-token"
+        assert headers["x-api-key"] == KEYS["ANTHROPIC_API_KEY"]
+        assert headers["cf-aig-cache-ttl"] == "60"
+        retried = endpoint("anthropic", settings, call=call(), retry=True).request_headers()
+        assert retried["cf-aig-skip-cache"] == "true" and "cf-aig-cache-ttl" not in retried
+
+    def test_keys_that_the_gateway_holds(self) -> None:
+        settings = InferenceSettings.from_env(GATEWAY | {"CLOUDFLARE_AI_GATEWAY_PROVIDERS": "openai, google-ai-studio"})
+        found = configuration_for_model("google/gemini-2.5-pro", settings)
+        assert found.key is None and "x-goog-api-key" not in found.request_headers()
+        assert steps(settings)[0] == ("google", "google/gemini-2.5-pro")
+
+    def test_the_account_and_the_name_make_the_url(self) -> None:
+        settings = InferenceSettings.from_env({"CLOUDFLARE_ACCOUNT_ID": "a", "CLOUDFLARE_AI_GATEWAY": "g"})
+        assert settings.gateway is not None
+        assert settings.gateway.url == "https://gateway.ai.cloudflare.com/v1/a/g"
+
+
+class TestCatalogue:
+    def test_rows_say_what_can_be_used_and_why_not(self) -> None:
+        rows = {row.name: row for row in catalogue.rows(env("OPENAI_API_KEY"))}
+        assert rows["openai/gpt-5"].available and rows["openai/gpt-5"].usable_providers == ("openai",)
+        gemini = rows["google/gemini-2.5-pro"]
+        assert not gemini.available and "GOOGLE_AI_STUDIO_API_KEY" in gemini.reason
+        assert gemini.input_price is not None and gemini.context_window == 1_048_576
+        assert {"tools", "images", "reasoning", "structured output"} == set(gemini.abilities)
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "gpt-5", "gpt-5-mini", "gpt-4.1", "chatgpt-4o-latest", "o3", "o4-mini", "claude-3.5-sonnet",
+            "claude-3.7-sonnet", "claude-4-opus", "claude-4-sonnet", "gemini-2.5-pro", "gemini-2.5-flash",
+            "gemini-2.5-flash-lite", "gemini-2.0-flash", "gemini-1.5-flash-8b", "gpt-oss-120b", "qwen-3-coder-480b",
+        ],
+    )  # fmt: skip
+    def test_the_required_models_are_there_by_their_bare_names(self, name: str) -> None:
+        model = catalogue.resolve(name).model
+        assert model.context_window and model.output_limit and model.served
+
+    def test_names(self) -> None:
+        assert catalogue.resolve("google-ai-studio/gemini-2.5-pro").model.name == "google/gemini-2.5-pro"
+        assert catalogue.resolve("claude-sonnet-4-20250514").model.name == "anthropic/claude-4-sonnet"
+        assert catalogue.resolve("openrouter/meta/llama-4").model.served == {"openrouter": "meta/llama-4"}
+        for name in ("openai/gpt-99", "nobody/x", "[nobody]x", "[openai]", ""):
+            with pytest.raises(catalogue.UnknownModel):
+                catalogue.resolve(name)
+
+
+def test_settings_that_cannot_be_meant_are_refused() -> None:
+    for variables in (
+        {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "api.example"},
+        {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "https://u:p@api.example"},
+        {"STICH_ROUTING": "fastest"},
+        {"STICH_STALL_TIMEOUT": "soon"},
+    ):
+        with pytest.raises(InvalidSetting):
+            InferenceSettings.from_env(variables)
+
+
+def test_a_placeholder_is_not_a_key() -> None:
+    settings = InferenceSettings.from_env({"OPENAI_API_KEY": "none", "GEMINI_API_KEY": " ", "GROQ_API_KEY": "default"})
+    assert settings.providers == {}
