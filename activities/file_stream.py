@@ -1,24 +1,17 @@
 """Files out of a model's stream: shown while they are written, stored the moment they are complete."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Literal
 
 from activities.material import Material
 from activities.model_call import stream_model
 from activities.project_files import ProjectFiles, changes_of
 from activities.step import Step, fail
-from codegen.scof import (
-    CommandFound,
-    FileChunked,
-    FileClosed,
-    FileOpened,
-    Refused,
-    ScofEvent,
-    ScofParser,
-)
+from codegen.scof import ScofParser
 from schemas.events import ErrorEvent, FileChunk, FileGenerating, FileReset
 from schemas.failures import Failure
 from schemas.inference import ActionKey, Finish, Message, TextDelta
+from schemas.scof import CommandFound, FileChunked, FileClosed, FileFormat, FileOpened, Refused, ScofEvent
 
 MAX_CALLS = 4  # one answer, and three continuations of one that the output limit cut
 
@@ -44,15 +37,19 @@ class FileStream:
         self._phase_id = phase_id
         self.files = ProjectFiles(step, material.template.name, phase_id=phase_id, reason=reason, author=author)
         self._contents = dict(material.files)
+        self._format: FileFormat = "full_content"
         self._problems: list[str] = []
         self.install: list[str] = []
 
-    async def run(self, prompt: Prompt) -> None:
+    async def run(self, prompt: Prompt, planned: Collection[str] = ()) -> None:
         """Ask for the files until an answer is complete.
 
-        Files that an earlier attempt stored are given to the model as done. Raises `no_files` when nothing came.
+        Files that an earlier attempt stored are given to the model as done; when it stored all those `planned`, the
+        model is not asked again. Raises `no_files` when nothing came.
         """
         written = await self._written()
+        if planned and set(planned) <= set(written):
+            return
         for number in range(MAX_CALLS):
             complete = await self._one_answer(prompt(written, self._contents), number)
             written = await self._written()
@@ -92,6 +89,7 @@ class FileStream:
         step = self._step
         match event:
             case FileOpened():
+                self._format = event.format
                 step.emit(
                     FileGenerating(
                         operation_id=step.id,
@@ -108,7 +106,7 @@ class FileStream:
                         path=event.path,
                         offset=event.offset,
                         text=event.text,
-                        format=event.format,
+                        format=self._format,
                     )
                 )
             case FileClosed():

@@ -46,7 +46,7 @@ class PhaseImplementationActivities:
             stream = FileStream(
                 step, action, phase_id=given.phase_id, reason=plan.name, author="model", material=material
             )
-            await stream.run(prompt)
+            await stream.run(prompt, planned=[file.path for file in plan.files])
             await stream.files.delete(plan.deletes)
             files, deleted = await changes_of(self._rooms, given.session_id, step.id)
             seq, usage = await step.ended()

@@ -5,10 +5,9 @@ import hmac
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
-from sandbox import InstallRefused, Sandbox
+from activities.workspace import project
+from sandbox import Sandbox
 from sandbox.gateway import Stored
-from sandbox.store import parse_spec
-from schemas.session import Progress
 from stich.errors import StichError
 from stich.settings import Settings
 from storage.files import Files
@@ -71,23 +70,6 @@ class StoredProjects:
             return None
         if session.template is None:
             return None
-        contents: dict[str, str | None] = {**await self._files.contents(session_id)}
-        for path in self._sandbox.template_files(session.template):
-            contents.setdefault(path, None)  # a session stores its template's files too: this one was deleted
-        stored = await self._sessions.load_progress(session_id)
-        return Stored(session.template, contents, wanted_packages(stored.progress) if stored else [])
-
-
-def wanted_packages(progress: Progress) -> list[str]:
-    """The packages that the plans asked for, without those that the sandbox refuses."""
-    plans = [progress.blueprint.dependencies] if progress.blueprint else []
-    plans += [phase.plan.install for phase in progress.phases]
-    return [spec for spec in dict.fromkeys(spec for plan in plans for spec in plan) if is_plain(spec)]
-
-
-def is_plain(spec: str) -> bool:
-    try:
-        parse_spec(spec)
-    except InstallRefused:
-        return False
-    return True
+        template = self._sandbox.template_files(session.template)
+        files, packages = project(await self._files.contents(session_id), template)
+        return Stored(session.template, files, packages)

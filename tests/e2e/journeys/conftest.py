@@ -1,0 +1,112 @@
+"""One stich, one model and one browser for all journeys; one that kills something starts a stich of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from sandbox.machine import browser_path
+from stich.client import StichClient
+from stich.demo.request_log import LoggedRequest
+from stich.demo.server import DemoModel
+from stich.home import RunningUp
+from tests.e2e.service import Up
+from tests.stich.demo_server import demo
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@dataclass
+class Model:
+    """The demo model, inside the tests, so that they see what it was asked."""
+
+    demo: DemoModel
+    url: str
+
+    @contextmanager
+    def pace(self, rate: float) -> Iterator[None]:
+        """Answer at `rate` tokens a second instead of at once."""
+        self.demo.rate = rate
+        yield
+        self.demo.rate = None
+
+    def asked(self, session_id: str) -> list[LoggedRequest]:
+        return [request for request in self.demo.log.all() if request.session == session_id]
+
+
+class Stich:
+    """A `stich up` that can be ended in any way and started again on the same home and port."""
+
+    def __init__(self, folder: Path, model: Model) -> None:
+        self.home = folder / "home"
+        self._folder = folder
+        self._environment = {"STICH_DEMO_URL": model.url, "STICH_MODEL": "demo/demo"}
+        self._starts = 0
+        self.up: Up
+        self.at: RunningUp
+
+    async def start(self) -> None:
+        self._starts += 1
+        self.up = Up(self.home, self._folder / f"output-{self._starts}", **self._environment)
+        self.at = await asyncio.to_thread(self.up.wait_ready)
+        self._environment["PORT"] = str(urlsplit(self.at.local_url).port)
+
+    @property
+    def url(self) -> str:
+        """The address that signs in."""
+        return f"{self.at.local_url}/?token={self.at.token}"
+
+    def client(self) -> StichClient:
+        return StichClient(self.at.local_url, self.at.token, patience=40)
+
+
+@asynccontextmanager
+async def running(folder: Path, model: Model) -> AsyncIterator[Stich]:
+    """A stich for the length of a block."""
+    stich = Stich(folder, model)
+    await stich.start()
+    try:
+        yield stich
+    finally:
+        await asyncio.to_thread(stich.up.close)
+
+
+@pytest.fixture(scope="session")
+async def model() -> AsyncIterator[Model]:
+    async with demo() as (server, client):
+        yield Model(server, str(client.base_url).rstrip("/"))
+
+
+@pytest.fixture(scope="session")
+async def stich(model: Model, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stich]:
+    async with running(tmp_path_factory.mktemp("journeys"), model) as stich:
+        yield stich
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as driver:
+        browser = await driver.chromium.launch(executable_path=browser_path(), args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def page(browser: Browser, stich: Stich) -> AsyncIterator[Page]:
+    """A signed-in page. The test fails if the page threw an error."""
+    context = await browser.new_context(viewport={"width": 1280, "height": 800})
+    page = await context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    await page.goto(stich.url)
+    yield page
+    await context.close()
+    assert errors == []

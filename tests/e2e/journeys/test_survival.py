@@ -1,0 +1,71 @@
+"""kill -9 in the middle of a phase: the session goes on, nothing is paid for twice, watchers catch up."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from schemas.events import Event
+from schemas.http import CreateSession, SessionSnapshot
+from stich.client import StichClient
+from tests.e2e.journeys.conftest import Model, Stich, running
+from tests.e2e.journeys.test_page import KANBAN, reach
+
+
+async def follow(client: StichClient, session_id: str, seen: list[tuple[int, Event]]) -> None:
+    """Collect a session's events until it is completed."""
+    async for item in client.follow(session_id, after=0):
+        if isinstance(item, SessionSnapshot):
+            continue
+        seen.append((item.seq, item.event))
+        if item.event.type == "session_state" and item.event.state.name in ("completed", "failed"):
+            return
+
+
+async def kill_everything(stich: Stich) -> None:
+    stich.up.signal(signal.SIGKILL)
+    stich.up.end()
+    await stich.start()
+
+
+async def kill_worker(stich: Stich) -> None:
+    os.kill(stich.up.child("worker"), signal.SIGKILL)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("disaster", [kill_worker, kill_everything], ids=["worker", "everything"])
+async def test_a_kill_in_mid_phase_costs_nothing(
+    disaster: Callable[[Stich], Awaitable[None]], model: Model, browser: Browser, tmp_path: Path
+) -> None:
+    async with running(tmp_path, model) as stich, stich.client() as client:
+        session_id = (await client.start(CreateSession(prompt=KANBAN), "key-1")).id
+        seen: list[tuple[int, Event]] = []
+        watching = asyncio.create_task(follow(client, session_id, seen))
+        page = await browser.new_page()
+        await page.goto(stich.url)
+        await page.goto(f"{stich.at.local_url}/s/{session_id}")
+        with model.pace(500):
+            for _ in range(3_000):
+                if sum(event.type == "file_generated" for _, event in seen) >= 3:
+                    break
+                await asyncio.sleep(0.02)
+            await disaster(stich)
+            await asyncio.sleep(8)
+        await asyncio.wait_for(watching, 120)
+        assert seen[-1][1].state.name == "completed"  # type: ignore[union-attr]
+        await reach(page, "Finished", 30)
+        await page.close()
+
+        numbers = [seq for seq, _ in seen]
+        assert numbers == sorted(set(numbers)), "each event came once, in order"
+        written = [(event.operation_id, event.file.path) for _, event in seen if event.type == "file_generated"]
+        assert len(written) == len(set(written)), "no file was generated again by its step"
+        finished: dict[str, set[str]] = {}
+        for request in model.asked(session_id):
+            assert finished.get(request.operation, set()) <= set(request.already_written)
+            finished[request.operation] = set(request.already_written)
+        assert any(request.already_written for request in model.asked(session_id)), "the step went on where it was"
