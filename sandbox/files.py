@@ -44,10 +44,11 @@ class Folder:
                 raise
             except OSError as error:
                 raise PathRefused(f"{path!r} is not a plain file.") from error
+            facts = os.fstat(descriptor)
+            if not stat.S_ISREG(facts.st_mode):
+                os.close(descriptor)
+                raise PathRefused(f"{path!r} is not a plain file.")
             with os.fdopen(descriptor, "rb") as stream:
-                facts = os.fstat(descriptor)
-                if not stat.S_ISREG(facts.st_mode):
-                    raise PathRefused(f"{path!r} is not a plain file.")
                 if facts.st_size > limit:
                     raise PathRefused(f"{path!r} is too large to read ({facts.st_size} bytes).")
                 return stream.read(limit)

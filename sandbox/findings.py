@@ -13,9 +13,11 @@ MOST_ISSUES = 200
 _MESSAGE = 2_000
 _WORKSPACE = "/workspace/"
 _FRAME = re.compile(r'^\s+File "(?:/workspace/|\./)(?P<path>[^"]+)", line (?P<line>\d+)')
+_PICTURED = re.compile(r"╭─\[ (?:/workspace/)?(?P<path>[^\s:]+):(?P<line>\d+):(?P<column>\d+) \]")
+_INTRODUCED = re.compile(r"\b(?:declared|defined)\b.* here|\bhere as\b|first defined")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _TSC_LINE = re.compile(
-    r"^(?P<file>[^\s(][^(]*)\((?P<line>\d+),(?P<column>\d+)\): (?P<kind>error|warning) (?P<code>TS\d+): (?P<text>.*)$"
+    r"^(?P<file>\S.*?)\((?P<line>\d+),(?P<column>\d+)\): (?P<kind>error|warning) (?P<code>TS\d+): (?P<text>.*)$"
 )
 _TSC_GLOBAL = re.compile(r"^(?P<kind>error|warning) (?P<code>TS\d+): (?P<text>.*)$")
 
@@ -102,7 +104,9 @@ def oxlint(output: str, source: IssueSource = IssueSource.LINT) -> list[Issue]:
     found = []
     for entry in diagnostics[: MOST_ISSUES * 2]:
         labels = entry.get("labels") or [{}]
-        span = labels[0].get("span") or {}
+        # The fault is where the rule was broken, not where the name was introduced.
+        blamed = next((label for label in labels if not _INTRODUCED.search(label.get("label") or "")), labels[0])
+        span = blamed.get("span") or {}
         text = str(entry.get("message", ""))
         if hint := entry.get("help"):
             text = f"{text} ({hint})"
@@ -136,18 +140,16 @@ def build(output: str) -> list[Issue]:
                 answer = _BuildAnswer.model_validate_json(line)
             except ValidationError:
                 return []
-            return [
-                issue(
-                    IssueSource.BUILD,
-                    failure.code,
-                    _COLOUR.sub("", failure.message),
-                    file=failure.file,
-                    line=failure.line,
-                    column=failure.column,
-                )
-                for failure in answer.failed[:MOST_ISSUES]
-            ]
+            return [_build_issue(failure) for failure in answer.failed[:MOST_ISSUES]]
     return []
+
+
+def _build_issue(failure: "_BuildFailure") -> Issue:
+    message = _COLOUR.sub("", failure.message)
+    file, line, column = failure.file, failure.line, failure.column
+    if file is None and (match := _PICTURED.search(message)):
+        file, line, column = match["path"], int(match["line"]), int(match["column"])
+    return issue(IssueSource.BUILD, failure.code, message, file=file, line=line, column=column)
 
 
 class _BuildFailure(BaseModel):

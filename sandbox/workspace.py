@@ -100,7 +100,7 @@ class Workspace:
             if text is None:
                 wanted.pop(path, None)
             else:
-                wanted[path] = text.encode()
+                wanted[path] = text.encode(errors="replace")
         if self.template.extensible:
             wanted["package.json"] = self._package()
         size = sum(map(len, wanted.values()))
@@ -141,7 +141,7 @@ class Workspace:
     async def write(self, path: str, text: str) -> None:
         """Write a file. Raises PathRefused (outside, through a link, protected), QuotaExceeded."""
         self._check_own(path)
-        content = text.encode()
+        content = text.encode(errors="replace")
         if len(content) > self._settings.command.file_bytes or len(self._known) >= self._settings.quota_files:
             raise QuotaExceeded(f"{path!r} does not fit into the workspace.")
         self._files.write(path, content)

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import shutil
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -48,9 +48,7 @@ async def workspace(sandbox: Sandbox, session_id: str) -> AsyncIterator[Workspac
 
 
 @pytest.fixture
-async def limited(
-    settings: SandboxSettings, session_id: str
-) -> AsyncIterator[Callable[..., "asyncio.Future[Workspace]"]]:
+async def limited(settings: SandboxSettings, session_id: str) -> AsyncIterator[Callable[..., Awaitable[Workspace]]]:
     """Makes a workspace with other limits: `await limited(memory_bytes=...)`; quotas by their own names."""
     opened: list[Sandbox] = []
 
@@ -95,13 +93,13 @@ async def gateway(sandbox: Sandbox) -> AsyncIterator[Gateway]:
 
     app = PreviewGateway(sandbox, b"a secret of the tests", restore, frame_ancestors=[UI_ORIGIN])
     port = free_port()
-    config = uvicorn.Config(
-        app, host="127.0.0.1", port=port, log_level="warning", http="httptools", ws="websockets-sansio"
-    )
+    config = uvicorn.Config(app, port=port, log_level="warning", http="httptools", ws="websockets-sansio")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
+    for _ in range(500):
+        if server.started:
+            break
+        await asyncio.sleep(0.02)
     yield Gateway(app, port, stored)
     server.should_exit = True
     await serving
