@@ -19,7 +19,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from schemas.http import CreateSession, SessionSnapshot
-from schemas.session import MAX_PROMPT, State
+from schemas.session import MAX_PROMPT, State, StateInfo
 from stich.cli_build_view import Outcome, View, view_for
 from stich.client import StichClient, StichHttpError, StichUnreachable
 from stich.errors import StichError
@@ -113,16 +113,20 @@ async def steer(
 
 async def follow(client: StichClient, session_id: str, view: View) -> Outcome:
     """Show what happens until the session rests."""
-    async for item in client.follow(session_id):
-        view.show(item)
-        if isinstance(item, SessionSnapshot):
-            state: State = item.progress.state.name
-        elif item.event.type == "session_state":
-            state = item.event.state.name
-        else:
-            continue
-        if state in ENDED:
-            break
+    newest: StateInfo | None = None
+    async with contextlib.aclosing(client.follow(session_id)) as items:
+        async for item in items:
+            view.show(item)
+            if isinstance(item, SessionSnapshot):
+                state = item.progress.state
+            elif item.event.type == "session_state":
+                state = item.event.state
+            else:
+                continue
+            # A snapshot may be ahead of the events that come after it.
+            newest = state if newest is None or state.since >= newest.since else newest
+            if newest.name in ENDED:
+                break
     return Outcome.of((await client.snapshot(session_id)).progress)
 
 

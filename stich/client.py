@@ -9,7 +9,7 @@ async with StichClient(url, token) as client:
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import quote
@@ -115,8 +115,12 @@ class StichClient:
         """The whole project as a ZIP archive."""
         return (await self._call("GET", _path(session_id, "export.zip"))).content
 
-    async def follow(self, session_id: str, after: int | None = None) -> AsyncIterator[SessionSnapshot | Sequenced]:
+    async def follow(
+        self, session_id: str, after: int | None = None
+    ) -> AsyncGenerator[SessionSnapshot | Sequenced, None]:
         """A snapshot, then every event after it, once each and in order; after a break, what was missed.
+
+        A snapshot may be ahead of the events that follow: applying them again changes nothing.
 
         With `after`, begins behind that number instead. The service may send a new snapshot at any time; it replaces
         what was known. Never ends by itself. Raises StichHttpError when the service refuses, StichUnreachable when it
