@@ -4,6 +4,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { Problem } from "./api/client";
 import { App } from "./app";
+import { watchInputKind } from "./ui/input-kind";
 import "./styles/tokens.css";
 import "./styles/base.css";
 
@@ -16,6 +17,8 @@ const queries = new QueryClient({
     },
   },
 });
+
+watchInputKind();
 
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no #root");

@@ -64,6 +64,12 @@ export function messageWords(state: MessageState, phase: string | undefined): st
   }
 }
 
+/** The name of an operation's kind, for people: "phase_generation" is "Phase generation". */
+export function actionWords(action: string): string {
+  const words = action.replaceAll("_", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 /** A length of time: "8 s", "3 min 05 s", "2 h 10 min". */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));

@@ -65,6 +65,7 @@ const theme = EditorView.theme({
     fontFamily: "var(--sans)",
     padding: "4px 12px",
   },
+  ".cm-collapsedLines:before, .cm-collapsedLines:after": { content: "none" },
   ".cm-panels": { backgroundColor: "var(--surface-2)", color: "var(--ink)", borderColor: "var(--line) !important" },
   ".cm-panel input, .cm-panel button": { fontSize: "13px" },
   ".cm-searchMatch": { backgroundColor: "var(--warn-soft)", outline: "1px solid var(--thread)" },

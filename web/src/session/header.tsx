@@ -1,7 +1,7 @@
 // Who this is, how far it is and since when, what it costs, and the two switches that matter: stop and resume.
 
 import { useMutation } from "@tanstack/react-query";
-import { Coins, Command, Download, FlaskConical, Play, Square, Unplug } from "lucide-react";
+import { Command, Download, FlaskConical, Play, Square, Unplug } from "lucide-react";
 import { Popover } from "radix-ui";
 import { Link } from "wouter";
 import { exportUrl, resumeSession, stopSession } from "../api/client";
@@ -10,7 +10,8 @@ import { useNow } from "../state/clock";
 import { useConnection, useReopen, useSession } from "../state/session-context";
 import { Button, buttonClass, IconButton, LogoMark, Pill, ProblemNote, Tooltip } from "../ui/parts";
 import { ThemeMenu } from "../ui/theme-menu";
-import { duration, money, stateTone, stateWords, tokens } from "../words";
+import { duration, stateTone, stateWords } from "../words";
+import { UsageChip } from "./usage";
 
 interface HeaderProps {
   narrow: boolean;
@@ -127,49 +128,6 @@ function DemoBadge({ about }: { about: About | undefined }) {
             <code>ANTHROPIC_API_KEY</code>, <code>GEMINI_API_KEY</code> and others work too
             {about && about.models.length > 0 ? `. Now answering: ${about.models.join(", ")}.` : "."}
           </p>
-        </Popover.Content>
-      </Popover.Portal>
-    </Popover.Root>
-  );
-}
-
-function UsageChip() {
-  const usage = useSession((session) => session.progress.usage);
-  const model = useSession((session) => session.progress.model);
-  const total = usage.input_tokens + usage.output_tokens;
-  const rows: [string, string][] = [
-    ["Cost", money(usage.cost_usd)],
-    ["Model calls", String(usage.calls)],
-    ["Tokens read", usage.input_tokens.toLocaleString("en")],
-    ["of these cached", usage.cached_tokens.toLocaleString("en")],
-    ["Tokens written", usage.output_tokens.toLocaleString("en")],
-    ["of these reasoning", usage.reasoning_tokens.toLocaleString("en")],
-  ];
-  return (
-    <Popover.Root>
-      <Popover.Trigger className="usage-chip numeric">
-        <Coins size={15} aria-hidden />
-        <span className="visually-hidden">Usage: </span>
-        <span>{money(usage.cost_usd)}</span>
-        <span className="usage-tokens">{tokens(total)} tokens</span>
-      </Popover.Trigger>
-      <Popover.Portal>
-        <Popover.Content className="popover" aria-label="Usage" align="end" sideOffset={8} collisionPadding={12}>
-          <strong>Spent by this session</strong>
-          <dl className="rows numeric">
-            {rows.map(([name, value]) => (
-              <div key={name}>
-                <dt>{name}</dt>
-                <dd>{value}</dd>
-              </div>
-            ))}
-            {model && (
-              <div>
-                <dt>Model</dt>
-                <dd>{model}</dd>
-              </div>
-            )}
-          </dl>
         </Popover.Content>
       </Popover.Portal>
     </Popover.Root>

@@ -7,7 +7,7 @@ import { useNow } from "../state/clock";
 import { parsePartial } from "../state/partial-json";
 import { useSession } from "../state/session-context";
 import { Empty, Pill } from "../ui/parts";
-import { duration, phaseWords, plural, sourceWords, type Tone } from "../words";
+import { duration, phaseWords, plural, sourceWords, stateTone, type Tone } from "../words";
 import { useView } from "./view";
 
 type Draft = Partial<Blueprint>;
@@ -173,19 +173,21 @@ const tones: Record<PhaseProgress["status"], Tone> = {
 };
 
 function PhaseItem({ phase, number }: { phase: PhaseProgress; number: number }) {
-  const working = tones[phase.status] === "work";
+  const resting = useSession((session) => ["rest", "bad"].includes(stateTone[session.progress.state.name]));
+  const unfinished = tones[phase.status] === "work";
+  const working = unfinished && !resting;
   return (
-    <li className="phase" data-status={phase.status} aria-current={working ? "step" : undefined}>
+    <li className="phase" data-status={unfinished && resting ? "paused" : phase.status} aria-current={working ? "step" : undefined}>
       <span className="phase-mark" aria-hidden>
         {phase.status === "completed" ? <Check size={14} /> : phase.status === "failed" ? <CircleAlert size={14} /> : number}
       </span>
       <div className="phase-body">
         <div className="phase-head">
           <h3>{phase.plan.name}</h3>
-          <Pill tone={tones[phase.status]} dot={working}>
-            {phaseWords[phase.status]}
+          <Pill tone={unfinished && resting ? "rest" : tones[phase.status]} dot={working}>
+            {unfinished && resting ? "Not finished" : phaseWords[phase.status]}
           </Pill>
-          <PhaseTime phase={phase} />
+          {!(unfinished && resting) && <PhaseTime phase={phase} />}
         </div>
         {phase.plan.description && <p className="phase-text">{phase.plan.description}</p>}
         <PhaseFiles phase={phase} />
@@ -215,10 +217,12 @@ function PhaseTime({ phase }: { phase: PhaseProgress }) {
 function PhaseFiles({ phase }: { phase: PhaseProgress }) {
   const { openFile, follow, setTab } = useView();
   const writing = useSession((session) => Object.keys(session.open).join("\n")).split("\n");
-  const written = new Set(phase.files);
+  const files = useSession((session) => session.progress.files);
+  // The phase lists its files once it is done; until then the files say which phase wrote them.
+  const written = new Set([...phase.files, ...files.filter((file) => file.phase_id === phase.id).map((file) => file.path)]);
   const planned = phase.plan.files.map((file) => file.path);
   const purposes = new Map(phase.plan.files.map((file) => [file.path, file.purpose]));
-  const paths = [...new Set([...planned, ...phase.files])];
+  const paths = [...new Set([...planned, ...written])];
   const active = tones[phase.status] === "work";
   if (paths.length === 0) return null;
   return (

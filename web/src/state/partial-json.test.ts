@@ -38,7 +38,7 @@ describe("parsePartial", () => {
         for (let end = 0; end <= text.length; end += 1) parsePartial(text.slice(0, end));
         expect(JSON.stringify(parsePartial(text))).toBe(text);
       }),
-      { numRuns: 60 },
+      { numRuns: 25 },
     );
   });
 });
