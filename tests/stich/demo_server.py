@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from stich.demo.faults import FaultPlan
 from stich.demo.library import Library
 from stich.demo.recording import BUILT_IN, load_all
+from stich.demo.request_log import LoggedRequest
 from stich.demo.server import DemoModel
 
 COUNTER = "<request>Build a simple counter app</request>"
@@ -65,6 +66,14 @@ def question(action: str, *texts: str, session: str = "s1", stream: bool = True,
 async def ask(client: httpx.AsyncClient, action: str, *texts: str, **more: Any) -> "Answer":
     """Ask and read the stream to its end."""
     return read_stream((await client.post(**question(action, *texts, **more))).text)
+
+
+async def last_request(model: DemoModel, within: float = 1.0) -> LoggedRequest:
+    """The newest request once it has ended; fails when it is still running after `within` seconds."""
+    async with asyncio.timeout(within):
+        while (entry := model.log.all()[-1]).outcome == "running":  # noqa: ASYNC110 - the log has no event to wait for
+            await asyncio.sleep(0.01)
+    return entry
 
 
 class Answer:
