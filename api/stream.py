@@ -52,7 +52,7 @@ class Stream:
         self._rings: dict[str, Ring] = {}
         self._behind: dict[str, int] = {}
         self._work = asyncio.Event()
-        self._snapshots: dict[str, asyncio.Task[SessionSnapshot]] = {}
+        self._snapshots: dict[str, asyncio.Task[tuple[int, bytes]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = asyncio.Event()
 
@@ -132,23 +132,30 @@ class Stream:
         head = await self._tail.head(session_id)
         if after is not None and 0 <= after <= head:
             return await self._ring(session_id), after, b""
-        snapshot = await self._snapshot(session_id, source)
-        # Never beyond the head: a database restored from a backup may have forgotten what the workflow remembers.
-        seq = min(snapshot.progress.last_seq, await self._tail.head(session_id))
-        return await self._ring(session_id), seq, snapshot_frame(snapshot, seq)
+        seq, first = await self._snapshot(session_id, source)
+        return await self._ring(session_id), seq, first
 
     # ---------------------------------------------------------------- snapshots
 
-    async def _snapshot(self, session_id: str, source: SnapshotSource) -> SessionSnapshot:
-        """One query at a time per session: who comes while it is under way shares its answer."""
+    async def _snapshot(self, session_id: str, source: SnapshotSource) -> tuple[int, bytes]:
+        """The last event that a snapshot reflects, and its frame.
+
+        One is taken at a time per session: who comes while it is under way shares it.
+        """
         task = self._snapshots.get(session_id)
         if task is None:
-            task = asyncio.create_task(self._take_snapshot(session_id, source))
+            task = asyncio.create_task(self._encode_snapshot(session_id, source))
             self._snapshots[session_id] = task
             task.add_done_callback(lambda done: self._snapshot_taken(session_id, done))
         return await asyncio.shield(task)
 
-    def _snapshot_taken(self, session_id: str, task: asyncio.Task[SessionSnapshot]) -> None:
+    async def _encode_snapshot(self, session_id: str, source: SnapshotSource) -> tuple[int, bytes]:
+        snapshot = await self._take_snapshot(session_id, source)
+        # Never beyond the head: a database restored from a backup may have forgotten what the workflow remembers.
+        seq = min(snapshot.progress.last_seq, await self._tail.head(session_id))
+        return seq, snapshot_frame(snapshot, seq)
+
+    def _snapshot_taken(self, session_id: str, task: asyncio.Task[tuple[int, bytes]]) -> None:
         del self._snapshots[session_id]
         if not task.cancelled():
             task.exception()  # seen by those who waited, if they still do
