@@ -22,6 +22,7 @@ from inference import Inference, Plan, prices, tokens
 from inference.agents import NotAllowed
 from inference.errors import InferenceError, RateLimited, to_application_error
 from inference.gateway import UserCredentials
+from inference.tools import LoopResult, OnResult, OnStart, Tool, loop
 from schemas.inference import (
     ActionKey,
     AttemptRecord,
@@ -41,6 +42,7 @@ from storage.ledger import Ledger
 
 log = structlog.get_logger(__name__)
 
+A = TypeVar("A", bound=BaseModel)
 T = TypeVar("T", bound=BaseModel)
 
 PROGRESS_SECONDS = 5.0
@@ -156,6 +158,44 @@ async def complete_model(
     return completion.value
 
 
+async def use_tools(
+    step: ModelStep,
+    action: ActionKey,
+    messages: Sequence[Message],
+    tools: Sequence[Tool[A]],
+    *,
+    depth: int | None = None,
+    call_number: int = 0,
+    cacheable_prefix: int = 0,
+    on_delta: Callable[[Delta], None] | None = None,
+    on_start: OnStart | None = None,
+    on_result: OnResult | None = None,
+    overrides: ModelOverrides | None = None,
+    user: UserCredentials | None = None,
+) -> LoopResult:
+    """Let the model call `tools` until it is done (see `inference.tools.loop`). Each of its turns is one call on
+    record, numbered from `call_number` on. Raises ApplicationError; what the tools did before it has been done."""
+    call = ModelCall(
+        action=action,
+        messages=tuple(messages),
+        session_id=step.session_id,
+        operation_id=step.id,
+        user_id=step.given.user_id,
+        call_number=call_number,
+        cacheable_prefix=cacheable_prefix,
+        overrides=overrides or ModelOverrides(),
+    )
+    return await loop(
+        lambda asked: _attempted(step, asked, user),
+        call,
+        tools,
+        depth=depth,
+        on_delta=on_delta,
+        on_start=on_start,
+        on_result=on_result,
+    )
+
+
 def _attempt() -> int:
     return activity.info().attempt
 
@@ -164,10 +204,10 @@ async def _attempted(step: ModelStep, call: ModelCall, user: UserCredentials | N
     """One call to a provider, on record from before its first byte."""
     plan = await _plan(step, call, user)
     entry = _Entry(step, plan)
-    await entry.reserve()
     deltas = step.rooms.inference.run(plan)
     stop = asyncio.create_task(_close_when_stopped(deltas, entry))
     try:
+        await entry.reserve()
         async with aclosing(deltas):
             async for delta in deltas:
                 if type(delta) is Finish:

@@ -26,18 +26,21 @@ class SessionActivities:
     @activity.defn(name="create_session")
     async def create(self, given: CreateSessionInput) -> SessionCreatedResult:
         """Create the session's rows, whoever started the workflow, and say which model will answer."""
+        progress = given.progress
         await self._rooms.sessions.create(
             SessionRecord(
                 id=given.session_id,
                 user_id=given.user_id,
-                title=given.title,
-                prompt=given.prompt,
-                mode=given.mode,
-                template=given.template,
+                title=progress.title,
+                prompt=progress.prompt,
+                mode=progress.mode,
+                template=progress.template,
             )
         )
         async with running(self._rooms, given) as step:
             model, demo = self._rooms.inference.serves(ActionKey.PHASE_IMPLEMENTATION)
+            shown = progress.model_copy(update={"model": model, "demo": demo})
+            await self._rooms.sessions.save_progress(given.session_id, shown)
             seq, usage = await step.ended()
             return SessionCreatedResult(last_seq=seq, usage=usage, model=model, demo=demo)
 
@@ -45,6 +48,8 @@ class SessionActivities:
     async def record_events(self, given: RecordEventsInput) -> OperationResult:
         """Write down the workflow's events that no step carries."""
         seq = await record(self._rooms, given.session_id, given.outbox)
+        if given.progress is not None:
+            await self._rooms.sessions.save_progress(given.session_id, given.progress)
         return OperationResult(last_seq=seq)
 
     @activity.defn(name="read_back")

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from schemas.blueprint import Blueprint, PhasePlan
 from schemas.checks import CheckReport, Issue
 from schemas.events import Outbox
-from schemas.session import FileRef, Mode, Operation, Preview, QueuedMessage, UsageTotals
+from schemas.session import FileRef, Operation, Preview, Progress, QueuedMessage, UsageTotals
 
 
 class OperationInput(BaseModel):
@@ -42,19 +42,20 @@ class ReadBackInput(OperationInput):
 
 
 class RecordEventsInput(BaseModel):
-    """Events of the workflow to be written down without a step."""
+    """Events of the workflow to be written down without a step.
+
+    `progress` comes along when the session comes to rest, to be shown when no worker can be asked.
+    """
 
     session_id: str
     outbox: Outbox
+    progress: Progress | None = None
 
 
 class CreateSessionInput(OperationInput):
-    """The rows a session starts with."""
+    """What the session's rows start with."""
 
-    prompt: str
-    mode: Mode
-    template: str | None
-    title: str
+    progress: Progress
 
 
 class SessionCreatedResult(OperationResult):

@@ -92,13 +92,7 @@ class CodeGenSession:
         progress, session = self._progress, self._session
         created = await session.step(
             SessionActivities.create,
-            lambda common: CreateSessionInput(
-                **common,
-                prompt=progress.prompt,
-                mode=progress.mode,
-                template=self._request.template,
-                title=progress.title,
-            ),
+            lambda common: CreateSessionInput(**common, progress=progress),
             session.operation("create", "create", "Setting up the session"),
             SESSION_STEP,
             state=("starting", "Setting up the session."),

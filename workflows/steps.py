@@ -56,6 +56,9 @@ CAN: dict[State, list[Ability]] = {
 }
 
 
+AT_REST: frozenset[State] = frozenset({"stopped", "completed", "failed"})
+
+
 class Interrupted(Exception):
     """A user's message interrupted the running step."""
 
@@ -167,9 +170,12 @@ class Session:
         while True:
             await workflow.wait_condition(lambda: self.journal.unsent)
             outbox = self.journal.hand_out()
+            at_rest = self.progress.state.name in AT_REST
             written = await workflow.execute_local_activity_method(
                 SessionActivities.record_events,
-                RecordEventsInput(session_id=self.progress.session_id, outbox=outbox),
+                RecordEventsInput(
+                    session_id=self.progress.session_id, outbox=outbox, progress=self.progress if at_rest else None
+                ),
                 **RECORD,
             )
             self.journal.written(outbox)

@@ -74,7 +74,7 @@ async def progress_of(handle: WorkflowHandle[CodeGenSession, Progress]) -> Progr
 
 
 async def until(
-    handle: WorkflowHandle[CodeGenSession, Progress], reached: Callable[[Progress], bool], seconds: float = 20
+    handle: WorkflowHandle[CodeGenSession, Progress], reached: Callable[[Progress], bool], seconds: float = 60
 ) -> Progress:
     """The progress as soon as `reached` holds for it."""
     async with asyncio.timeout(seconds):

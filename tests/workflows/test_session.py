@@ -174,7 +174,7 @@ async def test_it_continues_as_new_and_loses_nothing(start: Start, rooms: Rooms)
     for number in range(3):
         await handle.signal("message", UserMessage(id=f"m{number}", text="more"))
     done = await until(
-        handle, lambda p: p.state.name == "completed" and all(m.state == "done" for m in p.messages), seconds=40
+        handle, lambda p: p.state.name == "completed" and all(m.state == "done" for m in p.messages), seconds=90
     )
     assert len(done.messages) == 3
     latest = rooms.scripts[handle.id]
