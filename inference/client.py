@@ -87,7 +87,7 @@ class Plan:
             return seen
         if self.reader is None or not 200 <= self.reader.status < 300:
             return seen
-        written = round(self.reader.characters / 3.8)
+        written = round(self.reader.characters / tokens.CHARACTERS)
         if not (written or seen.input_tokens or seen.output_tokens):
             return seen
         return replace(

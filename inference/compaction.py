@@ -1,12 +1,12 @@
-"""Keeping a conversation within bounds: whitespace trimmed, long texts cut, old turns summarised.
+"""Keeping a conversation within bounds: long texts cut, old turns summarised.
 
 All pure but `compact`, which asks for a summary through the function it is given.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from codegen.tokens import estimate_tokens
 from inference import tokens
 from schemas.inference import Message
 
@@ -19,21 +19,12 @@ TURNS, TOKENS, MESSAGES = 40, 100_000, 150
 PIECE = 60_000
 """Tokens that one summary is made of; a longer past is summarised in pieces, then the summaries are."""
 
-_BLANK = re.compile(r"\n{4,}")
-
 Summarise = Callable[[str], Awaitable[str]]
-
-
-def trim_whitespace(text: str) -> str:
-    """`text` without spaces at the ends of lines, without more than two blank lines in a row, and without blank lines
-    at both ends. Indentation is kept; doing it twice changes nothing."""
-    lines = "\n".join(line.rstrip(" \t\r") for line in text.split("\n"))
-    return _BLANK.sub("\n\n\n", lines).strip("\n")
 
 
 def shorten(text: str, limit: int) -> str:
     """`text` cut to about `limit` tokens: beginning and end stay, the middle goes, and the cut says so."""
-    have = tokens.count(text)
+    have = estimate_tokens(text)
     if have <= limit:
         return text
     keep = max(int(len(text) * limit / have * 0.95) - 60, 0)
@@ -111,7 +102,7 @@ def _joined(texts: Sequence[str]) -> list[str]:
     pieces: list[list[str]] = [[]]
     size = 0
     for text in texts:
-        cost = tokens.count(text)
+        cost = estimate_tokens(text)
         if pieces[-1] and size + cost > PIECE and len(pieces[-1]) > 1:
             pieces.append([])
             size = 0

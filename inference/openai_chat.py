@@ -30,6 +30,8 @@ _REASONS: dict[str, FinishReason] = {
     "content_filter": "content_filter",
     "refusal": "content_filter",
 }
+_BROKEN = ("error", "insufficient_system_resource")
+"""Finish reasons that mean that the provider gave up."""
 
 
 # --- the request -----------------------------------------------------------------------------------------------------
@@ -208,8 +210,8 @@ class OpenAIReader(AnswerReader):
             raise self.fault_in(event)
         if choices and choices[0].get("error"):
             raise self.fault_in(choices[0])
-        if self.raw_reason == "error":
-            raise self.error(ServerError, "the provider ended the answer with an error")
+        if self.raw_reason in _BROKEN:
+            raise self.error(ServerError, f"the provider ended the answer with {self.raw_reason}")
 
     def read_whole(self, body: Json) -> None:
         choices = body.get("choices")
@@ -231,8 +233,8 @@ class OpenAIReader(AnswerReader):
             self._fragment({**each, "index": index})
         self._rarely({"reasoning": thought, **{key: message.get(key) for key in ("refusal", "reasoning_details")}})
         self._finished(str(choice.get("finish_reason") or "stop"))
-        if self.raw_reason == "error":
-            raise self.error(ServerError, "the provider ended the answer with an error")
+        if self.raw_reason in _BROKEN:
+            raise self.error(ServerError, f"the provider ended the answer with {self.raw_reason}")
 
     def refusal(self) -> str:
         return "".join(self._refusal)

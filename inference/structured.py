@@ -195,6 +195,9 @@ def problems(error: ValidationError, limit: int = 12) -> str:
 MOST_STARTS = 20
 """How many opening brackets are tried as the beginning of the value."""
 
+MOST_WORK = 300_000
+"""How many strings and brackets are looked at in all: an answer made of brackets must not hold up the process."""
+
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
 _FENCE = re.compile(r"```[a-zA-Z0-9]*\s*\n(.*?)```", re.DOTALL)
 
@@ -210,8 +213,9 @@ def json_in(text: str) -> Any | None:
             continue
         if isinstance(value, (dict, list)):
             return value
+    work = MOST_WORK
     for start in itertools.islice(re.finditer(r"[{\[]", text), MOST_STARTS):
-        end = _closing(text, start.start())
+        end, work = _closing(text, start.start(), work)
         if end is None:
             continue
         try:
@@ -221,17 +225,18 @@ def json_in(text: str) -> Any | None:
     return None
 
 
-def _closing(text: str, start: int) -> int | None:
-    """Where the bracket at `start` is closed, strings skipped."""
+def _closing(text: str, start: int, work: int) -> tuple[int | None, int]:
+    """(where the bracket at `start` is closed, strings skipped; what is left of `work`)."""
     depth = 0
-    for token in _TOKEN.finditer(text, start):
+    for token in itertools.islice(_TOKEN.finditer(text, start), work):
+        work -= 1
         if token.group() in ("{", "["):
             depth += 1
         elif token.group() in ("}", "]"):
             depth -= 1
             if depth == 0:
-                return token.end()
-    return None
+                return token.end(), work
+    return None, work
 
 
 def _without_nulls(value: Any, node: Mapping[str, Any], root: Mapping[str, Any]) -> Any:

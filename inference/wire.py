@@ -258,7 +258,11 @@ class AnswerReader:
         except orjson.JSONDecodeError:
             body = None
         if isinstance(body, list) and len(body) == 1:
-            body = body[0]  # Google wraps errors of a streaming call in a list
+            body = body[0]  # Google wraps errors of a streaming call in a list, and without SSE all of its answers
+        elif isinstance(body, list) and body and self.status < 400:
+            for each in body:
+                self._read(b"", orjson.dumps(each))
+            return
         if self.status >= 400:
             text = body if isinstance(body, dict) else data[:2000].decode(errors="replace")
             raise fault(self.status, text, self.headers, provider=self.provider, model=self.model)

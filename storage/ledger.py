@@ -77,10 +77,14 @@ class Ledger:
     async def committed(
         self, *, session_id: str | None = None, user_id: str | None = None, since: datetime | None = None
     ) -> Decimal:
-        """US dollars that count against a budget: what was spent, and for calls in flight the most they can cost."""
+        """US dollars that count against a budget: what was spent, and for calls in flight the most they can cost.
+
+        A call that began an hour ago and was never settled is not in flight: no call takes that long.
+        """
         amount: Decimal = await self._database.pool.fetchval(
             """
-            SELECT coalesce(sum(CASE WHEN outcome = 'started' THEN greatest(reserved, coalesce(price, 0))
+            SELECT coalesce(sum(CASE WHEN outcome = 'started' AND started_at > now() - interval '1 hour'
+                                     THEN greatest(reserved, coalesce(price, 0))
                                      ELSE coalesce(price, 0) END), 0)
             FROM model_attempts
             WHERE ($1::text IS NULL OR session_id = $1) AND ($2::text IS NULL OR user_id = $2)

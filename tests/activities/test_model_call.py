@@ -15,9 +15,10 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.heartbeat import heartbeat
-from activities.model_call import complete_model, stream_model
+from activities.model_call import complete_model, stream_model, use_tools
 from inference import Inference
 from inference.settings import InferenceSettings, ProviderSettings
+from inference.tools import Tool
 from inference.wire import gather
 from schemas.failures import Failure
 from schemas.inference import ActionKey, Delta, Message, ModelOverrides, TextDelta
@@ -239,6 +240,20 @@ async def test_an_answer_out_of_form_twice_is_a_retryable_failure(database: Data
     with pytest.raises(ApplicationError) as caught:
         await environment().run(complete)
     assert (caught.value.type, caught.value.non_retryable) == ("MalformedOutput", False)
+
+
+async def test_every_turn_of_a_tool_loop_is_on_record(database: Database, server: FaultServer) -> None:
+    step = step_with(database, server, openai="answers")
+    server.answers = ["No tool is needed."]
+
+    async def work() -> str:
+        tool = Tool("count", "Count.", Fruit, lambda fruit: asyncio.sleep(0, fruit.count), "none")
+        result = await use_tools(step, ActionKey.CODE_REVIEW, MESSAGES, [tool], overrides=ONE, call_number=5)
+        return f"{result.stopped}: {result.text}"
+
+    assert await environment().run(work) == "answered: No tool is needed."
+    assert [row.call_number for row in await step.rooms.ledger.attempts("s1")] == [5]
+    assert server.seen[0].body["tools"][0]["function"]["name"] == "count"
 
 
 async def test_nothing_configured_says_what_to_set(database: Database, server: FaultServer) -> None:

@@ -162,9 +162,9 @@ async def test_leaving_the_stream_closes_the_connection(server: FaultServer) -> 
 
 
 async def test_a_slow_consumer_is_not_a_stalled_provider(server: FaultServer) -> None:
-    async with inference_for(server, "ok", stall_timeout=0.2) as inference:
+    async with inference_for(server, "ok", stall_timeout=0.1) as inference:
         async for _ in inference.stream(call_for("openai")):
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(0.12)
 
 
 async def test_many_streams_at_once(server: FaultServer) -> None:

@@ -251,6 +251,11 @@ class TestGoogle:
         failure = failure_of(reader("google", 429, "application/json"), json.dumps([error]).encode())
         assert (failure.code, failure.retry_after) == ("rate_limited", 33.5)
 
+    def test_a_stream_asked_for_without_events_comes_as_a_list(self) -> None:
+        said = [{"candidates": [{"content": {"parts": [{"text": text}]}}]} for text in ("one ", "two")]
+        said.append({"candidates": [{"finishReason": "STOP"}]})
+        assert answer_of(reader("google", content_type="application/json"), orjson.dumps(said)).text == "one two"
+
     def test_thoughts_are_output(self) -> None:
         usage = {
             "promptTokenCount": 9,

@@ -1,5 +1,6 @@
 """Structured answers: schemas in strict form, and reading with tolerance but without invention."""
 
+import time
 from typing import Literal
 
 import pytest
@@ -94,3 +95,10 @@ def test_what_is_written_is_read(plan: Plan, around: str) -> None:
     assert parse(plan.model_dump_json()) == plan
     assert json_in(f"```json\n{plan.model_dump_json()}\n```") == plan.model_dump(mode="json")
     json_in(around + plan.model_dump_json() + around)
+
+
+def test_an_answer_made_of_brackets_does_not_hold_up_the_process() -> None:
+    started = time.process_time()
+    for text in ("[" * 300_000, '{"a":' * 100_000, '{"' * 200_000 + "x"):
+        assert json_in(text) is None
+    assert time.process_time() - started < 5

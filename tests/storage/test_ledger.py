@@ -37,13 +37,14 @@ def record(**changes: object) -> AttemptRecord:
 
 async def test_a_call_is_reserved_and_settled_once(database: Database) -> None:
     ledger = Ledger(database)
-    started = record(outcome="started", price=None, output_tokens=0, reserved=Decimal("0.5"))
+    now = datetime.now(UTC)
+    started = record(outcome="started", price=None, output_tokens=0, reserved=Decimal("0.5"), started_at=now)
     assert await ledger.reserve(started)
     assert not await ledger.reserve(started), "the same attempt again"
     assert await ledger.committed(session_id="s1") == Decimal("0.5")
     assert await ledger.settle(record())
     assert not await ledger.settle(record(output_tokens=9_999)), "a settled call stays as it is"
-    assert await ledger.attempts("s1") == [record(reserved=Decimal("0.5"))]
+    assert await ledger.attempts("s1") == [record(reserved=Decimal("0.5"), started_at=now)]
     assert await ledger.committed(user_id="u1") == Decimal("0.0123456789")
 
 
@@ -71,7 +72,9 @@ async def test_the_call_of_a_dead_worker_is_closed_by_the_next_attempt(database:
     ledger = Ledger(database)
     await ledger.reserve(record(outcome="started", output_tokens=0, reserved=Decimal(1)))
     await ledger.settle(record(outcome="started", output_tokens=30))
-    await ledger.reserve(record(attempt=2, outcome="started", price=None, reserved=Decimal("0.25")))
+    await ledger.reserve(
+        record(attempt=2, outcome="started", price=None, reserved=Decimal("0.25"), started_at=datetime.now(UTC))
+    )
     first, second = await ledger.attempts("s1")
     assert (first.outcome, first.estimated, first.output_tokens) == ("lost", True, 30)
     assert second.outcome == "started"
