@@ -167,7 +167,8 @@ class PageWatch:
 
     def _request_failed(self, request: playwright.Request) -> None:
         failure = request.failure or "failed"
-        if "ERR_ABORTED" in failure:
+        # A page that cannot be opened at all is told by `unreachable`.
+        if "ERR_ABORTED" in failure or request.is_navigation_request():
             return
         text = f"{request.method} {self._shown(request.url)} failed: {failure}"
         self._add(IssueSource.NETWORK, "request-failed", text)

@@ -27,7 +27,7 @@ from sandbox.process import Finished, run
 from sandbox.settings import SandboxSettings
 from sandbox.wheels import install_wheels, python_version
 
-_NAME = r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*"
+_NAME = r"(?:@[a-z0-9][a-z0-9._~-]*/)?[a-z0-9][a-z0-9._~-]*"
 _VERSION = r"(?:[\^~]?\d+(?:\.(?:\d+|x)){0,2}(?:-[0-9A-Za-z.-]+)?|latest|next)"
 _SPEC = re.compile(rf"({_NAME})(?:@({_VERSION}))?")
 _EXACT = re.compile(r"\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?")
