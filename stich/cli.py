@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "doctor": "check this machine and this set-up",
     "worker": "run one worker (production)",
     "api": "run the API and the web page alone (production)",
+    "migrate": "bring the database's tables up to date (production)",
     "record": "write a real session down, to be played by the demo model",
 }
 EXAMPLES: Final = {
@@ -31,6 +32,7 @@ EXAMPLES: Final = {
     "doctor": ["stich doctor"],
     "worker": ["DATABASE_URL=postgresql://... TEMPORAL_ADDRESS=temporal:7233 stich worker"],
     "api": ["DATABASE_URL=postgresql://... TEMPORAL_ADDRESS=temporal:7233 STICH_TOKEN=... stich api"],
+    "migrate": ["DATABASE_URL=postgresql://... stich migrate"],
     "record": ["stich record --out recordings/todo --upstream https://api.openai.com/v1"],
 }
 

@@ -33,10 +33,10 @@ def required_url(settings: Settings) -> str:
     return settings.database_url.get_secret_value()
 
 
-async def migrate(url: str) -> None:
-    """Bring the tables up to date. Raises StichError when the database cannot be reached or does not fit."""
+async def migrate(url: str) -> list[str]:
+    """Bring the tables up to date; returns what was applied. Raises StichError when the database does not fit."""
     async with open_database(url, 1, "stich-migrate") as database:
         try:
-            await database.migrate()
+            return await database.migrate()
         except MigrationError as error:
             raise StichError(f"The database does not fit this version of stich: {error}.") from None

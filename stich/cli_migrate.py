@@ -1,0 +1,14 @@
+"""`stich migrate`."""
+
+import argparse
+import asyncio
+import os
+
+from stich.database import migrate, required_url
+from stich.settings import Settings
+
+
+def run(arguments: argparse.Namespace) -> int:
+    applied = asyncio.run(migrate(required_url(Settings.from_env(os.environ))))
+    print(f"applied {', '.join(applied)}" if applied else "the tables are up to date")
+    return 0
