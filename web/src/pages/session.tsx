@@ -134,10 +134,27 @@ function Workbench({ narrow, about }: { narrow: boolean; about: About | undefine
   );
 }
 
+const PATIENCE_MS = 6_000;
+
 function Loading({ late }: { late: boolean }) {
+  const [slow, setSlow] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setSlow(true), PATIENCE_MS);
+    return () => clearTimeout(timer);
+  }, []);
   return (
     <main className="alone" aria-busy>
-      {late ? (
+      {slow && !late ? (
+        <Empty page title="The session waits for a worker" working>
+          <p>
+            It is accepted and will begin as soon as a worker takes it. If this stays, the terminal that runs stich says
+            what is wrong with its worker.
+          </p>
+          <Link href="/" className={buttonClass()}>
+            Go to the start page
+          </Link>
+        </Empty>
+      ) : late ? (
         <Empty page icon={<Unplug size={28} aria-hidden />} title="stich does not answer">
           <p>Trying again. If this stays, check that stich is still running in its terminal.</p>
         </Empty>

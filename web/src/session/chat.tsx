@@ -60,6 +60,7 @@ function Conversation() {
         {items.map((item) =>
           "sentence" in item ? <ErrorTurn key={`e${item.seq}`} error={item} /> : <TurnView key={item.id} turn={item} />,
         )}
+        <StateNote errors={errors} />
         {waiting.map((message) => (
           <OutgoingTurn key={message.id} message={message} />
         ))}
@@ -128,6 +129,24 @@ function ErrorTurn({ error }: { error: SessionError }) {
           <strong>{error.sentence}</strong>
         </p>
         {error.nextAction && <p>{error.nextAction}</p>}
+      </div>
+    </li>
+  );
+}
+
+/** Why the session does not go on, where no event of this page's time has said so already. */
+function StateNote({ errors }: { errors: SessionError[] }) {
+  const state = useSession((session) => session.progress.state);
+  const tone = stateTone[state.name];
+  if (tone !== "bad" || errors.some((error) => state.reason.includes(error.sentence))) return null;
+  return (
+    <li className="problem">
+      <CircleAlert size={17} aria-hidden />
+      <div>
+        <p>
+          <strong>{state.reason || "The session failed."}</strong>
+        </p>
+        {state.can.includes("resume") && <p>Resume tries again; a message asks for something else.</p>}
       </div>
     </li>
   );

@@ -1,6 +1,6 @@
 // The plan as it is written, and the phases that carry it out.
 
-import { Check, CircleAlert, CircleDashed, FileCode2, LoaderCircle, Package, Trash2, Wrench } from "lucide-react";
+import { Check, CircleAlert, CircleDashed, FileCode2, ListTree, LoaderCircle, Package, Trash2, Wrench } from "lucide-react";
 import { useMemo } from "react";
 import type { Blueprint, PhaseProgress, PhasePlan } from "../api/types";
 import { useNow } from "../state/clock";
@@ -12,14 +12,25 @@ import { useView } from "./view";
 
 type Draft = Partial<Blueprint>;
 
+/** Nothing happens by itself in a state of this tone. */
+const RESTING: ReadonlySet<Tone> = new Set<Tone>(["rest", "bad"]);
+
 export function PlanPanel() {
   const ready = useSession((session) => session.progress.blueprint);
   const streamed = useSession((session) => session.blueprintText?.text ?? null);
   const phases = useSession((session) => session.progress.phases);
+  const working = useSession((session) => !RESTING.has(stateTone[session.progress.state.name]));
   const draft = useMemo(() => (streamed === null ? null : readDraft(streamed)), [streamed]);
   // A new plan that is being written takes the place of the old one only once it is finished.
   const blueprint: Draft | null = ready ?? draft;
 
+  if (!blueprint && phases.length === 0 && !working) {
+    return (
+      <Empty icon={<ListTree size={26} aria-hidden />} title="No plan yet">
+        <p>The session ended before its plan was written. The conversation says why and what to do.</p>
+      </Empty>
+    );
+  }
   if (!blueprint && phases.length === 0) {
     return (
       <Empty title="Planning the app" working>
@@ -173,7 +184,7 @@ const tones: Record<PhaseProgress["status"], Tone> = {
 };
 
 function PhaseItem({ phase, number }: { phase: PhaseProgress; number: number }) {
-  const resting = useSession((session) => ["rest", "bad"].includes(stateTone[session.progress.state.name]));
+  const resting = useSession((session) => RESTING.has(stateTone[session.progress.state.name]));
   const unfinished = tones[phase.status] === "work";
   const working = unfinished && !resting;
   return (
