@@ -1,15 +1,21 @@
 """Check the project as it stands, and show it."""
 
+import structlog
 from temporalio import activity
 
 from activities.context import Rooms
-from activities.step import running
+from activities.step import Step, running
 from activities.workspace import may_heal, sandbox_failure, workspace_of
-from sandbox import SandboxError
+from sandbox import BrowserFailed, SandboxError, SandboxUnavailable
+from sandbox.browser import Capture
 from schemas.checks import CheckReport
+from schemas.events import PreviewEvent
 from schemas.operations import CheckInput, CheckResult, PreviewInput, PreviewResult
-from schemas.session import Preview
+from schemas.session import Preview, ScreenshotRef
 
+log = structlog.get_logger(__name__)
+
+PREVIEW_ATTEMPTS = 3
 MAX_ISSUES = 50  # of one report: what a fixer can work on, and what history should carry
 
 
@@ -41,15 +47,50 @@ class CheckActivities:
 
     @activity.defn(name="open_preview")
     async def open_preview(self, given: PreviewInput) -> PreviewResult:
-        """Start the development server and say where the preview is."""
+        """Start the development server, say where the preview is, and look at it through the browser.
+
+        A preview that does not come up and a browser that cannot be used are said so; the work goes on without them.
+        """
         async with running(self._rooms, given) as step:
+            screenshots: list[ScreenshotRef] = []
+            report, preview = CheckReport(), Preview(status="failed", detail="This host cannot show previews.")
+            url = self._rooms.preview_url(given.session_id)
             try:
                 workspace = await workspace_of(self._rooms, given.session_id, given.template)
                 await workspace.preview()
-                preview = Preview(status="ready", url=self._rooms.preview_url(given.session_id))
+                preview = Preview(status="ready", url=url)
+                step.emit(PreviewEvent(preview=preview))
+                capture = await self._rooms.browser.capture(url)
+                screenshots = await self._keep(step, given, capture)
+                report = capture.report
+            except (BrowserFailed, SandboxUnavailable) as error:
+                log.warning("the preview was not looked at", session=given.session_id, error=str(error))
             except SandboxError as error:
-                if may_heal(error):
+                if may_heal(error) and step.attempt < PREVIEW_ATTEMPTS:
                     raise sandbox_failure(error) from error
                 preview = Preview(status="failed", detail=str(error))
             seq, usage = await step.ended()
-            return PreviewResult(last_seq=seq, usage=usage, preview=preview)
+            return PreviewResult(last_seq=seq, usage=usage, preview=preview, report=report, screenshots=screenshots)
+
+    async def _keep(self, step: Step, given: PreviewInput, capture: Capture) -> list[ScreenshotRef]:
+        kept = []
+        for shot in capture.screenshots:
+            stored = await self._rooms.screenshots.put(
+                given.session_id,
+                f"{step.id}/{given.execution}/{shot.size.name}",
+                shot.png,
+                media_type="image/png",
+                width=shot.size.width,
+                height=shot.size.height,
+                phase_id=given.phase_id,
+            )
+            kept.append(
+                ScreenshotRef(
+                    sha256=stored.sha256,
+                    name=shot.size.name,
+                    width=shot.size.width,
+                    height=shot.size.height,
+                    blank=shot.blank,
+                )
+            )
+        return kept

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 from inference import Inference
 from sandbox import Sandbox
+from sandbox.browser import Browser
 from storage.database import Database
 from storage.events import EventLog
 from storage.files import Files
 from storage.ledger import Ledger
 from storage.messages import Messages
 from storage.operations import Operations
+from storage.screenshots import Screenshots
 from storage.sessions import Sessions
 from storage.transcripts import Transcripts
 
@@ -23,10 +25,12 @@ class Rooms:
     events: EventLog
     sessions: Sessions
     files: Files
+    screenshots: Screenshots
     messages: Messages
     operations: Operations
     transcripts: Transcripts
     ledger: Ledger
     inference: Inference
     sandbox: Sandbox
+    browser: Browser
     preview_url: Callable[[str], str]

@@ -7,7 +7,11 @@ from contextlib import asynccontextmanager, suppress
 from temporalio import activity
 
 FRACTION = 3
-"""Beats per heartbeat timeout: two may be lost."""
+"""Beats per heartbeat timeout, at least: two may be lost."""
+
+LONGEST = 0.5
+"""Seconds between beats, at most: a stop arrives with the answer to a beat. (Workers have to let beats through this
+often: `max_heartbeat_throttle_interval`.)"""
 
 
 class Beat:
@@ -23,12 +27,13 @@ class Beat:
 
 @asynccontextmanager
 async def heartbeat(*details: object) -> AsyncIterator[Beat]:
-    """Beat at a third of the activity's heartbeat timeout until the block ends, and once more then, so that the last
-    details are known to the next attempt. Without a heartbeat timeout there is only that last beat."""
+    """Beat at a third of the activity's heartbeat timeout, or every half second, until the block ends, and once more
+    then, so that the last details are known to the next attempt. Without a timeout there is only that last beat."""
     beat = Beat()
     beat.details = details
     timeout = activity.info().heartbeat_timeout
-    beating = asyncio.create_task(_keep_beating(beat, timeout.total_seconds() / FRACTION)) if timeout else None
+    interval = min(timeout.total_seconds() / FRACTION, LONGEST) if timeout else None
+    beating = asyncio.create_task(_keep_beating(beat, interval)) if interval else None
     try:
         yield beat
     finally:

@@ -6,6 +6,7 @@ stop, or the consumer walking away.
 """
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
@@ -47,6 +48,9 @@ T = TypeVar("T", bound=BaseModel)
 
 PROGRESS_SECONDS = 5.0
 """How often a running call's tokens are written down: what a killed worker can leave uncounted."""
+
+WORTH_CACHING = 1_024
+"""Tokens: the smallest prefix that providers cache."""
 
 BREAKER_SECONDS = 2.0
 """How long a call waits to learn the providers' health; without an answer it goes ahead."""
@@ -93,14 +97,15 @@ async def stream_model(
     *,
     tools: Sequence[ToolSpec] = (),
     call_number: int = 0,
-    cacheable_prefix: int = 0,
+    cacheable_prefix: int | None = None,
     context_parts: dict[str, int] | None = None,
     overrides: ModelOverrides | None = None,
     user: UserCredentials | None = None,
 ) -> AsyncGenerator[Delta, None]:
     """The answer of the model that serves `action`, delta by delta, with `Finish` as the last.
 
-    `call_number` tells apart several calls of one attempt. A stop of the activity closes the connection at once, even
+    `call_number` tells apart several calls of one attempt; `cacheable_prefix` counts the leading messages that stay the
+    same from call to call, by default the system messages. A stop of the activity closes the connection at once, even
     while the consumer is busy with a delta. Raises ApplicationError; what was yielded before it is not an answer.
     """
     call = ModelCall(
@@ -111,7 +116,7 @@ async def stream_model(
         operation_id=step.id,
         user_id=step.given.user_id,
         call_number=call_number,
-        cacheable_prefix=cacheable_prefix,
+        cacheable_prefix=_stable(messages) if cacheable_prefix is None else cacheable_prefix,
         context_parts=context_parts or {},
         overrides=overrides or ModelOverrides(),
     )
@@ -128,7 +133,7 @@ async def complete_model(
     *,
     on_text: Callable[[str], None] | None = None,
     call_number: int = 0,
-    cacheable_prefix: int = 0,
+    cacheable_prefix: int | None = None,
     context_parts: dict[str, int] | None = None,
     overrides: ModelOverrides | None = None,
     user: UserCredentials | None = None,
@@ -142,7 +147,7 @@ async def complete_model(
         operation_id=step.id,
         user_id=step.given.user_id,
         call_number=call_number,
-        cacheable_prefix=cacheable_prefix,
+        cacheable_prefix=_stable(messages) if cacheable_prefix is None else cacheable_prefix,
         context_parts=context_parts or {},
         overrides=overrides or ModelOverrides(),
         output_name=action.value,
@@ -166,7 +171,7 @@ async def use_tools(
     *,
     depth: int | None = None,
     call_number: int = 0,
-    cacheable_prefix: int = 0,
+    cacheable_prefix: int | None = None,
     on_delta: Callable[[Delta], None] | None = None,
     on_start: OnStart | None = None,
     on_result: OnResult | None = None,
@@ -182,7 +187,7 @@ async def use_tools(
         operation_id=step.id,
         user_id=step.given.user_id,
         call_number=call_number,
-        cacheable_prefix=cacheable_prefix,
+        cacheable_prefix=_stable(messages) if cacheable_prefix is None else cacheable_prefix,
         overrides=overrides or ModelOverrides(),
     )
     return await loop(
@@ -194,6 +199,12 @@ async def use_tools(
         on_start=on_start,
         on_result=on_result,
     )
+
+
+def _stable(messages: Sequence[Message]) -> int:
+    """How many leading messages are worth caching at the provider: the system messages, if there is enough of them."""
+    leading = list(itertools.takewhile(lambda message: message.role == "system", messages))
+    return len(leading) if sum(map(tokens.of_message, leading)) >= WORTH_CACHING else 0
 
 
 def _attempt() -> int:

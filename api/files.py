@@ -66,6 +66,16 @@ def _is_known(if_none_match: str, etag: str) -> bool:
     return etag in known or "*" in known
 
 
+async def read_screenshot(request: Request) -> Response:
+    session = await session_of(request)
+    services, sha256 = services_of(request), request.path_params["sha256"]
+    if sha256 not in {shot.sha256 for shot in await services.screenshots.list(session.id)}:
+        raise Refusal(NO_FILE, "The session has no such screenshot.")
+    # The address names the content: it never changes.
+    headers = {"Cache-Control": "private, max-age=31536000, immutable"}
+    return Response(await services.blobs.get(sha256), headers=headers, media_type="image/png")
+
+
 async def export(request: Request) -> Response:
     session = await within(ANSWER_SECONDS, session_of(request))
     services = services_of(request)
@@ -156,6 +166,15 @@ ENDPOINTS: Final = (
             example="export default function App() {\n  return <h1>Hello</h1>;\n}\n",
             headers=(("ETag", "SHA-256 of the content, in quotes."),),
         ),
+        problems=(NO_SESSION, NO_FILE, DATABASE_AWAY, TOO_SLOW),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/sessions/{session_id}/screenshots/{sha256}.png",
+        handler=read_screenshot,
+        name="read_screenshot",
+        summary="A picture of the application, as its phase names it",
+        answer=Answer(description="The image.", media_type="image/png", schema=bytes),
         problems=(NO_SESSION, NO_FILE, DATABASE_AWAY, TOO_SLOW),
     ),
     Endpoint(

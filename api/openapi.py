@@ -21,6 +21,7 @@ DESCRIPTION = (
 PATH_PARAMETERS = {
     "session_id": "Id of a session.",
     "path": "Path of a file in the project, slashes included.",
+    "sha256": "SHA-256 of an image, as a phase names it.",
 }
 
 

@@ -14,6 +14,7 @@ from storage.blobs import Blobs
 from storage.database import Database
 from storage.files import Files
 from storage.messages import Messages
+from storage.screenshots import Screenshots
 from storage.sessions import Sessions
 
 
@@ -29,6 +30,7 @@ class Services:
     messages: Messages
     files: Files
     blobs: Blobs
+    screenshots: Screenshots
     stream: Stream
 
     @classmethod
@@ -43,6 +45,7 @@ class Services:
             messages=Messages(database),
             files=Files(database),
             blobs=Blobs(database),
+            screenshots=Screenshots(database),
             stream=Stream(database),
         )
 

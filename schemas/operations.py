@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from schemas.blueprint import Blueprint, PhasePlan
 from schemas.checks import CheckReport, Issue
 from schemas.events import Outbox
-from schemas.session import FileRef, Operation, Preview, Progress, QueuedMessage, UsageTotals
+from schemas.session import FileRef, Operation, Preview, Progress, QueuedMessage, ScreenshotRef, UsageTotals
 
 
 class OperationInput(BaseModel):
@@ -152,15 +152,18 @@ class CheckResult(OperationResult):
 
 
 class PreviewInput(OperationInput):
-    """Open the preview of the project as it stands."""
+    """Open the preview of the project as it stands, and look at it."""
 
+    phase_id: str
     template: str
 
 
 class PreviewResult(OperationResult):
-    """Where the preview is."""
+    """Where the preview is, what it looks like, and what went wrong in the page."""
 
     preview: Preview
+    report: CheckReport = Field(default_factory=CheckReport)
+    screenshots: list[ScreenshotRef] = Field(default_factory=list)
 
 
 class ConversationInput(OperationInput):

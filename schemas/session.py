@@ -94,6 +94,16 @@ class FileRef(BaseModel):
 PhaseStatus = Literal["planned", "generating", "checking", "fixing", "completed", "failed"]
 
 
+class ScreenshotRef(BaseModel):
+    """A picture of the application: the image by its SHA-256, the window it was seen through, in CSS pixels."""
+
+    sha256: str
+    name: str
+    width: int
+    height: int
+    blank: bool = False
+
+
 class PhaseProgress(BaseModel):
     """A phase and how far it is. `files` lists the paths written so far."""
 
@@ -102,6 +112,7 @@ class PhaseProgress(BaseModel):
     status: PhaseStatus = "planned"
     files: list[str] = Field(default_factory=list)
     checks: CheckReport | None = None
+    screenshots: list[ScreenshotRef] = Field(default_factory=list)
     fix_rounds: int = 0
     message_ids: list[str] = Field(default_factory=list)
     started_at: datetime | None = None

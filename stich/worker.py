@@ -16,6 +16,7 @@ from activities.registry import inference_activities, sandbox_activities, sessio
 from inference import Inference
 from inference.settings import InferenceSettings, InvalidSetting
 from sandbox import Sandbox, SandboxSettings
+from sandbox.browser import Browser
 from sandbox.gateway import PreviewGateway
 from stich.database import open_database, required_url
 from stich.errors import StichError
@@ -30,6 +31,7 @@ from storage.files import Files
 from storage.ledger import Ledger
 from storage.messages import Messages
 from storage.operations import Operations
+from storage.screenshots import Screenshots
 from storage.sessions import Sessions
 from storage.transcripts import Transcripts
 from workflows.names import INFERENCE_QUEUE, SANDBOX_QUEUE, WORKFLOW_QUEUE
@@ -83,8 +85,9 @@ async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterato
         sandbox = await stack.enter_async_context(
             Sandbox(SandboxSettings(home=settings.home, unsafe_local=settings.unsafe_local))
         )
-        sessions, files = Sessions(database), Files(database)
         place = PreviewPlace.of(settings)
+        browser = await stack.enter_async_context(Browser(sandbox.settings, settings.preview_port or settings.port + 1))
+        sessions, files = Sessions(database), Files(database)
         gateway = PreviewGateway(
             sandbox,
             naming_secret(token_of(settings)),
@@ -103,6 +106,8 @@ async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterato
             ledger=Ledger(database),
             inference=inference,
             sandbox=sandbox,
+            browser=browser,
+            screenshots=Screenshots(database),
             preview_url=lambda session_id: place.address(gateway.host(session_id)),
         )
         yield rooms, gateway

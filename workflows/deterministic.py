@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from schemas.session import PhaseProgress, QueuedMessage
     from workflows.options import MODEL_STEP, SANDBOX_STEP
-    from workflows.project import check, choose_template, open_preview, template_of
+    from workflows.project import check, choose_template, template_of
     from workflows.steps import Interrupted, Session
 
 
@@ -122,7 +122,6 @@ class DeterministicBuilder:
             await self._implement(phase)
         await self._check_and_repair(phase)
         session.complete_phase(phase)
-        await open_preview(session, phase, self._template)
 
     async def _implement(self, phase: PhaseProgress) -> None:
         session, progress = self._session, self._session.progress

@@ -5,7 +5,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.checks import CheckActivities
     from activities.template_selection import TemplateSelectionActivities
-    from schemas.checks import CheckReport
+    from schemas.checks import CheckReport, Severity
     from schemas.events import ChecksEvent
     from schemas.operations import CheckInput, PreviewInput, TemplateSelectionInput
     from schemas.session import PhaseProgress
@@ -37,7 +37,7 @@ async def choose_template(session: Session, wanted: str | None) -> None:
 
 
 async def check(session: Session, phase: PhaseProgress, template: str) -> CheckReport:
-    """Check and build the project as it stands, for `phase`."""
+    """Check and build the project as it stands, for `phase`; if that is clean, show it and look at it."""
     phase.status = "checking"
     session.show_phase(phase)
     checked = await session.step(
@@ -47,17 +47,28 @@ async def check(session: Session, phase: PhaseProgress, template: str) -> CheckR
         SANDBOX_STEP,
         state=("reviewing", "Checking types, style and build."),
     )
-    phase.checks = checked.report
-    session.emit(ChecksEvent(phase_id=phase.id, report=checked.report))
-    return checked.report
+    report = checked.report
+    if report.ok:
+        report = merged(report, await _show(session, phase, template))
+    phase.checks = report
+    session.emit(ChecksEvent(phase_id=phase.id, report=report))
+    return report
 
 
-async def open_preview(session: Session, phase: PhaseProgress, template: str) -> None:
-    """Show the project as it stands."""
-    opened = await session.step(
+async def _show(session: Session, phase: PhaseProgress, template: str) -> CheckReport:
+    shown = await session.step(
         CheckActivities.open_preview,
-        lambda common: PreviewInput(**common, template=template),
-        session.operation(f"{phase.id}/preview", "preview", "Opening the preview", phase.id),
+        lambda common: PreviewInput(**common, phase_id=phase.id, template=template),
+        session.operation(f"{phase.id}/preview-{phase.fix_rounds}", "preview", "Looking at the application", phase.id),
         SANDBOX_STEP,
+        state=("reviewing", "Looking at the application."),
     )
-    session.show_preview(opened.preview)
+    phase.screenshots = shown.screenshots
+    session.show_preview(shown.preview)
+    return shown.report
+
+
+def merged(one: CheckReport, other: CheckReport) -> CheckReport:
+    """Both reports as one, errors first."""
+    issues = sorted([*one.issues, *other.issues], key=lambda issue: issue.severity is not Severity.ERROR)
+    return CheckReport(issues=issues, ran=[*one.ran, *other.ran], seconds=one.seconds + other.seconds)

@@ -8,7 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas.operations import BuilderTurnInput, ToolInput, ToolRequest
     from schemas.session import PhaseProgress, QueuedMessage
     from workflows.options import MODEL_STEP, SANDBOX_STEP
-    from workflows.project import check, choose_template, open_preview, template_of
+    from workflows.project import check, choose_template, template_of
     from workflows.steps import Interrupted, Session
 
 MAX_TURNS = 100
@@ -55,7 +55,6 @@ class SmartBuilder:
         if phase.checks is None:
             await check(session, phase, template_of(session))
         session.complete_phase(phase)
-        await open_preview(session, phase, template_of(session))
 
     async def _turns(self, phase: PhaseProgress) -> None:
         session = self._session

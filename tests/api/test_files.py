@@ -11,7 +11,9 @@ import pytest
 from api.files import folder_name
 from schemas.http import FileList, Problem
 from storage.blobs import Blobs
+from storage.database import Database
 from storage.files import Files
+from storage.screenshots import Screenshots
 from storage.sessions import SessionRecord, Sessions
 from tests.api.conftest import Service
 
@@ -145,3 +147,17 @@ async def test_a_session_without_files_has_nothing_to_export(service: Service, s
 )
 def test_a_title_becomes_a_harmless_name(title: str, folder: str) -> None:
     assert folder_name(title, "session-1") == folder
+
+
+async def test_a_screenshot_is_an_image_of_its_own_session_only(
+    service: Service, project: str, sessions: Sessions, database: Database
+) -> None:
+    png = b"\x89PNG\r\n\x1a\n and so on"
+    shot = await Screenshots(database).put(project, "shot-1", png, media_type="image/png", width=1280, height=800)
+    answer = await service.signed_in.get(f"/api/sessions/{project}/screenshots/{shot.sha256}.png")
+    assert (answer.status_code, answer.content) == (200, png)
+    assert answer.headers["content-type"] == "image/png"
+    assert "immutable" in answer.headers["cache-control"]
+    await sessions.create(SessionRecord(id="session-other", prompt="Another", mode="smart"))
+    answer = await service.signed_in.get(f"/api/sessions/session-other/screenshots/{shot.sha256}.png")
+    assert answer.status_code == 404

@@ -30,6 +30,7 @@ ROUTES = [
     ("GET", "/api/sessions/session-1/events"),
     ("GET", "/api/sessions/session-1/files"),
     ("GET", "/api/sessions/session-1/files/a.ts"),
+    ("GET", "/api/sessions/session-1/screenshots/0.png"),
     ("GET", "/api/sessions/session-1/export.zip"),
     ("POST", "/api/sessions/session-1/messages"),
     ("POST", "/api/sessions/session-1/stop"),

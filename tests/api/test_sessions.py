@@ -192,6 +192,7 @@ SESSION_ROUTES = [
     ("GET", ""),
     ("GET", "/files"),
     ("GET", "/files/src/App.tsx"),
+    ("GET", "/screenshots/" + "0" * 64 + ".png"),
     ("GET", "/export.zip"),
     ("POST", "/messages"),
     ("POST", "/stop"),
