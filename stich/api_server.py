@@ -33,12 +33,13 @@ EXAMPLES: Final = (
 
 async def run_api(settings: Settings, env: Mapping[str, str]) -> None:
     """Serve until SIGINT or SIGTERM. Raises StichError when it cannot start."""
+    url = required_url(settings)
     configure_logging(settings, "api")
     api_settings = api_settings_from(settings, env)
     listener = listening_socket(settings, settings.port)
     stop = told_to_stop()
     temporal = await connect_temporal(settings, env)
-    async with open_database(required_url(settings), settings.database_connections, "stich-api") as database:
+    async with open_database(url, settings.database_connections, "stich-api") as database:
         app = create_app(api_settings, database=database, temporal=temporal)
         async with serving(app, listener) as server:
             await until_stopped(stop, server)

@@ -47,9 +47,9 @@ PASSED_THROUGH: Final = ("schemas", "codegen", "activities", "inference", "stora
 
 async def run_worker(settings: Settings, env: Mapping[str, str]) -> None:
     """Work until SIGINT or SIGTERM, then let running steps end or hand them back. Raises StichError."""
+    required_url(settings)
     configure_logging(settings, "worker", activity_context)
     stop = told_to_stop()
-    required_url(settings)
     await require_namespace(await connect_temporal(settings, env))
     client = await connect_temporal(settings, env, lazy=False)
     async with open_rooms(settings, env) as (rooms, gateway):

@@ -1,32 +1,60 @@
 """The command line as people meet it: a process, its output, its exit status."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from stich.cli import COMMANDS, EXAMPLES, parser
+from stich.cli import COMMANDS, EXAMPLES, main, parser
 from stich.home import listen
 from stich.processes.roles import PACKAGES
 
 
-def stich(*arguments: str, home: Path, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+class Ended(NamedTuple):
+    """What a command left: its exit status and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def stich(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command inside the test's process, in an empty directory and an environment of its own."""
+    for name in [name for name in os.environ if name.startswith(("STICH_", "TEMPORAL_", "PORT")) or "API_KEY" in name]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("STICH_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, stdin: str = "", **env: str) -> Ended:
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        status = main(list(arguments))
+        shown = capsys.readouterr()
+        return Ended(status, shown.out, shown.err)
+
+    return run
+
+
+def up(home: Path, *arguments: str, **env: str) -> Ended:
+    """Runs `stich up` in a process of its own: it adopts orphans, and this one has children that it must not end."""
     plain = {"PATH": os.environ["PATH"], "HOME": str(home), "STICH_HOME": str(home), "PYTHONPATH": str(PACKAGES)}
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "stich", *arguments],
-        capture_output=True,
-        text=True,
-        input=stdin,
-        env={**plain, **env},
-        cwd=home,
-        timeout=60,
-    )
+    command = [sys.executable, "-P", "-m", "stich", "up", "--quiet", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env={**plain, **env}, cwd=home, timeout=60)
+    return Ended(done.returncode, done.stdout, done.stderr)
 
 
-def refused(done: subprocess.CompletedProcess[str]) -> str:
+def refused(done: Ended) -> str:
     """The one sentence on stderr of a command that ended with status 1."""
     assert done.returncode == 1, done
     assert done.stdout == ""
@@ -62,22 +90,24 @@ def test_what_is_typed_wrongly_ends_with_2(arguments: list[str]) -> None:
         (["build", "x", "--resume", "session-1"], "", "--resume goes on with"),
     ],
 )
-def test_build_refuses_before_anything_starts(tmp_path: Path, arguments: list[str], stdin: str, sentence: str) -> None:
+def test_build_refuses_before_anything_starts(
+    stich: Run, tmp_path: Path, arguments: list[str], stdin: str, sentence: str
+) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").write_text("mine")
-    assert sentence in refused(stich(*arguments, home=tmp_path, stdin=stdin))
+    assert sentence in refused(stich(*arguments, stdin=stdin))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full"]
 
 
 def test_a_bad_setting_is_one_sentence(tmp_path: Path) -> None:
-    assert refused(stich("up", home=tmp_path, PORT="eighty")).startswith("PORT is “eighty”; it should be a port number")
-    assert refused(stich("up", "--port", "x", home=tmp_path)).startswith("PORT is “x”")
+    assert refused(up(tmp_path, PORT="eighty")).startswith("PORT is “eighty”; it should be a port number")
+    assert refused(up(tmp_path, "--port", "x")).startswith("PORT is “x”")
 
 
 def test_up_refuses_a_port_that_is_taken(tmp_path: Path) -> None:
     with listen("127.0.0.1", 0) as listener:
         port = str(listener.getsockname()[1])
-        done = stich("up", "--quiet", home=tmp_path, PORT=port)
+        done = up(tmp_path, PORT=port)
     assert f"Port {port} of 127.0.0.1 cannot be used (Address already in use); choose another, as in PORT=" in refused(
         done
     )
@@ -86,44 +116,43 @@ def test_up_refuses_a_port_that_is_taken(tmp_path: Path) -> None:
 def test_up_refuses_a_preview_port_that_is_taken_only_when_it_was_asked_for(tmp_path: Path) -> None:
     with listen("127.0.0.1", 0) as listener:
         port = str(listener.getsockname()[1])
-        done = stich("up", "--quiet", home=tmp_path, PORT="0", STICH_PREVIEW_PORT=port)
+        done = up(tmp_path, PORT="0", STICH_PREVIEW_PORT=port)
     assert f"Port {port} for previews is taken" in refused(done)
 
 
 def test_up_refuses_a_home_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = stich("up", "--quiet", home=tmp_path, STICH_HOME=str(tmp_path / "file"))
+    done = up(tmp_path, STICH_HOME=str(tmp_path / "file"))
     assert "cannot be written" in refused(done)
 
 
 def test_up_names_the_program_that_is_missing(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
-    assert "Node.js is missing" in refused(stich("up", "--quiet", home=tmp_path, PATH=str(tmp_path / "bin")))
+    assert "Node.js is missing" in refused(up(tmp_path, PATH=str(tmp_path / "bin")))
     (tmp_path / "bin" / "node").symlink_to("/bin/true")
-    assert "bubblewrap is missing" in refused(stich("up", "--quiet", home=tmp_path, PATH=str(tmp_path / "bin")))
+    assert "bubblewrap is missing" in refused(up(tmp_path, PATH=str(tmp_path / "bin")))
 
 
 def test_up_refuses_a_provider_address_that_cannot_be_meant(tmp_path: Path) -> None:
-    done = stich("up", "--quiet", home=tmp_path, PORT="0", OPENAI_BASE_URL="nowhere", OPENAI_API_KEY="sk-x")
+    done = up(tmp_path, PORT="0", OPENAI_BASE_URL="nowhere", OPENAI_API_KEY="sk-x")
     assert "A setting of the model providers cannot be used" in refused(done)
 
 
 @pytest.mark.parametrize("role", ["worker", "api"])
-def test_a_role_without_a_database_says_so(tmp_path: Path, role: str) -> None:
+def test_a_role_without_a_database_says_so(stich: Run, role: str) -> None:
     with listen("127.0.0.1", 0) as listener:
         free = str(listener.getsockname()[1])
-    done = stich(role, home=tmp_path, TEMPORAL_ADDRESS="127.0.0.1:1", PORT=free)
+    done = stich(role, TEMPORAL_ADDRESS="127.0.0.1:1", PORT=free)
     assert "DATABASE_URL is not set" in refused(done)
 
 
-def test_models_are_listed_with_what_is_missing(tmp_path: Path) -> None:
-    none = stich("models", home=tmp_path)
+def test_models_are_listed_with_what_is_missing(stich: Run) -> None:
+    none = stich("models")
     assert (
         none.returncode == 0 and "the demo model answers" in none.stdout and "OPENAI_API_KEY is not set" in none.stdout
     )
     rows = [
-        json.loads(line)
-        for line in stich("models", "--json", "--usable", home=tmp_path, OPENAI_API_KEY="k" * 20).stdout.splitlines()
+        json.loads(line) for line in stich("models", "--json", "--usable", OPENAI_API_KEY="k" * 20).stdout.splitlines()
     ]
     assert {"openai/gpt-5", "openai/o3"} <= {row["name"] for row in rows}
     assert all("openai" in row["usable_providers"] for row in rows)
@@ -136,7 +165,7 @@ def test_a_reader_that_leaves_does_not_make_noise(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
-def test_doctor_says_what_is_wrong(tmp_path: Path) -> None:
-    done = stich("doctor", home=tmp_path, PATH="/nonexistent")
+def test_doctor_says_what_is_wrong(stich: Run) -> None:
+    done = stich("doctor", PATH="/nonexistent")
     assert done.returncode == 1
     assert "PROBLEM  sandbox      Node.js is missing" in done.stdout
