@@ -72,9 +72,7 @@ def _reasoning(body: Json, target: Target) -> None:
             body["reasoning"] = {"enabled": False} if effort == "none" else {"effort": effort}
             if effort == "none" and model.always_thinks:
                 del body["reasoning"]
-        case "effort" | "groq":
-            if target.provider.reasoning == "groq":
-                body["reasoning_format"] = "parsed"
+        case "effort":
             if effort != "none":
                 body["reasoning_effort"] = effort
             elif model.none_effort:

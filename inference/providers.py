@@ -8,7 +8,7 @@ from typing import Literal
 
 from schemas.inference import Dialect
 
-ReasoningStyle = Literal["none", "effort", "openrouter", "groq"]
+ReasoningStyle = Literal["none", "effort", "openrouter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ _PROVIDERS = (
     Provider(
         "groq", "Groq", "openai", "https://api.groq.com/openai/v1",
         key_variables=("GROQ_API_KEY",), url_variables=("GROQ_BASE_URL",), price_id="groq", gateway="groq",
-        limit_field="max_completion_tokens", reasoning="groq", native_schema=True,
+        limit_field="max_completion_tokens", reasoning="effort", native_schema=True,
     ),
     Provider(
         "openrouter", "OpenRouter", "openai", "https://openrouter.ai/api/v1",

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from inference import agents, gateway, tokens
-from inference.catalogue import MODELS, SUBSTITUTES, Model, Reference, UnknownModel, resolve
+from inference.catalogue import MODELS, SUBSTITUTES, Model, Reference, UnknownModel, resolve, uncatalogued
 from inference.errors import ContextTooLong, NotConfigured
 from inference.gateway import UserCredentials
 from inference.prices import per_million
+from inference.providers import provider_id
 from inference.settings import InferenceSettings
 from schemas.inference import ActionKey, AgentConfig, ImagePart, ModelCall, RoutingPolicy, Speed
 
@@ -85,7 +86,7 @@ def route(
 
 def configured_model(name: str) -> Model:
     """The model called `name`. Raises NotConfigured where there is none."""
-    return _reference(name).model
+    return _reference(name, operators=True).model
 
 
 def step_for(steps: list[Step], attempt: int) -> Step:
@@ -111,7 +112,7 @@ def _quality(
     call: ModelCall, config: AgentConfig, settings: InferenceSettings, user: UserCredentials | None
 ) -> list[Step]:
     name = configured_name(call, config, settings)
-    primary = _reference(name)
+    primary = _reference(name, operators=call.overrides.model is None)
     steps = _served(primary, settings, user, "configured model")
     if config.fallback and config.fallback != name:
         steps += _served(_reference(config.fallback), settings, user, "fallback model")
@@ -208,10 +209,15 @@ def _unable(call: ModelCall, model: Model) -> str:
     return f"{model.name} cannot see images" if images and not model.images else ""
 
 
-def _reference(name: str) -> Reference:
+def _reference(name: str, *, operators: bool = False) -> Reference:
+    """The model called `name`. An operator may name any model of a known provider, users only catalogued ones."""
     try:
         return resolve(name)
     except UnknownModel as error:
+        vendor, _, rest = name.partition("/")
+        provider = provider_id(vendor)
+        if operators and provider is not None and rest:
+            return Reference(uncatalogued(provider, rest), provider)
         raise NotConfigured(str(error), model=name) from None
 
 
@@ -223,5 +229,5 @@ def _distinct(steps: list[Step]) -> list[Step]:
 
 
 def _why_none(name: str, settings: InferenceSettings) -> str:
-    providers = _reference(name).model.served
+    providers = _reference(name, operators=True).model.served
     return "; or ".join(settings.why_not_usable(provider) for provider in providers)

@@ -61,14 +61,17 @@ class InferenceSettings(BaseModel):
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Settings out of `env`. Raises InvalidSetting for a URL, model key or number that cannot be meant."""
+        """Settings out of `env`. A base URL that is set needs no key: the server behind it may want none.
+
+        Raises InvalidSetting for a URL, model key or number that cannot be meant."""
         providers = {}
         for provider in PROVIDERS.values():
             key = _first(env, provider.key_variables)
-            url = _first(env, provider.url_variables) or provider.base_url
+            own_url = _first(env, provider.url_variables)
+            url = own_url or provider.base_url
             if provider.id == "cloudflare" and not url and (account := env.get("CLOUDFLARE_ACCOUNT_ID", "").strip()):
                 url = f"https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1"
-            if url and (key or not provider.needs_key):
+            if url and (key or own_url or not provider.needs_key):
                 providers[provider.id] = ProviderSettings(
                     base_url=_url(provider.id, url), key=SecretStr(key) if key else None
                 )

@@ -228,6 +228,7 @@ async def loop(
                 "tools": specs,
                 "messages": (*call.messages, *result.messages),
                 "call_number": call.call_number + turn,
+                "cacheable_prefix": len(call.messages) + len(result.messages),
             }
         )
         answer = await _answer(ask(asked), on_delta)

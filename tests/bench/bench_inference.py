@@ -2,7 +2,7 @@
 
 The same 5,000-chunk stream from a server in a process of its own, in each dialect; each contender in a process of its
 own; CPU time of the reading process, the best of several rounds taken alternately. The alternatives live in an
-environment of their own (`.venv-bench`, made on the first run). Exits with 1 when a target is missed:
+environment of their own (made on the first run). Exits with 1 when a target is missed:
 stich at most 1.3 times the bare loop, and at most a third of each alternative.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.fault_server import closing, opening, text
 
 ROOT = Path(__file__).resolve().parents[2]
-PEERS = ROOT / ".venv-bench"
+PEERS = ROOT / ".venv" / "bench"
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 CHUNKS = 5_000
 ROUNDS = 5

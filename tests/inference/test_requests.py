@@ -91,7 +91,7 @@ class TestOpenAI:
         ("model", "field"),
         [
             ("[cerebras]cerebras/gpt-oss-120b", {"reasoning_effort": "low"}),
-            ("[groq]cerebras/gpt-oss-120b", {"reasoning_effort": "low", "reasoning_format": "parsed"}),
+            ("[groq]cerebras/gpt-oss-120b", {"reasoning_effort": "low"}),
             ("[openrouter]google/gemini-2.5-pro", {"reasoning": {"effort": "low"}}),
         ],
     )

@@ -82,6 +82,13 @@ class TestRoute:
         chosen = call(ActionKey.BLUEPRINT, overrides=ModelOverrides(model="openai/o3"))
         assert steps(settings, chosen)[0] == ("openai", "openai/o3"), "the user's choice comes first"
 
+    def test_an_operators_own_server_needs_no_key_and_no_entry_in_the_catalogue(self) -> None:
+        settings = env(OPENAI_BASE_URL="http://127.0.0.1:9/v1", STICH_MODEL="openai/my-model")
+        assert steps(settings)[0] == ("openai", "openai/my-model")
+        assert endpoint("openai", settings).credential == "none"
+        with pytest.raises(agents.NotAllowed):
+            steps(settings, call(overrides=ModelOverrides(model="openai/my-model")))
+
     def test_without_a_key_the_demo_model_serves_everything(self) -> None:
         settings = InferenceSettings.from_env({"STICH_DEMO_URL": "http://127.0.0.1:1/v1"})
         for action in ActionKey:
