@@ -1,9 +1,13 @@
 """The sandbox of one process: templates, workspaces, preview servers."""
 
 import asyncio
+import contextlib
+import os
 import re
 import shutil
+import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 
 from sandbox.catalogue import template, templates
@@ -15,6 +19,7 @@ from sandbox.store import Store
 from sandbox.workspace import Workspace
 from schemas.templates import TemplateInfo
 
+_SWEEP_SECONDS = 600.0
 _SESSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -28,8 +33,11 @@ class Sandbox:
         self._workspaces: dict[str, Workspace] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self.previews = Previews(settings)
+        self._sweeper: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Sandbox":
+        await asyncio.to_thread(sweep_homes, self.settings)
+        self._sweeper = asyncio.create_task(self._sweep(), name="unused workspaces")
         return self
 
     async def __aexit__(
@@ -39,6 +47,10 @@ class Sandbox:
 
     async def close(self) -> None:
         """Stop all preview servers. Workspaces stay on disk."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.gather(self._sweeper, return_exceptions=True)
+            self._sweeper = None
         await self.previews.close()
 
     def templates(self) -> list[TemplateInfo]:
@@ -72,6 +84,7 @@ class Sandbox:
             if workspace is None or workspace.template is not chosen:
                 workspace = Workspace(session_id, chosen, self.settings, self.isolation, self._store, self.previews)
             await workspace.restore(files, dependencies)
+            workspace.touch()
             self._workspaces[session_id] = workspace
             return workspace
 
@@ -86,6 +99,40 @@ class Sandbox:
             await self.previews.stop(session_id)
             if _SESSION.fullmatch(session_id):
                 await asyncio.to_thread(shutil.rmtree, self.settings.workspaces / session_id, ignore_errors=True)
+
+    @property
+    def capacity(self) -> int:
+        """How many commands (checks, builds, installs) this machine carries at once: by cores and by memory."""
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return max(1, min(os.cpu_count() or 1, memory // (2 * self.settings.command.memory_bytes)))
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(min(_SWEEP_SECONDS, self.settings.workspace_seconds))
+            for session_id in await asyncio.to_thread(unused, self.settings):
+                if self.previews.find(session_id) is None:
+                    await self.remove(session_id)
+
+
+def unused(settings: SandboxSettings) -> list[str]:
+    """Sessions of this home whose workspace was not asked for in a long time."""
+    latest = time.time() - settings.workspace_seconds
+    try:
+        return [folder.name for folder in settings.workspaces.iterdir() if folder.stat().st_mtime < latest]
+    except OSError:
+        return []
+
+
+def sweep_homes(settings: SandboxSettings) -> None:
+    """Note this home beside its workspaces, and remove the workspaces of homes that no longer exist."""
+    homes = settings.cache / "homes"
+    with contextlib.suppress(OSError):
+        homes.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (homes / settings.workspaces.name).write_text(str(settings.home.resolve()))
+        for note in homes.iterdir():
+            if not Path(note.read_text()).exists() and note.name != settings.workspaces.name:
+                shutil.rmtree(settings.cache / "workspaces" / note.name, ignore_errors=True)
+                note.unlink(missing_ok=True)
 
 
 def _is_text(content: bytes) -> bool:

@@ -34,7 +34,8 @@ class SandboxSettings:
     """`home` is the stich home; `cache` the machine's folder for everything that can be made again.
 
     `unsafe_local` runs code without isolation, for one's own machine only. `quota_bytes` and `quota_files` bound what a
-    session may keep in its workspace. `idle_seconds` is how long a preview server lives after its last request.
+    session may keep in its workspace. `idle_seconds` is how long a preview server lives after its last request,
+    `workspace_seconds` how long an unused workspace stays on disk.
     """
 
     home: Path
@@ -46,6 +47,7 @@ class SandboxSettings:
     quota_bytes: int = 256 * MEBIBYTE
     quota_files: int = 20_000
     idle_seconds: float = 600.0
+    workspace_seconds: float = 24 * 3600.0
     max_servers: int = 8
 
     @property

@@ -138,6 +138,10 @@ class Workspace:
                 folder.mkdir()
                 self._isolation.give(folder, self.owner)
 
+    def touch(self) -> None:
+        """Note that the workspace is in use."""
+        os.utime(self._folder)
+
     async def write(self, path: str, text: str) -> None:
         """Write a file. Raises PathRefused (outside, through a link, protected), QuotaExceeded."""
         self._check_own(path)

@@ -178,7 +178,7 @@ async def test_a_server_that_cannot_start_says_so(
 
 
 async def test_idle_servers_stop_and_the_oldest_makes_room(settings: SandboxSettings) -> None:
-    changed = replace(settings, idle_seconds=0.8, max_servers=2)
+    changed = replace(settings, idle_seconds=4.0, max_servers=2)
     async with Sandbox(changed) as sandbox:
         projects = [await sandbox.workspace(f"idle-{number}", "static-html", {}) for number in range(3)]
         for project in projects:

@@ -1,10 +1,15 @@
 """Workspaces: made quickly, made again from stored files, closed to paths that lead out."""
 
+import asyncio
+import os
+import shutil
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from sandbox import PathRefused, QuotaExceeded, Sandbox, UnknownTemplate, Workspace
+from sandbox import PathRefused, QuotaExceeded, Sandbox, SandboxSettings, UnknownTemplate, Workspace
 from sandbox.isolation import owner_of
 
 
@@ -124,6 +129,28 @@ async def test_templates_describe_themselves(sandbox: Sandbox) -> None:
         assert not set(files) & {"bun.lock", "ruff.toml", "biome.json"}
         assert len(info.description) > 80
         assert len(info.guide) > 300
+
+
+async def test_unused_workspaces_and_those_of_gone_homes_are_swept(settings: SandboxSettings, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    gone = replace(settings, home=home)
+    async with Sandbox(gone) as sandbox:
+        await sandbox.workspace("left-behind", "static-html", {})
+    brief = replace(settings, home=tmp_path, workspace_seconds=0.2)
+    home.rmdir()
+    async with Sandbox(brief) as sandbox:
+        assert not gone.workspaces.exists()
+        await sandbox.workspace("unused", "static-html", {})
+        async with asyncio.timeout(10):
+            while (brief.workspaces / "unused").exists():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert sandbox.find("unused") is None
+    shutil.rmtree(brief.workspaces)
+
+
+async def test_capacity_follows_the_machine(sandbox: Sandbox) -> None:
+    assert 1 <= sandbox.capacity <= (os.cpu_count() or 1)
 
 
 async def test_files_belong_to_the_session(workspace: Workspace) -> None:
