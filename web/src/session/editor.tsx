@@ -26,6 +26,10 @@ interface EditorProps {
 }
 
 type Shown = Pick<EditorProps, "path" | "plain" | "text" | "before">;
+/** The end of the text, with some room below it. */
+const END = { y: "end", yMargin: 40, x: "nearest" } as const;
+const NEAR_END = 80;
+const HANDLED_MS = 800;
 const NOTHING: Shown = { path: "", plain: false, text: "", before: null };
 
 const highlight = HighlightStyle.define([
@@ -128,12 +132,21 @@ export default function Editor({ path, text, live, plain, line, before }: Editor
     const editor = new EditorView({ parent: root, root });
     view.current = editor;
     shown.current = NOTHING;
-    // Scrolling up means reading: the end is followed again once the reader is back at it.
+    // A reader who scrolls away is left alone; the end is followed again once they are back at it. Scrolling without
+    // their doing, as text arrives, says nothing.
+    let handled = 0;
+    const onInput = () => {
+      handled = performance.now();
+    };
     const onScroll = () => {
       const { scrollHeight, scrollTop, clientHeight } = editor.scrollDOM;
-      following.current = scrollHeight - scrollTop - clientHeight < 60;
+      if (scrollHeight - scrollTop - clientHeight < NEAR_END) following.current = true;
+      else if (performance.now() - handled < HANDLED_MS) following.current = false;
     };
     editor.scrollDOM.addEventListener("scroll", onScroll, { passive: true });
+    for (const type of ["wheel", "touchmove", "keydown", "pointerdown"]) {
+      editor.scrollDOM.addEventListener(type, onInput, { passive: true });
+    }
     return () => {
       editor.destroy();
       view.current = null;
@@ -148,18 +161,13 @@ export default function Editor({ path, text, live, plain, line, before }: Editor
     if (last.path !== path || last.plain !== plain || last.before !== before) {
       editor.setState(newState(path, text, plain, before));
       following.current = live;
+      if (live) editor.dispatch({ effects: EditorView.scrollIntoView(text.length, END) });
     } else if (text !== last.text) {
       const grows = text.startsWith(last.text);
       const from = grows ? last.text.length : 0;
-      editor.dispatch({ changes: { from, to: last.text.length, insert: text.slice(from) } });
-      if (!grows && live) following.current = true;
-    }
-    if (live && following.current) {
-      editor.requestMeasure({
-        read: () => editor.scrollDOM.scrollHeight,
-        write: (height) => {
-          editor.scrollDOM.scrollTop = height;
-        },
+      editor.dispatch({
+        changes: { from, to: last.text.length, insert: text.slice(from) },
+        effects: live && following.current ? EditorView.scrollIntoView(text.length, END) : [],
       });
     }
   }, [path, plain, text, live, before]);
