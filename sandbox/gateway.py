@@ -2,7 +2,8 @@
 
 An ASGI application run by the worker process. The host name tells the session; its development server is started on
 demand, from stored files where this machine does not have the session's workspace (any more). HTTP and hot reload go
-through; cookies do not, because neighbouring previews could set them for each other.
+through; cookies do not, because neighbouring previews could set them for each other. Published sites are served below
+`site.localhost` in the same way.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from sandbox.addresses import preview_name, session_of
 from sandbox.errors import SandboxError
 from sandbox.preview import DevServer, ServerState
 from sandbox.sandbox import Sandbox
+from sandbox.sites import Sites
 from sandbox.upstream import Headers, Upstream, UpstreamError
 
 _PAGE_PATIENCE = 2.5
@@ -51,7 +53,8 @@ class PreviewGateway:
     """The ASGI application.
 
     `restore` gives the stored project of a session, None where there is no such session any more or nobody may see it.
-    `frame_ancestors` are the origins that may show previews in a frame, `suffix` the domain below which previews lie.
+    `frame_ancestors` are the origins that may show previews in a frame, `suffix` and `site_suffix` the domains below
+    which previews and published sites lie.
     """
 
     def __init__(
@@ -62,11 +65,14 @@ class PreviewGateway:
         *,
         frame_ancestors: Sequence[str] = (),
         suffix: str = "preview.localhost",
+        site_suffix: str = "site.localhost",
     ) -> None:
         self._sandbox = sandbox
         self._secret = secret
         self._restore = restore
         self._suffix = "." + suffix
+        self._site_suffix = "." + site_suffix
+        self._sites = Sites(sandbox.settings)
         self._opening: dict[str, asyncio.Task[DevServer | None]] = {}
         self._upstreams: dict[str, Upstream] = {}
         ancestors = " ".join(("'self'", *frame_ancestors))
@@ -80,6 +86,10 @@ class PreviewGateway:
     def host(self, session_id: str) -> str:
         """The host name of a session's preview, without the port. Raises ValueError for ids no host name can hold."""
         return preview_name(self._secret, session_id) + self._suffix
+
+    def site_host(self, session_id: str) -> str:
+        """The host name of a session's published site, without the port. Raises ValueError like `host`."""
+        return preview_name(self._secret, session_id, "site") + self._site_suffix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -99,7 +109,7 @@ class PreviewGateway:
                 return
 
     def _session(self, scope: Scope) -> str | None:
-        host = _header(scope, b"host").decode("latin-1").partition(":")[0].lower()
+        host = _host(scope)
         if not host.endswith(self._suffix):
             return None
         return session_of(self._secret, host.removesuffix(self._suffix))
@@ -126,11 +136,15 @@ class PreviewGateway:
         return await workspace.begin_preview()
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        navigation = b"text/html" in _header(scope, b"accept")
+        host = _host(scope)
+        if host.endswith(self._site_suffix):
+            await self._site(host.removesuffix(self._site_suffix), scope, send, navigation)
+            return
         session_id = self._session(scope)
         if session_id is None:
             await self._page(send, 404, pages.unknown())
             return
-        navigation = b"text/html" in _header(scope, b"accept")
         try:
             server = await asyncio.wait_for(self._open(session_id), _PAGE_PATIENCE if navigation else _PATIENCE)
             if server is None:
@@ -150,6 +164,23 @@ class PreviewGateway:
             return
         with server.used():
             await self._forward(server, scope, receive, send)
+
+    async def _site(self, name: str, scope: Scope, send: Send, navigation: bool) -> None:
+        session_id = session_of(self._secret, name, "site")
+        asset = None
+        if session_id is not None and scope["method"] in ("GET", "HEAD"):
+            asset = await self._sites.find(session_id, scope["path"], navigation)
+        if asset is None:
+            await self._page(send, 404, pages.unknown())
+            return
+        headers: Headers = [
+            (b"content-type", asset.media_type.encode()),
+            (b"content-length", str(len(asset.content)).encode()),
+            (b"cache-control", b"public, max-age=31536000, immutable" if asset.lasting else b"no-cache"),
+            *self._added,
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else asset.content})
 
     async def _forward(self, server: DevServer, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(name, value) for name, value in scope["headers"] if name not in _NOT_UP]
@@ -230,6 +261,10 @@ class PreviewGateway:
         except (SandboxError, OSError, TimeoutError, WebSocketException):
             with contextlib.suppress(RuntimeError, OSError):
                 await send({"type": "websocket.close", "code": 1011})
+
+
+def _host(scope: Scope) -> str:
+    return _header(scope, b"host").decode("latin-1").partition(":")[0].lower()
 
 
 def _header(scope: Scope, name: bytes) -> bytes:
