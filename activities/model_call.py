@@ -227,6 +227,8 @@ async def _attempted(step: ModelStep, call: ModelCall, user: UserCredentials | N
                 yield delta
                 if time.monotonic() >= entry.next_progress:
                     await entry.progress()
+        if entry.finish is None:  # closed by a stop while the consumer was busy: an end, but not of the answer
+            raise asyncio.CancelledError
     except InferenceError as error:
         await entry.settle("failed", error)
         same = plan.next_step.provider == plan.step.provider

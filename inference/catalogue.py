@@ -4,8 +4,8 @@ Names are `vendor/model`. Prices are not here: they come from the price table, s
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from inference.prices import per_million
 from inference.providers import PROVIDERS, provider_id
@@ -53,24 +53,20 @@ class Model:
         return tuple(name for name, able in have.items() if able)
 
 
-def _openai(name: str, title: str, size: Size, window: int, limit: int, **facts: object) -> Model:
+def _openai(name: str, title: str, size: Size, window: int, limit: int, **facts: Any) -> Model:
     served = {"openai": name, "openrouter": f"openai/{name}"}
-    defaults: dict[str, object] = {"served": served, "thinking": "effort", "samples": False}
-    return Model(f"openai/{name}", title, size, window, limit, **{**defaults, **facts})  # type: ignore[arg-type]
+    model = Model(f"openai/{name}", title, size, window, limit, served, thinking="effort", samples=False)
+    return replace(model, **facts)
 
 
-def _claude(
-    name: str, title: str, size: Size, window: int, limit: int, wire: str, router: str, **facts: object
-) -> Model:
+def _claude(name: str, title: str, size: Size, window: int, limit: int, wire: str, router: str, **facts: Any) -> Model:
     served = {"anthropic": wire, "openrouter": f"anthropic/{router}"}
-    defaults: dict[str, object] = {"served": served, "thinking": "budget"}
-    return Model(f"anthropic/{name}", title, size, window, limit, **{**defaults, **facts})  # type: ignore[arg-type]
+    return replace(Model(f"anthropic/{name}", title, size, window, limit, served, thinking="budget"), **facts)
 
 
-def _gemini(name: str, title: str, size: Size, limit: int, **facts: object) -> Model:
+def _gemini(name: str, title: str, size: Size, limit: int, **facts: Any) -> Model:
     served = {"google": name, "openrouter": f"google/{name}"}
-    defaults: dict[str, object] = {"served": served, "thinking": "budget"}
-    return Model(f"google/{name}", title, size, 1_048_576, limit, **{**defaults, **facts})  # type: ignore[arg-type]
+    return replace(Model(f"google/{name}", title, size, 1_048_576, limit, served, thinking="budget"), **facts)
 
 
 _MODELS = (

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Self
+from typing import Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -149,9 +149,11 @@ def _gateway(env: Mapping[str, str]) -> GatewaySettings | None:
 
 def _policy(env: Mapping[str, str]) -> RoutingPolicy:
     value = env.get("STICH_ROUTING", "").strip() or "quality"
-    if value not in ("quality", "cost", "speed"):
-        raise InvalidSetting("STICH_ROUTING must be quality, cost or speed")
-    return value  # type: ignore[return-value]
+    policies: tuple[RoutingPolicy, ...] = get_args(RoutingPolicy)
+    for policy in policies:
+        if policy == value:
+            return policy
+    raise InvalidSetting(f"STICH_ROUTING must be one of {', '.join(policies)}")
 
 
 def _seconds(env: Mapping[str, str], name: str, default: float) -> float:

@@ -62,12 +62,12 @@ class Tool(Generic[A]):
 
 
 @dataclass(slots=True)
-class _Planned:
+class _Planned(Generic[A]):
     """A call with its tool and arguments, or with the error it amounts to."""
 
     call: ToolCall
-    tool: Tool[BaseModel] | None = None
-    arguments: BaseModel | None = None
+    tool: Tool[A] | None = None
+    arguments: A | None = None
     error: str = ""
     touches: tuple[str, ...] = ()
 
@@ -136,7 +136,7 @@ def _overlap(one: str, two: str) -> bool:
     return one.startswith(two[:-1]) if two.endswith("*") else one == two
 
 
-def _plan(call: ToolCall, tools: dict[str, Tool[A]]) -> _Planned:
+def _plan(call: ToolCall, tools: dict[str, Tool[A]]) -> _Planned[A]:
     tool = tools.get(call.name)
     if tool is None:
         known = ", ".join(sorted(tools)) or "none"
@@ -149,10 +149,10 @@ def _plan(call: ToolCall, tools: dict[str, Tool[A]]) -> _Planned:
         arguments = tool.arguments.model_validate(value)
     except ValidationError as error:
         return _Planned(call, error=f"The arguments do not fit:\n{problems(error)}")
-    return _Planned(call, tool, arguments, touches=tuple(tool.resources(arguments)))  # type: ignore[arg-type]
+    return _Planned(call, tool, arguments, touches=tuple(tool.resources(arguments)))
 
 
-async def _run(planned: _Planned) -> Message:
+async def _run(planned: _Planned[A]) -> Message:
     if planned.tool is None or planned.arguments is None:
         return _result(planned.call, planned.error, error=True)
     try:

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -206,6 +207,26 @@ async def test_a_stop_closes_the_connection_of_a_busy_consumer_too(database: Dat
         while (await step.rooms.ledger.attempts("s1"))[0].outcome == "started":  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert (await step.rooms.ledger.attempts("s1"))[0].outcome == "cancelled"
+
+
+async def test_a_consumer_that_shrugs_off_a_stop_gets_no_quiet_end(database: Database, server: FaultServer) -> None:
+    step = step_with(database, server, openai="endless")
+    env = environment()
+    busy = asyncio.Event()
+
+    async def read() -> str:
+        async for _ in stream_model(step, ActionKey.CODE_REVIEW, MESSAGES, overrides=ONE):
+            busy.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+            await server.seen[0].closed.wait()
+        return "complete"
+
+    task = asyncio.ensure_future(env.run(read))
+    await asyncio.wait_for(busy.wait(), 10)
+    env.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 10)
 
 
 class Fruit(BaseModel):
