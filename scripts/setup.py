@@ -43,6 +43,9 @@ def main() -> None:
     parser.add_argument("--quiet", action="store_true", help="say nothing when everything is up to date")
     arguments = parser.parse_args()
     use_new_enough_python()
+    home = find_home(arguments.home)
+    if "HOME" not in os.environ and not has_home():
+        os.environ["HOME"] = str(STATE)  # npm wants one
     started = time.monotonic()
     try:
         STATE.mkdir(exist_ok=True)
@@ -56,7 +59,7 @@ def main() -> None:
             install_system_packages(),
             install_python_packages(stamps),
             build_web(stamps),
-            prepare_sandbox(find_home(arguments.home)),
+            prepare_sandbox(home),
         ]
     if any(work):
         say(f"ready after {time.monotonic() - started:.0f} s")
@@ -83,6 +86,13 @@ def find_home(argument: str | None) -> Path:
         return Path(chosen).expanduser().resolve() if chosen else Path.home() / ".stich"
     except RuntimeError:
         raise SetupError("this user has no home directory; set STICH_HOME to a directory that can be written") from None
+
+
+def has_home() -> bool:
+    try:
+        return Path.home().is_dir()
+    except RuntimeError:
+        return False
 
 
 # ---------------------------------------------------------------- what was done before
@@ -156,7 +166,7 @@ def install_python_packages(stamps: Stamps) -> bool:
     say("installing Python packages")
     if not works(uv):
         run([str(python), "-m", "pip", "install", "-q", UV], "`pip install uv` failed; is the package index reachable?")
-    here = {"VIRTUAL_ENV": str(VENV)}
+    here = {"VIRTUAL_ENV": str(VENV), "UV_SYSTEM_CERTS": "1"}  # as pip does: a proxy's certificate may be among them
     failed = "the Python packages could not be installed; is the package index reachable?"
     run([str(uv), "pip", "sync", "-q", "--require-hashes", str(lock)], failed, here)
     run([str(uv), "pip", "install", "-q", "--no-deps", "-e", str(ROOT)], failed, here)

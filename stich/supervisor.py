@@ -178,7 +178,7 @@ class Supervisor:
 
     def _plain_environment(self) -> dict[str, str]:
         plain = {name: self._env[name] for name in PLAIN_VARIABLES if name in self._env}
-        return {"HOME": str(self.home.root), "PATH": os.defpath, **plain}
+        return {"HOME": str(self.home.root), "USER": "stich", "PATH": os.defpath, **plain}
 
     def _roles_environment(self, running: RunningUp, database_url: str, demo_url: str | None) -> dict[str, str]:
         environment = {

@@ -165,8 +165,11 @@ def make_private(folder: Path) -> None:
 
 
 def other_user() -> int:
-    """The user id that Postgres appears to run as when we are root; any that exists will do."""
-    return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else 0
+    """The user id that Postgres appears to run as where it would refuse: it wants an ordinary one that has a name."""
+    with contextlib.suppress(KeyError):
+        if os.geteuid() != 0 and pwd.getpwuid(os.geteuid()):
+            return 0
+    return pwd.getpwnam("nobody").pw_uid
 
 
 def read_pid(file: Path) -> int | None:

@@ -17,6 +17,7 @@ from stich.processes.launch import CANNOT_MAP
 LAUNCHER: Final = Path(__file__).with_name("launch.py")
 PROBE_SECONDS: Final = 0.05
 LARGEST_LOG: Final = 10_000_000
+LONGEST_WORDS: Final = 300
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 10.0
 STEADY_SECONDS: Final = 30.0
@@ -161,7 +162,10 @@ class Child:
         with self.log.open("rb") as log:
             log.seek(self._log_start)
             lines = log.read(100_000).decode(errors="replace").strip().splitlines()
-        return lines[-1].strip()[:300] if lines else describe_exit(self._process.returncode)
+        if not lines:
+            return describe_exit(self._process.returncode)
+        words = lines[-1].strip()
+        return words if len(words) <= LONGEST_WORDS else f"… {words[-LONGEST_WORDS:]}"  # the cause stands at the end
 
     def _signal(self, number: signal.Signals) -> None:
         if self.pid is not None:
