@@ -18,7 +18,7 @@ LAUNCHER: Final = Path(__file__).with_name("launch.py")
 PROBE_SECONDS: Final = 0.05
 LARGEST_LOG: Final = 10_000_000
 LONGEST_WORDS: Final = 300
-FIRST_PAUSE: Final = 0.5
+FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 10.0
 STEADY_SECONDS: Final = 30.0
 """A program that ran this long is restarted without waiting."""
