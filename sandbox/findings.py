@@ -62,8 +62,16 @@ def report(issues: Iterable[Issue], ran: Iterable[IssueSource], seconds: float) 
 
 def conclude(result: Finished, source: IssueSource, tool: str, issues: list[Issue], ran: list[IssueSource]) -> None:
     """Note that a check ran, or add an issue for a tool that met a limit, died, or failed without saying why."""
-    if result.ending is not Ending.EXITED or not 0 <= result.exit_code < 120:
-        issues.append(issue(IssueSource.SANDBOX, f"{tool}-{result.ending.value}", f"{tool}: {result.explain()}"))
+    unstarted = result.exit_code != 0 and result.stderr.startswith("bwrap: ")
+    said = result.stderr[:300] if unstarted else result.explain()
+    if result.ending is not Ending.EXITED or not 0 <= result.exit_code < 120 or unstarted:
+        issues.append(
+            issue(
+                IssueSource.SANDBOX,
+                f"{tool}-{result.ending.value}",
+                f"{tool}: {said}",
+            )
+        )
     elif result.exit_code != 0 and not any(found.source is source for found in issues):
         text = (result.stderr.strip() or result.stdout.strip() or result.explain())[-500:]
         issues.append(issue(source, f"{tool}-failed", f"{tool} failed: {text}"))

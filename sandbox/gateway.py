@@ -18,7 +18,7 @@ from websockets.typing import Origin, Subprotocol
 
 from sandbox import pages
 from sandbox.addresses import preview_name, session_of
-from sandbox.errors import SandboxError
+from sandbox.errors import PreviewFailed, SandboxError
 from sandbox.preview import DevServer, ServerState
 from sandbox.sandbox import Sandbox
 from sandbox.sites import Sites
@@ -129,7 +129,10 @@ class PreviewGateway:
     async def _begin(self, session_id: str) -> DevServer | None:
         workspace = self._sandbox.find(session_id)
         if workspace is None:
-            stored = await self._restore(session_id)
+            try:
+                stored = await self._restore(session_id)
+            except Exception as error:  # whatever the store's trouble is, the page tells that there is one
+                raise PreviewFailed("The project could not be read.") from error
             if stored is None:
                 return None
             workspace = await self._sandbox.workspace(session_id, stored.template, stored.files, stored.dependencies)

@@ -11,9 +11,10 @@ from pathlib import Path
 from types import TracebackType
 
 from sandbox.catalogue import template, templates
-from sandbox.errors import PathRefused
-from sandbox.isolation import Isolation
+from sandbox.errors import PathRefused, SandboxUnavailable
+from sandbox.isolation import Box, Isolation, owner_of
 from sandbox.previews import Previews
+from sandbox.process import run
 from sandbox.settings import SandboxSettings
 from sandbox.store import Store
 from sandbox.workspace import Workspace
@@ -34,6 +35,7 @@ class Sandbox:
         self._locks: dict[str, asyncio.Lock] = {}
         self.previews = Previews(settings)
         self._sweeper: asyncio.Task[None] | None = None
+        self._verified = False
 
     async def __aenter__(self) -> "Sandbox":
         await asyncio.to_thread(sweep_homes, self.settings)
@@ -78,7 +80,7 @@ class Sandbox:
         if not _SESSION.fullmatch(session_id):
             raise PathRefused(f"{session_id[:80]!r} is not a usable session id.")
         chosen = template(template_name)
-        self.isolation.require()
+        await self.verify()
         async with self._locks.setdefault(session_id, asyncio.Lock()):
             workspace = self._workspaces.get(session_id)
             if workspace is None or workspace.template is not chosen:
@@ -87,6 +89,21 @@ class Sandbox:
             workspace.touch()
             self._workspaces[session_id] = workspace
             return workspace
+
+    async def verify(self) -> None:
+        """Try once whether commands really run contained. Raises SandboxUnavailable with what to do."""
+        self.isolation.require()
+        if self._verified or not self.isolation.contained:
+            return
+        box = Box((), owner_of("stich probe"), self.settings.command, workdir="/tmp")
+        found = await run(self.isolation, ["sh", "-c", "test ! -e /root && test ! -e /home && echo contained"], box)
+        if found.stdout != "contained\n":
+            detail = found.stderr.strip().splitlines()[-1:] or [found.explain()]
+            raise SandboxUnavailable(
+                f"bubblewrap does not work on this machine ({detail[0][:200]}): allow user namespaces, "
+                "for instance with `sysctl kernel.apparmor_restrict_unprivileged_userns=0`."
+            )
+        self._verified = True
 
     def find(self, session_id: str) -> Workspace | None:
         """The session's workspace where this process has it."""

@@ -266,6 +266,16 @@ async def test_without_bubblewrap_nothing_runs(monkeypatch: pytest.MonkeyPatch) 
         Isolation(unsafe_local=False).require()
 
 
+async def test_a_bubblewrap_that_does_not_work_is_told(settings: SandboxSettings, tmp_path: Path) -> None:
+    broken = tmp_path / "bwrap"
+    broken.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    sandbox = Sandbox(settings)
+    sandbox.isolation._bwrap = str(broken)
+    with pytest.raises(SandboxUnavailable, match=r"does not work on this machine"):
+        await sandbox.workspace("session-x", "react-vite", {})
+
+
 async def test_unsafe_local_runs_with_bounds_and_a_clean_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: SandboxSettings
 ) -> None:

@@ -81,6 +81,19 @@ async def test_unknown_addresses_have_a_plain_page(gateway: Gateway, sandbox: Sa
     assert sandbox.previews.find(session_id) is None
 
 
+async def test_a_store_in_trouble_has_a_plain_page(
+    http: httpx.AsyncClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def restore(_: str) -> Stored | None:
+        raise ConnectionError("secret address of the database")
+
+    monkeypatch.setattr(gateway.app, "_restore", restore)
+    answer = await http.get("/", headers=PAGE)
+    assert answer.status_code == 502
+    assert "could not be read" in answer.text
+    assert "secret" not in answer.text
+
+
 async def test_cookies_do_not_pass(
     http: httpx.AsyncClient, sandbox: Sandbox, gateway: Gateway, session_id: str
 ) -> None:
