@@ -8,15 +8,18 @@ through; cookies do not, because neighbouring previews could set them for each o
 
 import asyncio
 import contextlib
+import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urlencode
 
 from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Origin, Subprotocol
 
-from sandbox import pages
+from sandbox import grants, pages
 from sandbox.addresses import preview_name, session_of
 from sandbox.errors import PreviewFailed, SandboxError
 from sandbox.preview import DevServer, ServerState
@@ -24,6 +27,11 @@ from sandbox.sandbox import Sandbox
 from sandbox.sites import Sites
 from sandbox.upstream import Headers, Upstream, UpstreamError
 
+_ENTRANCE = "/__stich/enter"
+_COOKIE = "__Host-stich"
+_LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x7e]*")
+_REVISION_SECONDS = 3.0
+_MOST_REVISIONS = 10_000
 _PAGE_PATIENCE = 2.5
 _PATIENCE = 30.0
 _MOST_WEBSOCKET = 16 * 1024 * 1024
@@ -47,12 +55,16 @@ class Stored:
 
 
 Restore = Callable[[str], Awaitable[Stored | None]]
+Revision = Callable[[str], Awaitable[int | None]]
 
 
 class PreviewGateway:
     """The ASGI application.
 
     `restore` gives the stored project of a session, None where there is no such session any more or nobody may see it.
+    Without `revision`, whoever knows a preview's address may see it. With it, a browser must come in through an
+    `entrance` first: `revision` tells the session's present number, and a grant made for another one is void; None lets
+    nobody in. The answer is remembered for a few seconds.
     `frame_ancestors` are the origins that may show previews in a frame, `suffix` and `site_suffix` the domains below
     which previews and published sites lie.
     """
@@ -63,6 +75,7 @@ class PreviewGateway:
         secret: bytes,
         restore: Restore,
         *,
+        revision: Revision | None = None,
         frame_ancestors: Sequence[str] = (),
         suffix: str = "preview.localhost",
         site_suffix: str = "site.localhost",
@@ -70,6 +83,8 @@ class PreviewGateway:
         self._sandbox = sandbox
         self._secret = secret
         self._restore = restore
+        self._revision = revision
+        self._revisions: dict[str, tuple[float, int | None]] = {}
         self._suffix = "." + suffix
         self._site_suffix = "." + site_suffix
         self._sites = Sites(sandbox.settings)
@@ -86,6 +101,11 @@ class PreviewGateway:
     def host(self, session_id: str) -> str:
         """The host name of a session's preview, without the port. Raises ValueError for ids no host name can hold."""
         return preview_name(self._secret, session_id) + self._suffix
+
+    def entrance(self, session_id: str, revision: int, seconds: float, to: str = "/") -> str:
+        """Path and query of the link that lets a browser see the preview for so many seconds."""
+        text = grants.write(self._secret, grants.Grant(session_id, int(time.time() + seconds), revision))
+        return f"{_ENTRANCE}?{urlencode({'grant': text, 'to': to})}"
 
     def site_host(self, session_id: str) -> str:
         """The host name of a session's published site, without the port. Raises ValueError like `host`."""
@@ -113,6 +133,43 @@ class PreviewGateway:
         if not host.endswith(self._suffix):
             return None
         return session_of(self._secret, host.removesuffix(self._suffix))
+
+    async def _allowed(self, scope: Scope, session_id: str, text: str | None = None) -> grants.Grant | None:
+        """The valid grant of a request, from its cookie or the given text."""
+        grant = grants.read(self._secret, text if text is not None else _cookie(scope, _COOKIE))
+        if grant is None:
+            return None
+        revision = await self._present_revision(session_id)
+        return grant if revision is not None and grant.holds(session_id, revision) else None
+
+    async def _present_revision(self, session_id: str) -> int | None:
+        assert self._revision is not None
+        kept = self._revisions.get(session_id)
+        if kept is None or time.monotonic() - kept[0] > _REVISION_SECONDS:
+            if len(self._revisions) > _MOST_REVISIONS:
+                self._revisions.clear()
+            kept = self._revisions[session_id] = (time.monotonic(), await self._revision(session_id))
+        return kept[1]
+
+    async def _enter(self, scope: Scope, send: Send, session_id: str) -> None:
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        text, to = query.get("grant", [""])[0], query.get("to", ["/"])[0]
+        grant = await self._allowed(scope, session_id, text) if self._revision is not None else None
+        if grant is None or not _LOCAL_PATH.fullmatch(to):
+            await self._page(send, 403, pages.not_allowed())
+            return
+        age = max(1, grant.until - int(time.time()))
+        # Browsers take Secure cookies from *.localhost without TLS; Partitioned lets a frame on another site keep it.
+        cookie = f"{_COOKIE}={text}; Path=/; Max-Age={age}; Secure; HttpOnly; SameSite=None; Partitioned"
+        headers: Headers = [
+            (b"location", to.encode()),
+            (b"set-cookie", cookie.encode()),
+            (b"cache-control", b"no-store"),
+            (b"content-length", b"0"),
+            *self._added,
+        ]
+        await send({"type": "http.response.start", "status": 303, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
 
     async def _open(self, session_id: str) -> DevServer | None:
         """The session's server, started or starting; None where there is no such session."""
@@ -147,6 +204,12 @@ class PreviewGateway:
         session_id = self._session(scope)
         if session_id is None:
             await self._page(send, 404, pages.unknown())
+            return
+        if scope["path"] == _ENTRANCE:
+            await self._enter(scope, send, session_id)
+            return
+        if self._revision is not None and await self._allowed(scope, session_id) is None:
+            await self._page(send, 403, pages.not_allowed())
             return
         try:
             server = await asyncio.wait_for(self._open(session_id), _PAGE_PATIENCE if navigation else _PATIENCE)
@@ -236,7 +299,10 @@ class PreviewGateway:
         origin = _header(scope, b"origin").decode("latin-1")
         host = _header(scope, b"host").decode("latin-1")
         # Browsers do not apply the same-origin rule to WebSockets: foreign pages are refused here.
-        if session_id is None or origin.partition("://")[2].lower() != host.lower():
+        foreign = session_id is None or origin.partition("://")[2].lower() != host.lower()
+        if not foreign and self._revision is not None:
+            foreign = await self._allowed(scope, str(session_id)) is None
+        if foreign or session_id is None:
             await send({"type": "websocket.close", "code": 1008})
             return
         try:
@@ -264,6 +330,14 @@ class PreviewGateway:
         except (SandboxError, OSError, TimeoutError, WebSocketException):
             with contextlib.suppress(RuntimeError, OSError):
                 await send({"type": "websocket.close", "code": 1011})
+
+
+def _cookie(scope: Scope, name: str) -> str:
+    for part in _header(scope, b"cookie").decode("latin-1").split(";"):
+        key, _, value = part.strip().partition("=")
+        if key == name:
+            return value
+    return ""
 
 
 def _host(scope: Scope) -> str:

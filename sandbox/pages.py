@@ -41,5 +41,13 @@ def unknown() -> bytes:
     )
 
 
+def not_allowed() -> bytes:
+    """Shown to a browser without a valid grant."""
+    body = (
+        "<h1>This preview is not open to you</h1><p>Open it from its session in stich: links run out after a while.</p>"
+    )
+    return _page("Not open", body)
+
+
 def _page(title: str, body: str, refresh: str = "") -> bytes:
     return _PAGE.format(title=escape(title), body=body, refresh=refresh).encode()

@@ -1,0 +1,120 @@
+"""Who may see a preview, for how long, and how that is taken back."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import uvicorn
+from hypothesis import given
+from hypothesis import settings as bounded
+from hypothesis import strategies as st
+
+from sandbox import Sandbox, SandboxSettings, grants
+from sandbox.browser import DESKTOP, Browser
+from sandbox.gateway import PreviewGateway, Stored
+from tests.sandbox.conftest import Gateway, free_port
+
+SECRET = b"secret"
+
+
+@bounded(deadline=None)
+@given(st.from_regex(r"[a-z0-9-]{1,44}", fullmatch=True), st.integers(0, 2**40), st.integers(0, 10**6))
+def test_a_grant_is_read_as_written(session_id: str, until: int, revision: int) -> None:
+    grant = grants.Grant(session_id, until, revision)
+    text = grants.write(SECRET, grant)
+    assert grants.read(SECRET, text) == grant
+    assert grants.read(b"another", text) is None
+    assert grants.read(SECRET, text[:-2] + ("AA" if not text.endswith("AA") else "BB")) is None
+
+
+@bounded(deadline=None)
+@given(st.text(max_size=80))
+def test_any_other_text_is_none(text: str) -> None:
+    assert grants.read(SECRET, text) is None
+
+
+def test_a_grant_holds_for_its_session_its_time_and_its_revision() -> None:
+    grant = grants.Grant("a", int(time.time()) + 10, 3)
+    assert grant.holds("a", 3)
+    assert not grant.holds("b", 3)
+    assert not grant.holds("a", 4)
+    assert not grants.Grant("a", int(time.time()) - 1, 3).holds("a", 3)
+
+
+@pytest.fixture(scope="module")
+async def guarded(sandbox: Sandbox) -> AsyncIterator[tuple[Gateway, dict[str, int]]]:
+    """A gateway that asks for grants, and the sessions' present revisions."""
+    revisions: dict[str, int] = {}
+
+    async def restore(_: str) -> Stored | None:
+        return Stored("static-html", {})
+
+    async def revision(session_id: str) -> int | None:
+        return revisions.get(session_id)
+
+    app = PreviewGateway(sandbox, SECRET, restore, revision=revision)
+    port = free_port()
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=port, log_level="warning", http="httptools", ws="websockets-sansio")
+    )
+    serving = asyncio.create_task(server.serve())
+    for _ in range(500):
+        if server.started:
+            break
+        await asyncio.sleep(0.02)
+    yield Gateway(app, port), revisions
+    server.should_exit = True
+    await serving
+
+
+async def test_only_a_valid_link_opens_a_preview(
+    guarded: tuple[Gateway, dict[str, int]], session_id: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.gateway._REVISION_SECONDS", 0.0)
+    gateway, revisions = guarded
+    revisions[session_id] = 1
+    headers = {"host": f"{gateway.app.host(session_id)}:{gateway.port}"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{gateway.port}", headers=headers) as http:
+        assert (await http.get("/")).status_code == 403
+        assert sandbox.previews.find(session_id) is None  # a stranger starts nothing
+
+        entrance = gateway.app.entrance(session_id, 1, 60, "/about?x=1")
+        entered = await http.get(entrance)
+        assert (entered.status_code, entered.headers["location"]) == (303, "/about?x=1")
+        cookie = entered.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "Secure" in cookie
+        held = {"cookie": cookie.partition(";")[0]}
+        assert (await http.get("/", headers=held)).status_code == 200
+
+        for bad in (
+            gateway.app.entrance(session_id, 1, -1),
+            gateway.app.entrance(session_id, 2, 60),
+            gateway.app.entrance("session-other", 1, 60),
+            gateway.app.entrance(session_id, 1, 60, "//evil.example"),
+            gateway.app.entrance(session_id, 1, 60, "https://evil.example"),
+            gateway.app.entrance(session_id, 1, 60, "/\\evil.example"),
+            "/__stich/enter",
+        ):
+            assert (await http.get(bad)).status_code == 403
+
+        revisions[session_id] = 2
+        assert (await http.get("/", headers=held)).status_code == 403
+    await sandbox.remove(session_id)
+
+
+async def test_a_real_browser_keeps_the_cookie(
+    guarded: tuple[Gateway, dict[str, int]], session_id: str, sandbox: Sandbox, settings: SandboxSettings
+) -> None:
+    gateway, revisions = guarded
+    revisions[session_id] = 1
+    async with Browser(settings, gateway.port) as browser:
+        shut = await browser.capture(gateway.url(session_id), (DESKTOP,))
+        assert "http-403" in {issue.code for issue in shut.report.errors}
+        entrance = gateway.app.entrance(session_id, 1, 60)
+        opened = await browser.capture(gateway.url(session_id, entrance), (DESKTOP,))
+        assert opened.report.ok
+        assert not opened.screenshots[0].blank
+    await sandbox.remove(session_id)
