@@ -41,7 +41,7 @@ def normalise_path(path: str) -> str:
     normal = "/".join(names)
     if len(normal.encode()) > MAX_PATH_BYTES or any(len(name.encode()) > MAX_NAME_BYTES for name in names):
         raise PathRefused("path_too_long", f"The path {_shown(path)} is longer than a file system allows.")
-    return normal
+    return normal if normal == path else normalise_path(normal)  # './~' is as good as '~'
 
 
 class PathRules:

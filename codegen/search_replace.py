@@ -28,6 +28,7 @@ MAX_READINGS = 4  # of a block in which more than one line looks like its separa
 
 _MARK = re.compile(r"(?P<sign>[<=>])(?P=sign){4,8}(?:\s*+(?P<word>SEARCH|REPLACE))?+", re.IGNORECASE)
 _FENCE = re.compile(r"\s*(?:```|~~~)")
+_MOVING = ("indentation", "similarity")
 _HOW: dict[Likeness, How] = {
     Likeness.EXACT: "exact",
     Likeness.TRAILING: "trailing_whitespace",
@@ -79,13 +80,14 @@ class EditReport:
 def apply_search_replace(text: str, blocks: str) -> EditReport:
     """Apply all `blocks` to `text`, which is empty for a new file. Line endings and a missing final newline are kept.
 
-    Never raises: a block that is malformed, missing or ambiguous is reported. Text between the blocks is ignored.
+    A block that is malformed, missing or ambiguous is reported. Text between the blocks is ignored.
+    Raises TooManyLines for a text of more than a million lines.
     """
     target = _Target(text)
     reports: list[BlockReport] = []
     for number, block in enumerate(_read(blocks), 1):
         outcome = _Outcome(why="malformed", reason=block.problem) if block.problem else _apply(target, block)
-        search, replace = block.readings()[0]
+        search, replace = outcome.reading or block.readings()[0]
         reports.append(
             BlockReport(
                 number=number,
@@ -130,6 +132,7 @@ class _Outcome:
     why: Why | None = None
     reason: str = ""
     candidates: int = 0
+    reading: tuple[Rows, Rows] | None = None
 
 
 class _Target:
@@ -142,15 +145,17 @@ class _Target:
         """Put `lines` in the place of the lines `start` up to `stop`."""
         self._take(self._lines.spliced([Edit(start, stop, lines)]))
 
-    def may_hold(self, search: Rows) -> bool:
-        """Whether its longest lines occur at all, whitespace around them aside."""
-        return all(row.strip() in self.text for row in nlargest(LONGEST, search, key=len))
+    def places_of(self, search: Rows, likeness: Likeness) -> list[int]:
+        """Where it begins; without a close look where one of its longest lines occurs nowhere."""
+        if not search or any(row.strip() not in self.text for row in nlargest(LONGEST, search, key=len)):
+            return []
+        return self._places.of(search, likeness)
 
     def _take(self, text: str) -> None:
         self.text = text
         self._lines = Lines(text)
         self.bodies = self._lines.bodies
-        self.places = Places(self.bodies)
+        self._places = Places(self.bodies)
 
 
 # Reading the blocks
@@ -199,14 +204,13 @@ def _apply(target: _Target, block: _Block) -> _Outcome:
     if not any(row.strip() for row in readings[0][0]):
         return _append(target, readings[0][1])
     for likeness, how in _HOW.items():
-        counts: list[int] = []
-        for search, replace in readings:
-            places = target.places.of(search, likeness) if search and target.may_hold(search) else []
-            counts.append(len(places))
-            if len(places) == 1:
-                return _put(target, places[0], search, replace, how)
-        if counts[0]:
-            return _ambiguous(counts[0])
+        places = [target.places_of(search, likeness) for search, _ in readings]
+        fitting = [at for at, found in enumerate(places) if len(found) == 1]
+        if fitting:  # of several readings that fit, the one that says most about the place
+            best = max(fitting, key=lambda at: len(readings[at][0]))
+            return _put(target, places[best][0], *readings[best], how)
+        if places[0]:
+            return _ambiguous(len(places[0]), at_least=len(places[0]) == MAX_PLACES)
     return _apply_similar(target, *readings[-1])
 
 
@@ -220,7 +224,9 @@ def _append(target: _Target, replace: Rows) -> _Outcome:
 def _apply_similar(target: _Target, search: Rows, replace: Rows) -> _Outcome:
     try:
         windows = similar_windows(target.bodies, search)
-    except OutOfWork:
+    except OutOfWork as error:
+        if error.found > 1:
+            return _ambiguous(error.found, at_least=True)
         return _Outcome(why="missing", reason="It is not in the file as written, and too much of the file is like it.")
     if not windows:
         wanted = next((row.strip() for row in search if row.strip()), "")
@@ -232,14 +238,12 @@ def _apply_similar(target: _Target, search: Rows, replace: Rows) -> _Outcome:
 
 def _put(target: _Target, start: int, search: Rows, replace: Rows, how: How) -> _Outcome:
     stop = start + len(search)
-    if how in ("indentation", "similarity"):
-        shift = Shift(search, target.bodies[start:stop])
-        replace = [shift.apply(row) for row in replace]
-    target.edit(start, stop, replace)
-    return _Outcome(how=how, candidates=1)
+    moved = Shift(search, target.bodies[start:stop]).applied(replace) if how in _MOVING else replace
+    target.edit(start, stop, moved)
+    return _Outcome(how=how, candidates=1, reading=(search, replace))
 
 
-def _ambiguous(count: int) -> _Outcome:
-    many = f"{count:,} or more" if count >= MAX_PLACES else str(count)
+def _ambiguous(count: int, *, at_least: bool = False) -> _Outcome:
+    many = f"{count:,} or more" if at_least else f"{count:,}"
     reason = f"It fits {many} places; it needs more lines around it to tell them apart."
     return _Outcome(why="ambiguous", reason=reason, candidates=count)

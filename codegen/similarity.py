@@ -1,7 +1,8 @@
 """The runs of lines of a text that are most like a given run, in bounded time."""
 
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, compress
+from operator import sub
 from typing import NamedTuple
 
 ENOUGH = 0.9
@@ -19,7 +20,11 @@ class Window(NamedTuple):
 
 
 class OutOfWork(Exception):
-    """Too many runs are too much alike to compare them all."""
+    """Too many runs are too much alike to compare them all; `found` of those compared are like enough."""
+
+    def __init__(self, found: int = 0) -> None:
+        super().__init__(found)
+        self.found = found
 
 
 def similar_windows(bodies: Sequence[str], block: Sequence[str]) -> list[Window]:
@@ -60,8 +65,14 @@ class _Comparison:
 
     def windows(self, floor: float) -> list[Window]:
         """The runs at least `floor` like the wanted one, the most alike first."""
-        found = [Window(start, self._likeness(start, floor)) for start in self._candidates(floor)]
-        found = [window for window in found if window.likeness >= floor]
+        found: list[Window] = []
+        try:
+            for start in self._candidates(floor):
+                likeness = self._likeness(start, floor)
+                if likeness >= floor:
+                    found.append(Window(start, likeness))
+        except OutOfWork:
+            raise OutOfWork(len(found)) from None
         return sorted(found, key=lambda window: (-window.likeness, window.start))
 
     def _candidates(self, floor: float) -> list[int]:
@@ -69,34 +80,31 @@ class _Comparison:
         size, weight = len(self._wanted), self._weight
         least, most = weight * floor / (2 - floor), weight * (2 - floor) / floor
         allowed = (1 - floor) * (weight + most)
-        if size > len(self._lines) or allowed + 1e-9 < 1:
+        if size > len(self._lines) or not weight:
             return []
         lengths = list(map(len, self._lines))
         ends = list(accumulate(lengths, initial=0))
-        starts = [
-            (start, 0)
-            for start, (begin, end) in enumerate(zip(ends, ends[size:], strict=False))
-            if least <= end - begin <= most
-        ]
+        totals = map(sub, ends[size:], ends)
+        starts = [start for start, total in enumerate(totals) if least <= total <= most]
+        lost = [0] * len(starts)
         looks = MAX_LENGTHS
         for at in self._longest_first:
             looks -= len(starts)
             if looks < 0:
                 break
             length = len(self._wanted[at])
-            starts = [
-                (start, least_lost)
-                for start, lost in starts
-                if (least_lost := lost + abs(length - lengths[start + at])) <= allowed
-            ]
-        return [start for start, _ in starts]
+            lost = [so_far + abs(length - lengths[start + at]) for start, so_far in zip(starts, lost, strict=True)]
+            if max(lost, default=0) > allowed:
+                fits = [value <= allowed for value in lost]
+                starts, lost = list(compress(starts, fits)), list(compress(lost, fits))
+        return starts
 
     def _likeness(self, start: int, floor: float) -> float:
         """Likeness of the run at `start`, or 0.0 as soon as it is known to be less than `floor`."""
         theirs = self._lines[start : start + len(self._wanted)]
         total = self._weight + sum(map(len, theirs))
         allowed = (1 - floor) * total + 1e-9
-        self._spend(1 + len(theirs) // 8)
+        self._spend(15 + len(theirs) // 4)
         lost = 0
         for at in self._longest_first:
             if self._wanted[at] != theirs[at]:

@@ -7,7 +7,7 @@ from enum import IntEnum
 MAX_LINES = 1_000_000  # each distinct line gets a code point of its own below, and there are 1.1 million
 MAX_PLACES = 1_000  # more places than this are not told apart
 MAX_CHECKED_LINES = 1_000_000  # nor are places whose indentation would take longer to compare
-MAX_INDENTATIONS = 50  # of one block
+MAX_SHIFT_LINES = 50  # to each side, from which a change of indentation is learnt
 
 
 class TooManyLines(ValueError):
@@ -160,17 +160,26 @@ def same_shift(block: Sequence[str], found: Sequence[str]) -> bool:
 
 
 class Shift:
-    """How the indentation of a block maps to that of the place where it was found; learnt from their lines."""
+    """How the indentation of a block maps to that of the place where it was found.
 
-    def __init__(self, block: Sequence[str], found: Sequence[str]) -> None:
+    It is learnt from their lines, those around line `near` first.
+    """
+
+    def __init__(self, block: Sequence[str], found: Sequence[str], near: int = 0) -> None:
         self._known: dict[str, str] = {}
-        for ours, theirs in zip(block, found, strict=True):
-            if ours.strip() and len(self._known) < MAX_INDENTATIONS:
+        begin = max(0, near - MAX_SHIFT_LINES)
+        pairs = list(zip(block, found, strict=True))[begin : near + MAX_SHIFT_LINES]
+        pairs = [pair for _, pair in sorted(enumerate(pairs, begin), key=lambda pair: abs(pair[0] - near))]
+        for ours, theirs in pairs:
+            if ours.strip():
                 self._known.setdefault(indentation(ours), indentation(theirs))
         self._step = self._smallest_step()
 
-    def apply(self, line: str) -> str:
-        """The line with the indentation that it has at the place."""
+    def applied(self, lines: Sequence[str]) -> list[str]:
+        """The lines with the indentation that they have at the place."""
+        return [self._applied(line) for line in lines]
+
+    def _applied(self, line: str) -> str:
         lead = indentation(line)
         if not self._known or not line.strip() or self._known.get(lead) == lead:
             return line

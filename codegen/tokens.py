@@ -15,9 +15,8 @@ def optimise_text(text: str) -> str:
 
 
 def _without_trailing(line: str) -> str:
-    if line.endswith("\r"):
-        return line[:-1].rstrip(" \t") + "\r"
-    return line.rstrip(" \t")
+    bare = line.rstrip(" \t")
+    return bare.rstrip(" \t\r") + "\r" if bare.endswith("\r") else bare
 
 
 def estimate_tokens(text: str) -> int:

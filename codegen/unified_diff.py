@@ -46,7 +46,7 @@ def apply_unified_diff(text: str, diff: str) -> str:
     An empty text stands for a file that does not exist yet. The text's line endings and its final newline (or lack
     of one) are kept. Only a diff with the header `+++ /dev/null` may leave nothing.
     """
-    hunks, empties = _parse(diff, keep_returns="\r" in text or not text)
+    hunks, empties = _parse(diff)
     if not hunks and not empties:
         raise DiffError("no_hunk", "The diff has no hunk.")
     try:
@@ -106,7 +106,7 @@ class _Found:
 # Reading the diff
 
 
-def _parse(diff: str, *, keep_returns: bool) -> tuple[list[_Hunk], bool]:
+def _parse(diff: str) -> tuple[list[_Hunk], bool]:
     """The hunks, and whether the diff means to remove the file."""
     rows = _rows(diff)
     hunks: list[_Hunk] = []
@@ -116,7 +116,7 @@ def _parse(diff: str, *, keep_returns: bool) -> tuple[list[_Hunk], bool]:
     if not any(row.startswith("@@") for row in rows):
         headed = len(rows) >= 2 and _is_header(rows[0], rows[1])
         empties = headed and rows[1].startswith("+++ /dev/null")
-        rows = ["@@", *(rows[2:] if headed and (empties or len(rows) > 2) else rows)]
+        rows = ["@@", *(rows[2:] if headed and (empties or len(rows) > 2 or _is_prefixed(*rows)) else rows)]
         if not any(row.startswith(("+", "-")) for row in rows):
             return [], empties
     for at, row in enumerate(rows):
@@ -142,24 +142,20 @@ def _parse(diff: str, *, keep_returns: bool) -> tuple[list[_Hunk], bool]:
     for hunk in hunks:
         _drop_separators(hunk)
     hunks = [hunk for hunk in hunks if hunk.lines]
-    _read_ends(hunks, keep_returns=keep_returns)
+    _read_ends(hunks)
     return hunks, empties
 
 
 def _rows(diff: str) -> list[str]:
     """The diff's lines, without a code fence around them, and without CRs where every line has one."""
-    rows = diff.split("\n")
-    while rows and not rows[-1].strip():
-        rows.pop()
-    while rows and not rows[0].strip():
-        rows.pop(0)
-    if rows and all(row.endswith("\r") for row in rows):
-        rows = [row[:-1] for row in rows]
-    if rows and rows[0].startswith("```"):
-        rows = rows[1:]
-        if rows and rows[-1].rstrip() == "```":
-            rows.pop()
-    return rows
+    rows = diff.removesuffix("\n").split("\n")
+    if len(rows) > 1 and all(row.endswith("\r") for row in rows[:-1]):
+        rows = [row.removesuffix("\r") for row in rows]
+    filled = [at for at, row in enumerate(rows) if row]
+    if filled and rows[filled[0]].startswith("```"):
+        end = filled[-1] if rows[filled[-1]].rstrip() == "```" else len(rows)
+        return rows[filled[0] + 1 : end]
+    return rows[filled[0] :] if filled else []
 
 
 def _line(row: str) -> _Line:
@@ -179,8 +175,11 @@ def _headers_follow(rows: Sequence[str], at: int, hunk: _Hunk, old: int, new: in
         return False
     if hunk.counts is not None and old >= hunk.counts[0] and new >= hunk.counts[1]:
         return True
-    prefixed = rows[at].startswith("--- a/") and rows[at + 1].startswith("+++ b/")
-    return prefixed or (hunk.counts is None and _is_header(rows[at], rows[at + 1]))
+    return _is_prefixed(rows[at], rows[at + 1]) or (hunk.counts is None and _is_header(rows[at], rows[at + 1]))
+
+
+def _is_prefixed(first: str, second: str) -> bool:
+    return first.startswith("--- a/") and second.startswith("+++ b/")
 
 
 def _is_header(first: str, second: str) -> bool:
@@ -199,13 +198,12 @@ def _drop_separators(hunk: _Hunk) -> None:
         hunk.lines.pop()
 
 
-def _read_ends(hunks: Sequence[_Hunk], *, keep_returns: bool) -> None:
-    """Take the CR off lines that have one; where some have, line ends are meant as they stand."""
+def _read_ends(hunks: Sequence[_Hunk]) -> None:
+    """Take the CR off lines that have one; where some have, all line ends are meant as they stand."""
     lines = [line for hunk in hunks for line in hunk.lines if not line.last]
     if any(line.text.endswith("\r") for line in lines):
         for line in lines:
-            if keep_returns:
-                line.end = "\r\n" if line.text.endswith("\r") else "\n"
+            line.end = "\r\n" if line.text.endswith("\r") else "\n"
             line.text = line.text.removesuffix("\r")
 
 
@@ -332,7 +330,7 @@ def _pairs(before: Sequence[str], bodies: Sequence[str], found: _Found) -> tuple
 def _edits(hunk: _Hunk, found: _Found, lines: Lines) -> list[Edit]:
     """The hunk's runs of changed lines, placed."""
     moves = found.likeness >= Likeness.INDENTED
-    shift = Shift(*_pairs(hunk.before, lines.bodies, found)) if moves else None
+    ours, theirs = _pairs(hunk.before, lines.bodies, found)
     edits: list[Edit] = []
     position = found.origin
     run: list[_Line] = []
@@ -343,7 +341,9 @@ def _edits(hunk: _Hunk, found: _Found, lines: Lines) -> list[Edit]:
         if run:
             added = [change for change in run if change.tag == "+"]
             stop = position + len(run) - len(added)
-            texts = [shift.apply(change.text) if shift else change.text for change in added]
+            texts = [change.text for change in added]
+            if moves:
+                texts = Shift(ours, theirs, near=position - found.origin - found.first).applied(texts)
             edits.append(Edit(position, stop, texts, [change.end for change in added]))
             position, run = stop, []
         position += 1

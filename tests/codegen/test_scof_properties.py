@@ -31,7 +31,7 @@ CONTENTS = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=400)
+@settings(max_examples=100, deadline=None)
 @given(STREAMS, CUTS)
 def test_cuts_never_change_the_events(text: str, places: list[int]) -> None:
     existing = {"f": "x\nx y\n", "g": "y"}
@@ -40,7 +40,7 @@ def test_cuts_never_change_the_events(text: str, places: list[int]) -> None:
     assert joined(read(*text, existing=existing)) == whole
 
 
-@settings(max_examples=400)
+@settings(max_examples=100, deadline=None)
 @given(STREAMS, CUTS)
 def test_events_are_well_formed(text: str, places: list[int]) -> None:
     open_path: str | None = None
@@ -80,7 +80,7 @@ BLOCKS = st.tuples(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(BLOCKS, max_size=4), st.booleans(), CUTS)
 def test_it_reads_as_a_plain_reader_does(
     blocks: list[tuple[str, str, str, list[str]]], unended: bool, places: list[int]
@@ -93,7 +93,7 @@ def test_it_reads_as_a_plain_reader_does(
     assert joined(read(*cut(text, places))) == joined(read_plainly(text))
 
 
-@settings(max_examples=300)
+@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(st.sampled_from(["a", "b/c", "d e"]), CONTENTS), CUTS)
 def test_what_is_written_is_read_back(contents: dict[str, str], places: list[int]) -> None:
     # A stream joins the halves of a character, which a str may hold apart.
