@@ -8,6 +8,7 @@ from activities.project_files import file_ref
 from activities.step import Step, fail, running
 from codegen.prompts import render
 from schemas.blueprint import TemplateChoice
+from schemas.events import FileGenerated
 from schemas.failures import Failure
 from schemas.inference import ActionKey
 from schemas.operations import TemplateSelectionInput, TemplateSelectionResult
@@ -65,5 +66,7 @@ class TemplateSelectionActivities:
                 reason=f"Template {template}",
                 operation_id=step.id,
             )
-            stored.append(file_ref(version))
+            ref = file_ref(version)
+            step.emit(FileGenerated(operation_id=step.id, file=ref))
+            stored.append(ref)
         return stored

@@ -15,6 +15,7 @@
     │   ├── AuthFailed              401, 403
     │   ├── OutOfCredit             402, exhausted quota
     │   ├── ModelNotFound           404
+    │   ├── NoRecording             the demo model was asked for something that it has no recording of
     │   ├── InvalidRequest          400, 422
     │   ├── ContextTooLong          more tokens than the model's window
     │   └── ContentRefused          a safety filter or the model declined
@@ -185,6 +186,12 @@ class ModelNotFound(CallRejected):
     sentence = "The provider does not serve this model to this account."
     next_action = "Choose another model."
     elsewhere = True
+
+
+class NoRecording(CallRejected):
+    code = "demo_no_recording"
+    sentence = "There is no recording of this."
+    next_action = "Try one of the examples, or set a provider's API key (for example OPENAI_API_KEY) and start again."
 
 
 class InvalidRequest(CallRejected):

@@ -39,7 +39,7 @@ from workflows.session import CodeGenSession
 
 SHUTDOWN_GRACE: Final = timedelta(seconds=3)
 # How fast a stop reaches an activity, and how fast a worker's death is noticed by another.
-HEARTBEAT_THROTTLE: Final = timedelta(seconds=1)
+HEARTBEAT_THROTTLE: Final = timedelta(seconds=0.5)
 STICKY_TIMEOUT: Final = timedelta(seconds=2)
 # Workflow files hold nothing but workflow code; everything they import is the same in every run.
 PASSED_THROUGH: Final = ("schemas", "codegen", "activities", "inference", "storage", "sandbox", "pydantic", "structlog")

@@ -54,7 +54,8 @@ SANDBOX_STEP: Final = _step(SANDBOX_QUEUE, 5, ROOM_RETRY)
 SESSION_STEP: Final = _step(WORKFLOW_QUEUE, 1, ROOM_RETRY)
 
 RECORD: Final[dict[str, Any]] = {
+    "task_queue": WORKFLOW_QUEUE,
     "start_to_close_timeout": timedelta(seconds=20),
     "retry_policy": RECORD_RETRY,
-    "local_retry_threshold": timedelta(minutes=1),
+    "summary": "Writing down what happened",
 }

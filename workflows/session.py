@@ -160,7 +160,8 @@ class CodeGenSession:
         """Answer each message as it comes, beside the work, in the order of their arrival."""
         while True:
             await workflow.wait_condition(lambda: bool(self._unread()) and not self._renewing and self._created)
-            await self._answer(self._unread()[0])
+            while (unread := self._unread()) and not self._renewing:
+                await self._answer(unread[0])
 
     async def _answer(self, message: QueuedMessage) -> None:
         session = self._session

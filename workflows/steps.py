@@ -171,7 +171,8 @@ class Session:
             await workflow.wait_condition(lambda: self.journal.unsent)
             outbox = self.journal.hand_out()
             at_rest = self.progress.state.name in AT_REST
-            written = await workflow.execute_local_activity_method(
+            # Not a local activity: when a query comes at the wrong moment its end is replayed in another order.
+            written = await workflow.execute_activity_method(
                 SessionActivities.record_events,
                 RecordEventsInput(
                     session_id=self.progress.session_id, outbox=outbox, progress=self.progress if at_rest else None
@@ -250,7 +251,8 @@ class Session:
         and the session does not stay open.
         """
         while True:
-            await workflow.wait_condition(lambda: not self.stopped)
+            if self.stopped:
+                await workflow.wait_condition(lambda: not self.stopped)
             if state is not None:
                 self.enter(*state)
             outcome = await self.attempt(activity, argument, operation, options)

@@ -2,7 +2,9 @@
 
 import asyncio
 import itertools
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +18,8 @@ from tests.fragile_postgres import FragilePostgres
 
 
 @pytest.fixture(scope="module")
-def fragile_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FragilePostgres]:
-    server = FragilePostgres(tmp_path_factory.mktemp("fragile"))
+def fragile_postgres() -> Iterator[FragilePostgres]:
+    server = FragilePostgres(Path(tempfile.mkdtemp(prefix="stich-fragile-")))
     yield server
     server.remove()
 

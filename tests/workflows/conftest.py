@@ -46,6 +46,7 @@ async def rooms(client: Client) -> AsyncIterator[Rooms]:
                 task_queue=queue,
                 workflows=workflows,
                 activities=activities[kind],
+                max_cached_workflows=0,  # every task replays the whole history: what is not deterministic fails
                 max_heartbeat_throttle_interval=timedelta(seconds=0.1),
                 default_heartbeat_throttle_interval=timedelta(seconds=0.1),
             )
