@@ -153,7 +153,8 @@ async def test_a_screenshot_is_an_image_of_its_own_session_only(
     service: Service, project: str, sessions: Sessions, module_database: Database
 ) -> None:
     png = b"\x89PNG\r\n\x1a\n and so on"
-    shot = await Screenshots(module_database).put(project, "shot-1", png, media_type="image/png", width=1280, height=800)
+    shots = Screenshots(module_database)
+    shot = await shots.put(project, "shot-1", png, media_type="image/png", width=1280, height=800)
     answer = await service.signed_in.get(f"/api/sessions/{project}/screenshots/{shot.sha256}.png")
     assert (answer.status_code, answer.content) == (200, png)
     assert answer.headers["content-type"] == "image/png"
