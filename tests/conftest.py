@@ -3,6 +3,7 @@
 import itertools
 import shutil
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -22,9 +23,12 @@ TEMPLATE = "stich_template"
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A Postgres server of this test session's own. It skips fsync: no test switches the machine off."""
-    data = tmp_path_factory.mktemp("postgres")
+def postgres() -> Iterator[PostgresServer]:
+    """A Postgres server of this test session's own. It skips fsync: no test switches the machine off.
+
+    Its data lie outside pytest's folders, which another session on the machine may clear away under it.
+    """
+    data = Path(tempfile.mkdtemp(prefix="stich-postgres-"))
     server = PostgresServer(data, cleanup_mode="delete")
     server.ensure_pgdata_inited()
     with (data / "postgresql.conf").open("a") as conf:
