@@ -191,6 +191,7 @@ class MockSession {
           status: "generating",
           files: [],
           checks: null,
+          screenshots: [],
           fix_rounds: 0,
           message_ids: [],
           started_at: now(),

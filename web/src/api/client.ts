@@ -91,6 +91,7 @@ const session = (id: string) => `/api/sessions/${encodeURIComponent(id)}`;
 
 export const eventsUrl = (id: string) => `${session(id)}/events`;
 export const exportUrl = (id: string) => `${session(id)}/export.zip`;
+export const screenshotUrl = (id: string, sha256: string) => `${session(id)}/screenshots/${sha256}.png`;
 
 export const getAbout = () => json<About>("/api/about");
 export const listSessions = (before?: string) =>

@@ -85,12 +85,22 @@ export interface FileRef {
 
 export type PhaseStatus = "planned" | "generating" | "checking" | "fixing" | "completed" | "failed";
 
+/** A picture of the app: the image by its hash, the window it was seen through, in CSS pixels. */
+export interface ScreenshotRef {
+  sha256: string;
+  name: string;
+  width: number;
+  height: number;
+  blank: boolean;
+}
+
 export interface PhaseProgress {
   id: string;
   plan: PhasePlan;
   status: PhaseStatus;
   files: string[];
   checks: CheckReport | null;
+  screenshots: ScreenshotRef[];
   fix_rounds: number;
   message_ids: string[];
   started_at: string | null;

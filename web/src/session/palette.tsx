@@ -15,11 +15,11 @@ import {
   TriangleAlert,
 } from "lucide-react";
 import { Command } from "cmdk";
-import { useLayoutEffect, useRef } from "react";
 import { useLocation } from "wouter";
 import { exportUrl } from "../api/client";
 import { useSession } from "../state/session-context";
 import { setTheme, useDark } from "../state/theme";
+import { Modal } from "../ui/modal";
 import { useSwitch } from "./header";
 import { useView, type ViewTab } from "./view";
 
@@ -44,70 +44,56 @@ export default function Palette({ close }: { close: () => void }) {
     action();
   };
 
-  const dialog = useRef<HTMLDialogElement>(null);
-  useLayoutEffect(() => {
-    const box = dialog.current;
-    if (!box) return undefined;
-    box.showModal();
-    // A press on the dialog itself, not on what it holds, is one beside the box.
-    const onPress = (event: MouseEvent) => event.target === box && close();
-    box.addEventListener("click", onPress);
-    return () => {
-      box.removeEventListener("click", onPress);
-      box.close();
-    };
-  }, [close]);
-
   return (
-    <dialog ref={dialog} className="palette-box" aria-label="Commands" onCancel={close}>
-    <Command label="Commands" loop>
-      <Command.Input placeholder="Command or file name" aria-label="Command or file name" />
-      <Command.List>
-        <Command.Empty>Nothing of that name.</Command.Empty>
-        <Command.Group heading="Session">
-          {state.can.includes("stop") && (
-            <Command.Item onSelect={run(() => stop.mutate())}>
-              <Square size={16} aria-hidden /> Stop
+    <Modal className="palette-box" label="Commands" close={close}>
+      <Command label="Commands" loop>
+        <Command.Input placeholder="Command or file name" aria-label="Command or file name" />
+        <Command.List>
+          <Command.Empty>Nothing of that name.</Command.Empty>
+          <Command.Group heading="Session">
+            {state.can.includes("stop") && (
+              <Command.Item onSelect={run(() => stop.mutate())}>
+                <Square size={16} aria-hidden /> Stop
+              </Command.Item>
+            )}
+            {state.can.includes("resume") && (
+              <Command.Item onSelect={run(() => resume.mutate())}>
+                <Play size={16} aria-hidden /> Resume
+              </Command.Item>
+            )}
+            <Command.Item onSelect={run(() => requestAnimationFrame(() => document.getElementById("message")?.focus()))}>
+              <MessageSquare size={16} aria-hidden /> Write a message <kbd className="kbd">Alt M</kbd>
             </Command.Item>
-          )}
-          {state.can.includes("resume") && (
-            <Command.Item onSelect={run(() => resume.mutate())}>
-              <Play size={16} aria-hidden /> Resume
+            <Command.Item onSelect={run(() => window.location.assign(exportUrl(id)))}>
+              <Download size={16} aria-hidden /> Download zip
             </Command.Item>
-          )}
-          <Command.Item onSelect={run(() => requestAnimationFrame(() => document.getElementById("message")?.focus()))}>
-            <MessageSquare size={16} aria-hidden /> Write a message <kbd className="kbd">Alt M</kbd>
-          </Command.Item>
-          <Command.Item onSelect={run(() => window.location.assign(exportUrl(id)))}>
-            <Download size={16} aria-hidden /> Download zip
-          </Command.Item>
-        </Command.Group>
-        <Command.Group heading="Show">
-          {tabs.map(({ tab, label, keys, icon: Icon }) => (
-            <Command.Item key={tab} onSelect={run(() => setTab(tab))}>
-              <Icon size={16} aria-hidden /> {label} <kbd className="kbd">{keys}</kbd>
-            </Command.Item>
-          ))}
-        </Command.Group>
-        <Command.Group heading="Page">
-          <Command.Item onSelect={run(() => navigate("/"))}>
-            <House size={16} aria-hidden /> Start page
-          </Command.Item>
-          <Command.Item onSelect={run(() => setTheme(dark ? "light" : "dark"))}>
-            {dark ? <Sun size={16} aria-hidden /> : <Moon size={16} aria-hidden />} {dark ? "Light theme" : "Dark theme"}
-          </Command.Item>
-        </Command.Group>
-        {files.length > 0 && (
-          <Command.Group heading="Files">
-            {files.map((file) => (
-              <Command.Item key={file.path} value={`file ${file.path}`} onSelect={run(() => openFile(file.path))}>
-                <FileCode2 size={16} aria-hidden /> {file.path}
+          </Command.Group>
+          <Command.Group heading="Show">
+            {tabs.map(({ tab, label, keys, icon: Icon }) => (
+              <Command.Item key={tab} onSelect={run(() => setTab(tab))}>
+                <Icon size={16} aria-hidden /> {label} <kbd className="kbd">{keys}</kbd>
               </Command.Item>
             ))}
           </Command.Group>
-        )}
-      </Command.List>
-    </Command>
-    </dialog>
+          <Command.Group heading="Page">
+            <Command.Item onSelect={run(() => navigate("/"))}>
+              <House size={16} aria-hidden /> Start page
+            </Command.Item>
+            <Command.Item onSelect={run(() => setTheme(dark ? "light" : "dark"))}>
+              {dark ? <Sun size={16} aria-hidden /> : <Moon size={16} aria-hidden />} {dark ? "Light theme" : "Dark theme"}
+            </Command.Item>
+          </Command.Group>
+          {files.length > 0 && (
+            <Command.Group heading="Files">
+              {files.map((file) => (
+                <Command.Item key={file.path} value={`file ${file.path}`} onSelect={run(() => openFile(file.path))}>
+                  <FileCode2 size={16} aria-hidden /> {file.path}
+                </Command.Item>
+              ))}
+            </Command.Group>
+          )}
+        </Command.List>
+      </Command>
+    </Modal>
   );
 }

@@ -8,6 +8,7 @@ import { parsePartial } from "../state/partial-json";
 import { useSession } from "../state/session-context";
 import { Empty, Pill } from "../ui/parts";
 import { duration, phaseWords, plural, sourceWords, stateTone, type Tone } from "../words";
+import { PhasePictures } from "./pictures";
 import { useView } from "./view";
 
 type Draft = Partial<Blueprint>;
@@ -213,6 +214,7 @@ function PhaseItem({ phase, number }: { phase: PhaseProgress; number: number }) 
           </p>
         )}
         <PhaseChecks phase={phase} />
+        <PhasePictures phase={phase} />
       </div>
     </li>
   );

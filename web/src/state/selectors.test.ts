@@ -17,6 +17,7 @@ const phase = (id: string, status: PhaseProgress["status"], files: string[], mes
   status,
   files,
   checks: null,
+  screenshots: [],
   fix_rounds: 0,
   message_ids: messages,
   started_at: null,

@@ -44,6 +44,7 @@ const phase = (status: PhaseProgress["status"]): PhaseProgress => ({
   status,
   files: [],
   checks: null,
+  screenshots: [],
   fix_rounds: 0,
   message_ids: [],
   started_at: AT,
