@@ -171,7 +171,9 @@ class PageWatch:
         if "ERR_ABORTED" in failure or request.is_navigation_request():
             return
         text = f"{request.method} {self._shown(request.url)} failed: {failure}"
-        self._add(IssueSource.NETWORK, "request-failed", text)
+        # Nothing but the project itself can be reached from here; elsewhere such a request may well succeed.
+        severity = Severity.ERROR if request.url.startswith(self._origin) else Severity.WARNING
+        self._add(IssueSource.NETWORK, "request-failed", text, severity)
 
     def _response(self, response: playwright.Response) -> None:
         if response.status >= 400:
