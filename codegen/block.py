@@ -1,6 +1,7 @@
 """One open SCOF block: where it ends, and what it holds so far, in time linear in the text whatever its pieces."""
 
 import re
+from functools import lru_cache
 
 from schemas.scof import FileChunked, Refused, ScofEvent
 
@@ -41,7 +42,7 @@ class Block:
         self.skipped = skipped
         self.closed = False
         self._marker = marker
-        self._open_ends = _SPACES.union(marker)  # a last character that leaves open what the last line is
+        self._open_ends = _open_ends(marker)
         self._strip_tabs = strip_tabs
         self._max_bytes = max_bytes
         self._room = max_bytes  # the offset up to which the text fits: less by what characters take beyond one byte
@@ -219,6 +220,12 @@ class Block:
             events.append(Refused(self.path, "file_too_large", sentence))
             self.skipped = True
             self._parts.clear()
+
+
+@lru_cache(maxsize=64)
+def _open_ends(marker: str) -> frozenset[str]:
+    """The last characters of a text that leave open whether its last line is the marker."""
+    return _SPACES.union(marker)
 
 
 def _bytes(text: str) -> int:

@@ -60,15 +60,15 @@ def parse_opening(line: str) -> Opening | None:
         return None
     for form in _FORMS:
         if found := form.match(line):
-            groups = found.groupdict()
-            marker = (groups["quoted"] or groups["bare"] or "").strip()
+            marker = (found["quoted"] or found["bare"]).strip()
             if not marker:
                 return None
-            if "patch" in groups:
-                kind: Literal["write", "append", "patch"] = "patch"
-            else:
-                kind = "append" if (groups["append"] or ">").strip() in (">>", "-a", "--append") else "write"
-            return Opening(_path(groups), marker, kind, groups["strip"] == "-")
+            kind: Literal["write", "append", "patch"] = "write"
+            if "patch" in form.groupindex:
+                kind = "patch"
+            elif found["append"] and found["append"].strip() not in (">", ">|"):
+                kind = "append"
+            return Opening(_path(found), marker, kind, found["strip"] == "-")
     return None
 
 
@@ -77,11 +77,11 @@ def joins(first: str, second: str) -> bool:
     return second.lstrip()[:1] in ("<", ">", "|") or _ENDS_OPEN.search(first) is not None
 
 
-def _path(groups: dict[str, str | None]) -> str:
+def _path(found: re.Match[str]) -> str:
     """The path without its quotes, also mismatched ones, and without the backslashes that protect characters."""
-    path = groups["double"] if groups["double"] is not None else groups["single"]
+    path: str | None = found["double"] if found["double"] is not None else found["single"]
     if path is None:
-        path = (groups["plain"] or "").strip()
+        path = found["plain"].strip()
         path = path[1:] if path[:1] in ("'", '"') else path
         path = path[:-1] if path[-1:] in ("'", '"') else path
-    return _ESCAPED.sub(r"\1", path)
+    return _ESCAPED.sub(r"\1", path) if "\\" in path else path

@@ -8,6 +8,8 @@ from schemas.scof import PathCode
 MAX_PATH_BYTES = 4_095  # PATH_MAX without its NUL
 MAX_NAME_BYTES = 255
 
+# Most paths: plain names, none of which begins with a dot.
+_PLAIN = re.compile(r"(?:[\w@(\[$][\w@()\[\]$.-]*+/)*+[\w@(\[$][\w@()\[\]$.-]*+", re.ASCII)
 # Controls, the separators that act as line ends elsewhere, and halves of surrogate pairs, which no file name can hold.
 _NOT_PRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -23,6 +25,8 @@ class PathRefused(ValueError):
 
 def normalise_path(path: str) -> str:
     """The one spelling of a relative path: forward slashes, no `.` parts. Raises PathRefused."""
+    if len(path) <= MAX_NAME_BYTES and _PLAIN.fullmatch(path):
+        return path
     if _NOT_PRINTABLE.search(path):
         raise PathRefused("control_character", f"The path {_shown(path)} holds a character that no file name may hold.")
     slashed = path.replace("\\", "/")
@@ -60,12 +64,19 @@ class PathRules:
     def check(self, path: str) -> str:
         """The normalised path, when it may be written. Raises PathRefused."""
         normal = normalise_path(path)
-        folders = [normal[:end] for end, letter in enumerate(normal) if letter == "/"]
-        if normal in self._files or not self._folders.isdisjoint([*folders, normal]):
+        if normal in self._files or self._is_below(normal, self._folders):
             raise PathRefused("write_protected", f"{_shown(normal)} belongs to the template and is write-protected.")
-        if not self._symlinks.isdisjoint([*folders, normal]):
+        if self._is_below(normal, self._symlinks):
             raise PathRefused("symbolic_link", f"The path {_shown(normal)} leads through a symbolic link.")
         return normal
+
+    @staticmethod
+    def _is_below(path: str, folders: set[str]) -> bool:
+        """Whether the path is one of `folders` or in one."""
+        if not folders:
+            return False
+        ends = [end for end, letter in enumerate(path) if letter == "/"]
+        return any(path[:end] in folders for end in [*ends, len(path)])
 
 
 def _shown(path: str) -> str:

@@ -167,10 +167,10 @@ class Shift:
 
     def __init__(self, block: Sequence[str], found: Sequence[str], near: int = 0) -> None:
         self._known: dict[str, str] = {}
-        begin = max(0, near - MAX_SHIFT_LINES)
-        pairs = list(zip(block, found, strict=True))[begin : near + MAX_SHIFT_LINES]
-        pairs = [pair for _, pair in sorted(enumerate(pairs, begin), key=lambda pair: abs(pair[0] - near))]
-        for ours, theirs in pairs:
+        begin, end = max(0, near - MAX_SHIFT_LINES), near + MAX_SHIFT_LINES
+        pairs = list(enumerate(zip(block[begin:end], found[begin:end], strict=True), begin))
+        pairs.sort(key=lambda pair: abs(pair[0] - near))
+        for _, (ours, theirs) in pairs:
             if ours.strip():
                 self._known.setdefault(indentation(ours), indentation(theirs))
         self._step = self._smallest_step()
