@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { PhaseProgress, SessionEvent, SessionSnapshot, UsageTotals } from "../api/types";
+import type { PhaseProgress, SessionEvent, SessionSnapshot, StateInfo, UsageTotals } from "../api/types";
 import { apply, fromSnapshot, tail, type Session } from "./session";
 
 const AT = "2026-01-01T00:00:00Z";
@@ -229,6 +229,82 @@ describe("work", () => {
   it("streams the blueprint and ends it with the finished one", () => {
     const session = play(fromSnapshot(snapshot()), [piece(0, '{"ti'), piece(2, 'title": "B')]);
     expect(session.blueprintText?.text).toBe('{"title": "B');
+  });
+});
+
+const at = (second: number): string => `2026-01-01T00:00:${String(second).padStart(2, "0")}.5Z`;
+const phaseStatus = (session: Session) => session.progress.phases[0]?.status;
+
+const state = (name: StateInfo["name"], second: number): SessionEvent => ({
+  type: "session_state",
+  state: { name, since: at(second), reason: name, can: [], until: null, code: null },
+});
+const life = (status: PhaseProgress["status"], start: number | null, end: number | null): SessionEvent => ({
+  type: "phase",
+  phase: { ...phase(status), started_at: start === null ? null : at(start), finished_at: end === null ? null : at(end) },
+});
+
+describe("what has passed already", () => {
+  it("ignores a state older than the one held, and takes one of the same time", () => {
+    const done = play(fromSnapshot(snapshot()), [state("completed", 30)]);
+    expect(play(done, [state("generating", 10), state("reviewing", 20)], 5).progress.state.name).toBe("completed");
+    expect(play(done, [state("idle", 30)], 5).progress.state.name).toBe("idle");
+    expect(play(done, [state("generating", 31)], 5).progress.state.name).toBe("generating");
+  });
+
+  it("does not end a wait because of a state that has passed", () => {
+    const wait: SessionEvent = { type: "waiting", operation_id: "op1", code: "c", reason: "r", until: null };
+    const waiting = play(fromSnapshot(snapshot()), [state("generating", 30), wait]);
+    expect(play(waiting, [state("planning", 10)], 6).waiting).not.toBeNull();
+  });
+
+  it("lets any state replace that of a stored picture, whose clock may be another", () => {
+    const stored = fromSnapshot({ ...snapshot(), stale: { age: 3, reason: "The worker is away." } });
+    const held = { ...stored, progress: { ...stored.progress, state: { ...stored.progress.state, since: at(59) } } };
+    const next = play(held, [state("planning", 10)]);
+    expect(next.progress.state.name).toBe("planning");
+    expect(next.stale).toBeNull();
+  });
+
+  it("keeps a finished phase finished", () => {
+    const done = play(fromSnapshot(snapshot()), [life("completed", 1, 9)]);
+    for (const old of [life("planned", null, null), life("generating", 1, null), life("checking", 1, null)]) {
+      expect(play(done, [old], 5)).toEqual({ ...done, seq: 5 });
+    }
+  });
+
+  it("does not plan again what has begun", () => {
+    const begun = play(fromSnapshot(snapshot()), [life("generating", 1, null)]);
+    expect(phaseStatus(play(begun, [life("planned", null, null)], 5))).toBe("generating");
+  });
+
+  it("follows a finished phase that is taken up again, and its second end", () => {
+    const reopened = play(fromSnapshot(snapshot()), [life("completed", 1, 9), life("fixing", 1, 9)]);
+    expect(phaseStatus(reopened)).toBe("fixing");
+    expect(phaseStatus(play(reopened, [life("completed", 1, 9)], 6))).toBe("fixing");
+    expect(phaseStatus(play(reopened, [life("completed", 1, 20)], 6))).toBe("completed");
+    expect(phaseStatus(play(reopened, [life("completed", 1, 20), life("fixing", 1, 9)], 6))).toBe("completed");
+  });
+
+  it("never moves back while a whole life is told again to a snapshot that already reflects a part of it", () => {
+    const told: SessionEvent[] = [
+      life("planned", null, null),
+      life("generating", 1, null),
+      life("checking", 1, null),
+      life("completed", 1, 9),
+      life("checking", 1, 9),
+      life("completed", 1, 20),
+    ];
+    const ends = [null, null, null, 9, 9, 20];
+    for (let held = 3; held < told.length; held += 1) {
+      let session = play(fromSnapshot(snapshot()), told.slice(0, held + 1));
+      for (const event of told) {
+        session = play(session, [event], session.seq + 1);
+        const end = session.progress.phases[0]?.finished_at;
+        expect(Date.parse(end ?? "")).toBeGreaterThanOrEqual(Date.parse(at(ends[held] ?? 0)));
+      }
+      expect(phaseStatus(session)).toBe("completed");
+    }
   });
 });
 

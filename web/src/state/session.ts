@@ -2,7 +2,8 @@
 //
 // Applying an event twice changes nothing: events carry whole objects by id, or text by its offset. A chunk that starts
 // beyond the text held means that something was missed: `gaps` names the text until it is closed or begun anew, and the
-// stream asks for a new snapshot meanwhile.
+// stream asks for a new snapshot meanwhile. A snapshot may reflect more than its number says, so the first events after it
+// may tell of a state that has passed already: those never turn the picture back.
 
 import type {
   ChatMessage,
@@ -10,10 +11,12 @@ import type {
   CommandStatus,
   FileFormat,
   PhaseProgress,
+  PhaseStatus,
   Progress,
   SessionEvent,
   SessionSnapshot,
   Staleness,
+  StateInfo,
 } from "../api/types";
 
 /** Text that a model is writing and that is not stored yet. */
@@ -107,7 +110,7 @@ export function apply(session: Session, { seq, at, event }: Sequenced): Session 
 function step(session: Session, event: SessionEvent, seq: number, at: string): Session {
   switch (event.type) {
     case "session_state":
-      return { ...withProgress(session, { state: event.state }), stale: null, waiting: null };
+      return isPast(session, event.state) ? session : { ...withProgress(session, { state: event.state }), stale: null, waiting: null };
     case "session_info": {
       const { title, template, model, demo } = event;
       return withProgress(session, { title, template, model, demo });
@@ -130,7 +133,9 @@ function step(session: Session, event: SessionEvent, seq: number, at: string): S
     case "blueprint":
       return { ...withProgress(closeGap(session, BLUEPRINT), { blueprint: event.blueprint }), blueprintText: null };
     case "phase":
-      return withProgress(session, { phases: upsert(session.progress.phases, event.phase) });
+      return session.progress.phases.some((held) => held.id === event.phase.id && isEarlier(event.phase, held))
+        ? session
+        : withProgress(session, { phases: upsert(session.progress.phases, event.phase) });
     case "file_generating":
       return {
         ...resume(closeGap(session, event.path), event.operation_id),
@@ -205,6 +210,22 @@ function step(session: Session, event: SessionEvent, seq: number, at: string): S
 export function tail(held: string, offset: number, text: string): string | null {
   if (offset > held.length) return null;
   return text.slice(held.length - offset);
+}
+
+/** A stored snapshot may bear the time of another clock than the workflow's: it gives way to any event. */
+function isPast(session: Session, state: StateInfo): boolean {
+  return session.stale === null && Date.parse(state.since) < Date.parse(session.progress.state.since);
+}
+
+const ENDED: ReadonlySet<PhaseStatus> = new Set<PhaseStatus>(["completed", "failed"]);
+
+/** Whether `phase` comes before `held` in the life of one phase. One that is taken up again keeps its end until the next. */
+function isEarlier(phase: PhaseProgress, held: PhaseProgress): boolean {
+  if (held.started_at && !phase.started_at) return true;
+  if (!held.finished_at) return false;
+  if (!phase.finished_at) return true;
+  const difference = Date.parse(phase.finished_at) - Date.parse(held.finished_at);
+  return difference < 0 || (difference === 0 && ENDED.has(phase.status) && !ENDED.has(held.status));
 }
 
 function blueprintChunk(session: Session, event: Extract<SessionEvent, { type: "blueprint_chunk" }>): Session {
