@@ -211,13 +211,17 @@ class PreviewGateway:
         if self._revision is not None and await self._allowed(scope, session_id) is None:
             await self._page(send, 403, pages.not_allowed())
             return
+        server = self._sandbox.previews.find(session_id)
+        if server is not None and server.state is ServerState.READY:
+            with server.used():
+                await self._forward(server, scope, receive, send)
+            return
         try:
             server = await asyncio.wait_for(self._open(session_id), _PAGE_PATIENCE if navigation else _PATIENCE)
             if server is None:
                 await self._page(send, 404, pages.unknown())
                 return
-            if server.state is not ServerState.READY:
-                await server.ready(_PAGE_PATIENCE if navigation else _PATIENCE)
+            await server.ready(_PAGE_PATIENCE if navigation else _PATIENCE)
         except TimeoutError:
             await self._page(send, 503, pages.starting())
             return
@@ -264,10 +268,10 @@ class PreviewGateway:
         down = [(name, value) for name, value in answer.headers if name not in _NOT_DOWN]
         try:
             await send({"type": "http.response.start", "status": answer.status, "headers": down + self._added})
-            async with contextlib.aclosing(answer.body()) as body:
-                async for piece in body:
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+            more = True
+            while more:
+                piece, more = await answer.read()
+                await send({"type": "http.response.body", "body": piece, "more_body": more})
         except UpstreamError:
             return  # headers are out: ending without the last piece tells the browser that the body is cut
         finally:

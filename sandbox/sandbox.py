@@ -21,6 +21,7 @@ from sandbox.workspace import Workspace
 from schemas.templates import TemplateInfo
 
 _SWEEP_SECONDS = 600.0
+_HOME_SECONDS = 3 * 3600.0
 _SESSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -126,6 +127,7 @@ class Sandbox:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(min(_SWEEP_SECONDS, self.settings.workspace_seconds))
+            await asyncio.to_thread(sweep_homes, self.settings)
             for session_id in await asyncio.to_thread(unused, self.settings):
                 if self.previews.find(session_id) is None:
                     await self.remove(session_id)
@@ -141,13 +143,17 @@ def unused(settings: SandboxSettings) -> list[str]:
 
 
 def sweep_homes(settings: SandboxSettings) -> None:
-    """Note this home beside its workspaces, and remove the workspaces of homes that no longer exist."""
+    """Note that this home is in use, and remove the workspaces of homes that are long gone.
+
+    Other processes of this machine share the cache: what they noted lately is left alone, whatever it looks like.
+    """
     homes = settings.cache / "homes"
     with contextlib.suppress(OSError):
         homes.mkdir(mode=0o700, parents=True, exist_ok=True)
         (homes / settings.workspaces.name).write_text(str(settings.home.resolve()))
         for note in homes.iterdir():
-            if not Path(note.read_text()).exists() and note.name != settings.workspaces.name:
+            forgotten = note.stat().st_mtime < time.time() - _HOME_SECONDS
+            if forgotten and not Path(note.read_text()).exists():
                 shutil.rmtree(settings.cache / "workspaces" / note.name, ignore_errors=True)
                 note.unlink(missing_ok=True)
 

@@ -4,7 +4,7 @@ A general client costs twice the time of the request itself on a page of a hundr
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import httptools
 
@@ -19,7 +19,7 @@ class UpstreamError(Exception):
 
 
 class Answer:
-    """A response whose body is read while it arrives. Read `body`, then call `release`."""
+    """A response whose body is read while it arrives. `read` it to the end, then call `release`."""
 
     def __init__(self, connection: "_Connection", pool: "Upstream", bodiless: bool) -> None:
         self.status = connection.status
@@ -29,18 +29,18 @@ class Answer:
         self._bodiless = bodiless
         self._done = False
 
-    async def body(self) -> AsyncGenerator[bytes, None]:
-        """Yield the body piece by piece. Raises UpstreamError where it is cut."""
+    async def read(self) -> tuple[bytes, bool]:
+        """Return (the next piece of the body, whether more will come). Raises UpstreamError where it is cut."""
         connection = self._connection
-        while not self._bodiless:
-            if piece := connection.take():
-                yield piece
-            if connection.complete:
-                break
+        if self._bodiless:
+            return b"", False
+        while not (connection.pending or connection.complete):
             await connection.receive()
-        if connection.reusable:
+        piece = connection.take()
+        if connection.complete and connection.reusable:
             self._done = True
             self._pool.give_back(connection)
+        return piece, not connection.complete
 
     def release(self) -> None:
         """Give up on the rest of the body, if any. Call it in any case."""
@@ -80,6 +80,10 @@ class _Connection:
 
     def on_message_complete(self) -> None:
         self.complete = self._headed
+
+    @property
+    def pending(self) -> bool:
+        return bool(self._pieces)
 
     @property
     def reusable(self) -> bool:

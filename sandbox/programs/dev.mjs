@@ -1,7 +1,7 @@
 // Development server on a listening socket inherited from the service: `node dev.mjs FD`.
 // Prints one JSON line when ready; afterwards its output is the server's log.
 import http from 'node:http'
-import { configuration, root, vite } from './vite.mjs'
+import { developing, vite } from './vite.mjs'
 
 const descriptor = Number(process.argv[2])
 const listener = http.createServer()
@@ -14,19 +14,7 @@ listener.on('request', (request, response) => {
 })
 listener.listen({ fd: descriptor })
 
-const server = await vite.createServer(
-  configuration({
-    server: {
-      middlewareMode: true,
-      allowedHosts: true,
-      cors: false,
-      hmr: { server: listener },
-      forwardConsole: { unhandledErrors: true, logLevels: ['error', 'warn'] },
-      fs: { strict: true, allow: [root] },
-      watch: { ignored: ['**/.cache/**', '**/dist/**'] },
-    },
-  }),
-)
+const server = await vite.createServer(developing(listener))
 
 serve = (request, response) => {
   if (request.url === '/__stich/health') {

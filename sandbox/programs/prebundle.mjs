@@ -1,12 +1,12 @@
 // Bundles the template's libraries for the development server into .cache/vite.
 import fs from 'node:fs'
 import path from 'node:path'
-import { configuration, root, vite } from './vite.mjs'
+import { developing, root, vite } from './vite.mjs'
 
-const resolved = await vite.resolveConfig(configuration({}), 'serve')
+const resolved = await vite.resolveConfig(developing(null), 'serve')
 const metadata = await vite.optimizeDeps(resolved, true)
 
-// The server would send each library's source map along with it: three times the bytes, for code nobody debugs.
+// Nobody debugs these libraries, and every session copies them: without their maps they are a third of the size.
 const folder = path.join(root, '.cache/vite/deps')
 for (const name of fs.readdirSync(folder)) {
   const file = path.join(folder, name)

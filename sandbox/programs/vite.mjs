@@ -39,3 +39,19 @@ export function configuration(extra) {
     ...extra,
   }
 }
+
+// The development server's configuration. The libraries bundled once per machine are used only where it is the same to
+// the last plugin, so both take it from here.
+export function developing(listener) {
+  return configuration({
+    server: {
+      middlewareMode: true,
+      allowedHosts: true,
+      cors: false,
+      hmr: listener ? { server: listener } : {},
+      forwardConsole: { unhandledErrors: true, logLevels: ['error', 'warn'] },
+      fs: { strict: true, allow: [root] },
+      watch: { ignored: ['**/.cache/**', '**/dist/**'] },
+    },
+  })
+}

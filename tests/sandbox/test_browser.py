@@ -71,8 +71,10 @@ async def test_faults_are_found(
 ) -> None:
     await project.write("src/App.tsx", text)
     capture = await look(browser, gateway, project, settle=0.4)
-    found = [issue for issue in capture.report.errors if issue.code == code]
+    found = [issue for issue in capture.report.issues if issue.code == code]
     assert found, capture.report.issues
+    # From inside the sandbox nobody can tell whether somebody else's address would have answered.
+    assert found[0].severity is (Severity.WARNING if code == "request-failed" else Severity.ERROR)
     if line is not None:
         assert found[0].file == "src/App.tsx"
         assert abs((found[0].line or 0) - line) <= (1 if code == "dev-overlay" else 0)

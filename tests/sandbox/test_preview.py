@@ -1,6 +1,7 @@
 """Development servers and the gateway before them."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ import websockets
 
 from sandbox import PreviewFailed, Sandbox, SandboxSettings, Workspace
 from sandbox.gateway import Stored
+from sandbox.machine import prepared_folder
 from sandbox.preview import ServerState
 from tests.sandbox.conftest import UI_ORIGIN, Gateway
 
@@ -55,6 +57,16 @@ async def test_serves_a_project_on_its_own_origin(http: httpx.AsyncClient, works
         answer = await http.get(path)
         assert "localhost" not in answer.text
         assert "createServer" not in answer.text
+
+
+async def test_the_libraries_bundled_once_per_machine_are_used(http: httpx.AsyncClient, workspace: Workspace) -> None:
+    await workspace.preview()
+    assert "lucide-react" in (await http.get("/src/App.tsx")).text
+    found = await workspace.run(["cat", ".cache/vite/deps/_metadata.json"])
+    folder = prepared_folder(workspace._settings, workspace.template)
+    made = json.loads((folder / "vite/deps/_metadata.json").read_text())
+    assert json.loads(found.stdout)["hash"] == made["hash"]
+    assert [path.name for path in folder.rglob("*.map")] == []
 
 
 async def test_starts_by_itself_from_stored_files(

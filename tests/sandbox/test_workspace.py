@@ -11,6 +11,7 @@ import pytest
 
 from sandbox import PathRefused, QuotaExceeded, Sandbox, SandboxSettings, UnknownTemplate, Workspace
 from sandbox.isolation import owner_of
+from sandbox.sandbox import sweep_homes
 
 
 async def test_is_ready_quickly_and_twice_changes_nothing(sandbox: Sandbox, session_id: str) -> None:
@@ -140,6 +141,10 @@ async def test_unused_workspaces_and_those_of_gone_homes_are_swept(settings: San
     brief = replace(settings, home=tmp_path, workspace_seconds=0.2)
     home.rmdir()
     async with Sandbox(brief) as sandbox:
+        assert gone.workspaces.exists()  # it was in use a moment ago
+        note = settings.cache / "homes" / gone.workspaces.name
+        os.utime(note, (0, 0))
+        await asyncio.to_thread(sweep_homes, brief)
         assert not gone.workspaces.exists()
         await sandbox.workspace("unused", "static-html", {})
         async with asyncio.timeout(10):
