@@ -405,7 +405,8 @@ export function mockApi(): Plugin {
 
   function watch(session: MockSession, request: IncomingMessage, response: ServerResponse): void {
     response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
-    const last = Number(request.headers["last-event-id"] ?? Number.NaN);
+    const after = new URL(request.url ?? "/", "http://mock").searchParams.get("after");
+    const last = Number(request.headers["last-event-id"] ?? after ?? Number.NaN);
     // As the service does: what is still open is sent again from its start, so that a late watcher holds it whole.
     const open = Object.values(session.state.open)[0]?.path;
     const opened = session.log.findLast(({ event }) => event.type === "file_generating" && event.path === open)?.seq;

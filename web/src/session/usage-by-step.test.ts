@@ -1,16 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { usageBySteps, type LogEntry } from "./usage-by-step";
+import { usageBySteps, type UsageEntry } from "./usage-by-step";
 
-const started = (id: string, phase: string | null): LogEntry => ({
+const started = (id: string, phase: string | null): UsageEntry => ({
   type: "operation_started",
-  seq: 0,
   operation: { id, action: "a", title: "", phase_id: phase, since: "" },
 });
-const used = (operation: string, action: string, calls: number, tokens: number, cost: string | null): LogEntry => ({
+const used = (operation: string, action: string, calls: number, tokens: number, cost: string | null): UsageEntry => ({
   type: "usage",
-  seq: calls,
   operation_id: operation,
   action,
+  model: "m",
   usage: {
     calls,
     input_tokens: tokens - 10,

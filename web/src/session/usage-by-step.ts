@@ -1,8 +1,6 @@
-// What each phase cost, read from the session's log when someone asks. The log says the totals after every model call, and
-// which step made it; the rest is subtraction.
+// What each phase cost. The log says the totals after every model call, and which step made it; the rest is subtraction.
 
-import { eventsUrl } from "../api/client";
-import type { Operation, UsageTotals } from "../api/types";
+import type { SessionEvent } from "../api/types";
 
 export interface StepUsage {
   /** The phase it was spent on; null for planning and talk. */
@@ -12,51 +10,11 @@ export interface StepUsage {
   cost: number | null;
 }
 
-export type LogEntry =
-  | { type: "usage"; seq: number; operation_id: string; action: string; usage: UsageTotals }
-  | { type: "operation_started"; seq: number; operation: Operation };
-
-const READ_MS = 10_000;
-
-/** Reads the log from its beginning up to `upto`. Rejects when it cannot be read. */
-export async function readLog(session: string, upto: number, signal: AbortSignal): Promise<LogEntry[]> {
-  const stop = new AbortController();
-  const response = await fetch(`${eventsUrl(session)}?after=0`, {
-    credentials: "same-origin",
-    signal: AbortSignal.any([signal, stop.signal, AbortSignal.timeout(READ_MS)]),
-  });
-  if (!response.ok || !response.body) throw new Error(`The log of the session could not be read (${response.status}).`);
-  const entries: LogEntry[] = [];
-  let rest = "";
-  for await (const piece of pieces(response.body.pipeThrough(new TextDecoderStream()))) {
-    const frames = (rest + piece).split("\n\n");
-    rest = frames.pop() ?? "";
-    for (const frame of frames) {
-      const fields = new Map(frame.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]));
-      const type = fields.get("event");
-      if (type === "usage" || type === "operation_started") entries.push(JSON.parse(fields.get("data") ?? "") as LogEntry);
-      if (Number(fields.get("id") ?? 0) >= upto) {
-        stop.abort();
-        return entries;
-      }
-    }
-  }
-  return entries;
-}
-
-/** A stream's pieces; not every browser can iterate a stream itself. */
-async function* pieces(stream: ReadableStream<string>): AsyncGenerator<string> {
-  const reader = stream.getReader();
-  for (;;) {
-    // oxlint-disable-next-line no-await-in-loop
-    const { done, value } = await reader.read();
-    if (done) return;
-    yield value;
-  }
-}
+export const USAGE_TYPES = ["operation_started", "usage"] as const;
+export type UsageEntry = Extract<SessionEvent, { type: (typeof USAGE_TYPES)[number] }>;
 
 /** What each model call added to the totals, summed by phase, and by action where it belongs to none. */
-export function usageBySteps(log: LogEntry[]): StepUsage[] {
+export function usageBySteps(log: UsageEntry[]): StepUsage[] {
   const phases = new Map<string, string | null>();
   const steps = new Map<string, StepUsage>();
   let calls = 0;

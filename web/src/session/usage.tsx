@@ -4,10 +4,11 @@ import { useQuery } from "@tanstack/react-query";
 import { Coins } from "lucide-react";
 import { Popover } from "radix-ui";
 import { useState } from "react";
+import { readLog } from "../state/log";
 import { useSession } from "../state/session-context";
 import { ProblemNote } from "../ui/parts";
 import { actionWords, money, tokens } from "../words";
-import { readLog, usageBySteps } from "./usage-by-step";
+import { USAGE_TYPES, usageBySteps } from "./usage-by-step";
 
 export function UsageChip() {
   const usage = useSession((session) => session.progress.usage);
@@ -64,7 +65,7 @@ function Steps() {
   const phases = useSession((session) => session.progress.phases);
   const log = useQuery({
     queryKey: ["usage", id, calls],
-    queryFn: ({ signal }) => readLog(id, seq, signal),
+    queryFn: ({ signal }) => readLog(id, USAGE_TYPES, { after: 0, upto: seq }, signal),
     staleTime: Number.POSITIVE_INFINITY,
     placeholderData: (previous) => previous,
   });
@@ -82,7 +83,7 @@ function Steps() {
           </tr>
         </thead>
         <tbody>
-          {usageBySteps(log.data ?? []).map((step) => (
+          {usageBySteps((log.data ?? []).map((entry) => entry.event)).map((step) => (
             <tr key={step.phaseId ?? step.action}>
               <th scope="row">{(step.phaseId && names.get(step.phaseId)) ?? actionWords(step.action)}</th>
               <td>{tokens(step.tokens)}</td>

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { PhaseProgress, SessionEvent, SessionSnapshot, StateInfo, UsageTotals } from "../api/types";
-import { apply, fromSnapshot, tail, type Session } from "./session";
+import { apply, fromSnapshot, recall, tail, type Session } from "./session";
 
 const AT = "2026-01-01T00:00:00Z";
 
@@ -305,6 +305,48 @@ describe("what has passed already", () => {
       }
       expect(phaseStatus(session)).toBe("completed");
     }
+  });
+});
+
+const ran = (seq: number, status: "running" | "done", op = "op1") => ({
+  seq,
+  at: AT,
+  event: { type: "command", operation_id: op, command: "bun install", status, output: status } as SessionEvent,
+});
+const broke = (seq: number) => ({
+  seq,
+  at: AT,
+  event: { type: "error", operation_id: null, code: "x", sentence: `error ${seq}`, next_action: "n" } as SessionEvent,
+});
+
+describe("recall", () => {
+  it("puts what came before the snapshot before what came after it", () => {
+    const live = [ran(12, "running", "op2"), broke(13)].reduce(apply, fromSnapshot(snapshot()));
+    const full = recall(live, [ran(1, "running"), broke(2), ran(3, "done")], Date.parse(AT));
+    expect(full.commands.map((command) => [command.operationId, command.status])).toEqual([
+      ["op1", "done"],
+      ["op2", "running"],
+    ]);
+    expect(full.errors.map((error) => error.seq)).toEqual([2, 13]);
+    expect(recall(full, [ran(1, "running"), broke(2), ran(3, "done")], Date.parse(AT))).toEqual(full);
+  });
+
+  it("keeps what was held over a new snapshot, and never an older word on a command", () => {
+    const before = [ran(1, "running"), broke(2)].reduce(apply, fromSnapshot(snapshot()));
+    const after = apply(fromSnapshot(snapshot(), before), ran(9, "done"));
+    expect(recall(after, [ran(5, "running")], Date.parse(AT)).commands.map((command) => command.status)).toEqual(["done"]);
+    expect(after.errors.map((error) => error.seq)).toEqual([2]);
+  });
+
+  it("knows a wait that is not over, of a step that still runs", () => {
+    const until = "2026-01-01T00:00:30Z";
+    const wait = { seq: 1, at: AT, event: { type: "waiting", operation_id: "op1", code: "c", reason: "r", until } as SessionEvent };
+    const idle = fromSnapshot(snapshot());
+    const operation = { id: "op1", action: "a", title: "Writing", phase_id: null, since: AT };
+    const busy = play(idle, [{ type: "operation_started", operation }]);
+    expect(recall(busy, [wait], Date.parse(AT)).waiting?.reason).toBe("r");
+    expect(recall(busy, [wait], Date.parse(until)).waiting).toBeNull();
+    expect(recall(idle, [wait], Date.parse(AT)).waiting).toBeNull();
   });
 });
 

@@ -33,6 +33,8 @@ export interface OpenFile extends OpenText {
 }
 
 export interface Command {
+  /** Where in the order it was last heard of. */
+  seq: number;
   operationId: string;
   command: string;
   status: CommandStatus;
@@ -85,7 +87,8 @@ const MAX_COMMANDS = 60;
 const MAX_ERRORS = 20;
 const BLUEPRINT = "\0blueprint";
 
-export function fromSnapshot(snapshot: SessionSnapshot): Session {
+/** The picture a snapshot gives. Of the one `before` it stays what no snapshot holds: commands and errors. */
+export function fromSnapshot(snapshot: SessionSnapshot, before?: Session | null): Session {
   return {
     seq: snapshot.progress.last_seq,
     progress: snapshot.progress,
@@ -95,10 +98,34 @@ export function fromSnapshot(snapshot: SessionSnapshot): Session {
     open: {},
     streamed: {},
     drafts: {},
-    commands: [],
+    commands: before?.commands ?? [],
     waiting: null,
-    errors: [],
+    errors: before?.errors ?? [],
     gaps: [],
+  };
+}
+
+/** What `recall` reads out of the log. */
+export const RECALLED = ["command", "error", "waiting"] as const;
+
+/** Puts in place what a snapshot does not hold, from the log up to it: commands, errors, and a wait that is not over. */
+export function recall(session: Session, past: readonly Sequenced[], now: number): Session {
+  const commands = [...session.commands];
+  const errors = new Map(session.errors.map((error) => [error.seq, error]));
+  let { waiting } = session;
+  for (const { seq, at, event } of past) {
+    if (event.type === "command") commands.push(commandOf(seq, event));
+    else if (event.type === "error") errors.set(seq, errorOf(seq, at, event));
+    else if (event.type === "waiting" && session.waiting === null) {
+      const running = session.progress.operations.some((operation) => operation.id === event.operation_id);
+      if (running && Date.parse(event.until ?? "") > now) waiting = waitingOf(event);
+    }
+  }
+  return {
+    ...session,
+    commands: commands.toSorted((a, b) => a.seq - b.seq).reduce(withCommand, []),
+    errors: [...errors.values()].toSorted((a, b) => a.seq - b.seq).slice(-MAX_ERRORS),
+    waiting,
   };
 }
 
@@ -170,7 +197,7 @@ function step(session: Session, event: SessionEvent, seq: number, at: string): S
     case "checks":
       return withProgress(session, { phases: withChecks(session.progress.phases, event.phase_id, event.report) });
     case "command":
-      return { ...resume(session, event.operation_id), commands: withCommand(session.commands, event) };
+      return { ...resume(session, event.operation_id), commands: withCommand(session.commands, commandOf(seq, event)) };
     case "preview":
       return withProgress(session, { preview: event.preview });
     case "message":
@@ -186,19 +213,13 @@ function step(session: Session, event: SessionEvent, seq: number, at: string): S
         ? session
         : withProgress(session, { usage: event.usage });
     case "waiting":
-      return {
-        ...session,
-        waiting: { operationId: event.operation_id, code: event.code, reason: event.reason, until: event.until },
-      };
+      return { ...session, waiting: waitingOf(event) };
     case "error":
       return session.errors.some((error) => error.seq === seq)
         ? session
         : {
             ...session,
-            errors: [
-              ...session.errors,
-              { seq, at, code: event.code, sentence: event.sentence, nextAction: event.next_action },
-            ].slice(-MAX_ERRORS),
+            errors: [...session.errors, errorOf(seq, at, event)].slice(-MAX_ERRORS),
           };
     default:
       // An event of a newer server: what this page knows stays right.
@@ -326,16 +347,24 @@ function withChecks(phases: PhaseProgress[], id: string, report: CheckReport): P
   return phases.map((phase) => (phase.id === id ? { ...phase, checks: report } : phase));
 }
 
-function withCommand(commands: Command[], event: Extract<SessionEvent, { type: "command" }>): Command[] {
-  const entry: Command = {
-    operationId: event.operation_id,
-    command: event.command,
-    status: event.status,
-    output: event.output,
-  };
+function commandOf(seq: number, event: Extract<SessionEvent, { type: "command" }>): Command {
+  const { operation_id: operationId, command, status, output } = event;
+  return { seq, operationId, command, status, output };
+}
+
+function errorOf(seq: number, at: string, event: Extract<SessionEvent, { type: "error" }>): SessionError {
+  return { seq, at, code: event.code, sentence: event.sentence, nextAction: event.next_action };
+}
+
+function waitingOf(event: Extract<SessionEvent, { type: "waiting" }>): Waiting {
+  const { operation_id: operationId, code, reason, until } = event;
+  return { operationId, code, reason, until };
+}
+
+function withCommand(commands: Command[], entry: Command): Command[] {
   const index = commands.findIndex((one) => one.operationId === entry.operationId && one.command === entry.command);
   if (index < 0) return [...commands, entry].slice(-MAX_COMMANDS);
-  return commands.with(index, entry);
+  return (commands[index]?.seq ?? 0) > entry.seq ? commands : commands.with(index, entry);
 }
 
 function upsert<T extends { id: string }>(items: T[], item: T): T[] {

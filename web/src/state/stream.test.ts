@@ -27,7 +27,7 @@ class Source extends EventTarget {
 }
 
 const AT = "2026-01-01T00:00:00Z";
-const snapshot = (title: string): SessionSnapshot => ({
+const snapshot = (title: string, seq = 0): SessionSnapshot => ({
   progress: {
     session_id: "s1",
     title,
@@ -45,14 +45,19 @@ const snapshot = (title: string): SessionSnapshot => ({
     usage: { calls: 0, input_tokens: 0, cached_tokens: 0, output_tokens: 0, reasoning_tokens: 0, cost_usd: "0" },
     preview: { status: "none", url: null, detail: "" },
     created_at: AT,
-    last_seq: 0,
+    last_seq: seq,
   },
   conversation: [],
   stale: null,
 });
 const chunk = (offset: number, text: string) => ({ operation_id: "o", path: "a.ts", offset, text, format: "full_content" });
 
+const frame = (seq: number, type: string, data: object) =>
+  `id: ${seq}\nevent: ${type}\ndata: ${JSON.stringify({ seq, at: AT, ...data })}\n\n`;
+const broke = (sentence: string) => ({ operation_id: null, code: "x", sentence, next_action: "" });
+
 let answer: () => Response;
+let asked: string[];
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -62,7 +67,11 @@ beforeEach(() => {
   vi.stubGlobal("window", new EventTarget());
   vi.stubGlobal("document", Object.assign(new EventTarget(), { visibilityState: "visible" }));
   vi.stubGlobal("requestAnimationFrame", (run: () => void) => setTimeout(run, 16));
-  vi.stubGlobal("fetch", () => Promise.resolve(answer()));
+  asked = [];
+  vi.stubGlobal("fetch", (url: string) => {
+    asked.push(url);
+    return Promise.resolve(answer());
+  });
 });
 
 afterEach(() => {
@@ -145,6 +154,38 @@ describe("SessionStream", () => {
     expect(connection.name === "refused" && connection.problem.message).toBe("No such session.");
     await vi.advanceTimersByTimeAsync(60_000);
     expect(Source.all).toHaveLength(1);
+  });
+
+  it("reads what the snapshot leaves out, once, and after a new snapshot only what was missed", async () => {
+    const log = [
+      "retry: 250\n\n",
+      frame(1, "file_chunk", chunk(0, "x")),
+      frame(2, "error", broke("first")),
+      frame(3, "session_state", {}),
+      frame(4, "error", broke("from the stream itself")),
+    ];
+    answer = () => new Response(log.join(""));
+    const { stream } = open();
+    const sentences = () => stream.getState().session?.errors.map((error) => error.sentence);
+    Source.last.say("snapshot", snapshot("Board", 3), 3);
+    await vi.advanceTimersByTimeAsync(50);
+    expect(asked).toEqual(["/api/sessions/s1/events?after=0"]);
+    expect(sentences()).toEqual(["first"]);
+    answer = () => new Response(frame(4, "error", broke("second")) + frame(5, "session_state", {}));
+    stream.reopen();
+    Source.last.say("snapshot", snapshot("Board", 5), 5);
+    await vi.advanceTimersByTimeAsync(50);
+    expect(asked.slice(1)).toEqual(["/api/sessions/s1/events?after=3"]);
+    expect(sentences()).toEqual(["first", "second"]);
+  });
+
+  it("is not disturbed by a log that cannot be read", async () => {
+    answer = () => new Response("", { status: 503 });
+    const { stream } = open();
+    Source.last.say("snapshot", snapshot("Board", 3), 3);
+    await vi.advanceTimersByTimeAsync(50);
+    expect(stream.getState().session?.progress.title).toBe("Board");
+    expect(stream.getState().connection.name).toBe("live");
   });
 
   it("closes the connection when the last reader leaves", () => {

@@ -3,7 +3,8 @@
 
 import { asProblem, eventsUrl, getSession, type Problem } from "../api/client";
 import { EVENT_TYPES, type SessionEvent, type SessionSnapshot } from "../api/types";
-import { apply, fromSnapshot, type Sequenced, type Session } from "./session";
+import { readLog } from "./log";
+import { apply, fromSnapshot, recall, RECALLED, type Sequenced, type Session } from "./session";
 
 export type Connection =
   | { name: "connecting" }
@@ -16,11 +17,13 @@ export interface StreamState {
   connection: Connection;
 }
 
-type Incoming = { snapshot: SessionSnapshot } | Sequenced;
+type Incoming = { snapshot: SessionSnapshot } | { past: Sequenced[] } | Sequenced;
 
 const LIVE: Connection = { name: "live" };
 const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000] as const;
 const MAX_GAP_RELOADS = 3;
+/** How far back a page that comes late looks for what the snapshot does not hold, in events. */
+const MAX_RECALLED = 10_000;
 const HIDDEN_FLUSH_MS = 250;
 const STALE_AFTER_SLEEP_MS = 60_000;
 
@@ -35,6 +38,7 @@ export class SessionStream {
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   private gapTimer: ReturnType<typeof setTimeout> | undefined;
   private lastHeard = Date.now();
+  private leaving = new AbortController();
 
   constructor(private readonly id: string) {}
 
@@ -51,6 +55,7 @@ export class SessionStream {
   };
 
   private start(): void {
+    this.leaving = new AbortController();
     window.addEventListener("online", this.reopen);
     window.addEventListener("offline", this.lost);
     document.addEventListener("visibilitychange", this.woken);
@@ -64,6 +69,7 @@ export class SessionStream {
     clearTimeout(this.retryTimer);
     clearTimeout(this.gapTimer);
     this.gapTimer = undefined;
+    this.leaving.abort();
     this.source?.close();
     this.source = null;
     this.pending = [];
@@ -154,14 +160,27 @@ export class SessionStream {
     if (this.pending.length === 0) return;
     let session = this.state.session;
     for (const incoming of this.pending) {
-      if ("snapshot" in incoming) session = fromSnapshot(incoming.snapshot);
-      else if (session) session = apply(session, incoming);
+      if ("snapshot" in incoming) {
+        const held: number = session?.seq ?? 0;
+        session = fromSnapshot(incoming.snapshot, session);
+        void this.recall(held, session.seq);
+      } else if ("past" in incoming) {
+        if (session) session = recall(session, incoming.past, Date.now());
+      } else if (session) session = apply(session, incoming);
     }
     this.pending = [];
     if (session && session.gaps.length > 0) this.closeGap();
     else this.gapReloads = 0;
     this.set({ session, connection: session ? LIVE : this.state.connection });
   };
+
+  /** Reads what the snapshot leaves out. Without it the picture is still right, only less told: a failure is left at that. */
+  private async recall(held: number, upto: number): Promise<void> {
+    if (held >= upto) return;
+    const range = { after: Math.max(held, upto - MAX_RECALLED), upto };
+    const past = await readLog(this.id, RECALLED, range, this.leaving.signal).catch(() => []);
+    if (past.length > 0 && this.source) this.receive({ past });
+  }
 
   /** Text in between is missing: a new snapshot has it. Bounded, so that a server at fault is not asked for ever. */
   private closeGap(): void {
