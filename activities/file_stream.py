@@ -1,7 +1,10 @@
 """Files out of a model's stream: shown while they are written, stored the moment they are complete."""
 
+import asyncio
 from collections.abc import Callable, Collection
 from typing import Literal
+
+from temporalio.exceptions import ApplicationError
 
 from activities.material import Material
 from activities.model_call import stream_model
@@ -38,6 +41,7 @@ class FileStream:
         self.files = ProjectFiles(step, material.template.name, phase_id=phase_id, reason=reason, author=author)
         self._contents = dict(material.files)
         self._format: FileFormat = "full_content"
+        self._open: str | None = None
         self._problems: list[str] = []
         self.install: list[str] = []
 
@@ -74,13 +78,20 @@ class FileStream:
         protected = [path for path in self._contents if self.files.protects(path)]
         parser = ScofParser(protected=protected, existing=self._contents)
         reason = "stop"
-        async for delta in stream_model(self._step, self._action, messages, call_number=number):
-            if isinstance(delta, TextDelta):
-                for event in parser.feed(delta.text):
-                    await self._take(event)
-                await self._step.writer.drain()
-            elif isinstance(delta, Finish):
-                reason = delta.reason
+        try:
+            async for delta in stream_model(self._step, self._action, messages, call_number=number):
+                if isinstance(delta, TextDelta):
+                    for event in parser.feed(delta.text):
+                        await self._take(event)
+                    await self._step.writer.drain()
+                elif isinstance(delta, Finish):
+                    reason = delta.reason
+        except asyncio.CancelledError:
+            self._discard("The step was stopped inside it.")
+            raise
+        except ApplicationError:
+            self._discard("The answer broke off inside it.")
+            raise
         for event in parser.finish():
             await self._take(event)
         return reason != "length"
@@ -89,7 +100,7 @@ class FileStream:
         step = self._step
         match event:
             case FileOpened():
-                self._format = event.format
+                self._format, self._open = event.format, event.path
                 step.emit(
                     FileGenerating(
                         operation_id=step.id,
@@ -112,16 +123,24 @@ class FileStream:
             case FileClosed():
                 self._contents[event.path] = event.content
                 await self.files.write(event.path, event.content)
+                self._open = None
             case CommandFound():
                 self.install += [spec for spec in event.packages if spec not in self.install]
             case Refused():
                 self._refuse(event)
             case _ if event.truncated is not None:
-                step.emit(FileReset(operation_id=step.id, path=event.truncated, reason="The answer ended inside it."))
+                self._discard("The answer ended inside it.")
+
+    def _discard(self, reason: str) -> None:
+        """What streamed of the open file is not kept, and watchers are told so at once."""
+        path, self._open = self._open, None
+        if path is not None:
+            self._step.emit(FileReset(operation_id=self._step.id, path=path, reason=reason))
 
     def _refuse(self, event: Refused) -> None:
         """A file that cannot be taken: watchers see why, and nothing of it is kept."""
         self._problems.append(event.sentence)
+        self._open = None
         if event.path:
             self._step.emit(FileReset(operation_id=self._step.id, path=event.path, reason=event.sentence))
         self._step.emit(

@@ -79,6 +79,7 @@ class Session:
         self._keep_open = keep_open
         self._known_seq = progress.last_seq
         self._running: dict[str, workflow.ActivityHandle[Any]] = {}
+        self._cancelled: set[str] = set()
         self._floors: dict[str, int] = {}
         self._interrupting = False
         self.stopped = False
@@ -197,8 +198,8 @@ class Session:
         """Cancel what runs and hold every builder before its next step."""
         self.stopped = True
         self.enter("stopped", reason)
-        for handle in self._running.values():
-            handle.cancel()
+        for operation_id in self._running:
+            self._cancel(operation_id)
 
     def resume(self) -> None:
         """Let the builders go on."""
@@ -211,7 +212,11 @@ class Session:
         for operation in self.progress.operations:
             if operation.action in actions:
                 self._interrupting = True
-                self._running[operation.id].cancel()
+                self._cancel(operation.id)
+
+    def _cancel(self, operation_id: str) -> None:
+        self._cancelled.add(operation_id)
+        self._running[operation_id].cancel()
 
     @property
     def quiet(self) -> bool:
@@ -284,7 +289,8 @@ class Session:
             result = await handle
         except ActivityError as error:
             self.journal.not_written()
-            if not isinstance(error.cause, CancelledError):
+            # A step that was told to end has stopped, however it ended: its worker may have died meanwhile.
+            if not isinstance(error.cause, CancelledError) and operation.id not in self._cancelled:
                 result = failure_of(error)
         except asyncio.CancelledError:
             # Our own handle.cancel() before the server knew of the activity; a cancelled workflow is another matter.
@@ -292,6 +298,7 @@ class Session:
                 raise
         finally:
             del self._running[operation.id]
+            self._cancelled.discard(operation.id)
             self.progress.operations = [o for o in self.progress.operations if o.id != operation.id]
         if isinstance(result, OperationResult):
             self.journal.written(given.outbox)

@@ -28,8 +28,12 @@ class Relay:
         """As a server that is stopped by a signal, or behind a network that drops packets."""
         self._open.clear()
 
+    def thaw(self) -> None:
+        """What was held back is passed on."""
+        self._open.set()
+
     async def cut(self) -> None:
-        """As a server that was killed: connections end, new ones are refused."""
+        """As a server that was killed: connections end, new ones are refused until `listen` is called again."""
         assert self._server is not None
         self._server.close()
         for writer in self._writers:

@@ -1,0 +1,1 @@
+"""Whole systems that are killed, frozen, cut off and filled up while they build."""
