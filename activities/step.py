@@ -108,7 +108,9 @@ async def record(rooms: Rooms, session_id: str, outbox: Outbox) -> int:
     """Write down events of the workflow, and keep the session's row and conversation in step with them."""
     if not outbox.events:
         return 0
-    seq = await rooms.events.append_outbox(session_id, outbox.first, outbox.events)
+    seq = await rooms.events.append_outbox(
+        session_id, outbox.first, outbox.events, run_id=activity.info().workflow_run_id or ""
+    )
     for event in outbox.events:
         if isinstance(event, MessageEvent):
             await rooms.messages.put(session_id, event.message)

@@ -5,6 +5,7 @@ thrown away. It can be made again from stored files on any machine at any time.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -125,7 +126,7 @@ class Workspace:
         for name in ("files", *self._layers):
             folder = self._folder / name
             if not folder.is_dir():
-                folder.mkdir()
+                folder.mkdir(exist_ok=True)  # tools that start together come here together
                 self._isolation.give(folder, self.owner)
         for name in ("node_modules", *self._layers):
             folder = self._folder / "files" / name
@@ -135,8 +136,9 @@ class Workspace:
                     continue
                 folder.unlink()
             if not folder.exists():
-                folder.mkdir()
-                self._isolation.give(folder, self.owner)
+                with contextlib.suppress(FileExistsError):  # a link, where nothing is contained
+                    folder.mkdir()
+                    self._isolation.give(folder, self.owner)
 
     def touch(self) -> None:
         """Note that the workspace is in use."""

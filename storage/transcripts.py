@@ -13,7 +13,7 @@ class Transcripts:
     async def append(self, session_id: str, thread: str, operation_id: str, message: Message) -> None:
         """Add what an operation said or found. An operation that is repeated keeps what it said first."""
         await self._pool.execute(
-            """INSERT INTO transcripts (session_id, thread, operation_id, message) VALUES ($1, $2, $3, $4::jsonb)
+            """INSERT INTO transcripts (session_id, thread, operation_id, message) VALUES ($1, $2, $3, $4::json)
                ON CONFLICT DO NOTHING""",
             session_id,
             thread,

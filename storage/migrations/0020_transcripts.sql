@@ -4,7 +4,7 @@ CREATE TABLE transcripts (
   thread       text        NOT NULL,
   operation_id text        NOT NULL,
   position     bigint      GENERATED ALWAYS AS IDENTITY,
-  message      jsonb       NOT NULL,
+  message      json        NOT NULL,
   created_at   timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (session_id, thread, operation_id)
 );

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox import Sandbox, Workspace
 from sandbox.browser import DESKTOP, PHONE, Browser, Capture
-from schemas.checks import IssueSource
+from schemas.checks import IssueSource, Severity
 from tests.sandbox.conftest import Gateway
 
 HOOKS = "import { useEffect, useState } from 'react'\n"
