@@ -1,6 +1,6 @@
 // Numbers, times and states in plain words.
 
-import type { IssueSource, MessageState, Money, PhaseStatus, StateName } from "./api/types";
+import type { IssueSource, MessageState, Mode, Money, PhaseStatus, StateName } from "./api/types";
 
 export const stateWords: Record<StateName, string> = {
   starting: "Starting",
@@ -13,6 +13,11 @@ export const stateWords: Record<StateName, string> = {
   waiting_for_budget: "Over budget",
   completed: "Finished",
   failed: "Failed",
+};
+
+export const modeWords: Record<Mode, { name: string; help: string }> = {
+  deterministic: { name: "Phase by phase", help: "A plan first, then phases, each of them checked and repaired." },
+  smart: { name: "Freely, with tools", help: "The model reads, writes and runs things in the order it likes, then is checked." },
 };
 
 export type Tone = "work" | "rest" | "ok" | "warn" | "bad";

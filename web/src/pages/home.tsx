@@ -5,17 +5,18 @@ import { ArrowRight, KeyRound, LoaderCircle } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { createSession, listSessions } from "../api/client";
-import type { About, SessionSummary } from "../api/types";
+import type { About, Mode, SessionSummary } from "../api/types";
 import { useNow } from "../state/clock";
 import { newId } from "../state/ids";
 import { Button, LogoMark, Pill, ProblemNote } from "../ui/parts";
 import { ThemeMenu } from "../ui/theme-menu";
-import { ago, money, stateTone, stateWords } from "../words";
+import { ago, modeWords, money, stateTone, stateWords } from "../words";
 import "./pages.css";
 import "./home.css";
 
 const MAX_PROMPT = 20_000;
 const DRAFT = "stich.draft";
+const modes: Mode[] = ["deterministic", "smart"];
 
 export function HomePage({ about, aboutError }: { about: About | undefined; aboutError: unknown }) {
   useEffect(() => {
@@ -54,13 +55,14 @@ function PromptBox({ about }: { about: About | undefined }) {
   const queries = useQueryClient();
   const [prompt, setPrompt] = useDraft();
   const [template, setTemplate] = useState("");
+  const [mode, setMode] = useState<Mode>("deterministic");
   const field = useRef<HTMLTextAreaElement>(null);
   // One key per attempt at one text: pressing twice, or again after a lost answer, starts one session.
   const key = useRef({ of: "", value: "" });
 
   const create = useMutation({
     mutationFn: () => {
-      const body = { prompt: prompt.trim(), template: template || null };
+      const body = { prompt: prompt.trim(), mode, template: template || null };
       const of = JSON.stringify(body);
       if (key.current.of !== of) key.current = { of, value: newId() };
       return createSession(body, key.current.value);
@@ -119,10 +121,20 @@ function PromptBox({ about }: { about: About | undefined }) {
               ))}
             </select>
           </label>
+          <label className="select">
+            <span className="visually-hidden">Mode</span>
+            <select value={mode} onChange={(event) => setMode(event.target.value as Mode)}>
+              {modes.map((one) => (
+                <option key={one} value={one} title={modeWords[one].help}>
+                  {modeWords[one].name}
+                </option>
+              ))}
+            </select>
+          </label>
           <span id="prompt-hint" className={tooLong ? "pocket-hint pocket-hint--bad" : "pocket-hint"}>
             {tooLong
               ? `${(length - MAX_PROMPT).toLocaleString("en")} characters too many`
-              : "Enter builds, Shift+Enter starts a new line"}
+              : "Shift+Enter: new line"}
           </span>
           <Button type="submit" look="primary" disabled={create.isPending || tooLong}>
             {create.isPending ? <LoaderCircle size={16} className="spin" aria-hidden /> : null}
