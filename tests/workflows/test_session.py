@@ -73,7 +73,7 @@ async def test_a_failed_step_waits_for_a_resume(start: Start, rooms: Rooms) -> N
     failed = await until(handle, lambda p: p.state.name == "failed")
     assert failed.state.reason == "It said auth_failed."
     assert failed.state.can == ["message", "resume"]
-    assert "error" in rooms.types(handle.id)
+    await until(handle, lambda p: "error" in rooms.types(handle.id))
     await handle.execute_update("resume")
     await until(handle, lambda p: p.state.name == "completed")
     assert rooms.runs[handle.id].count("blueprint") == 2
