@@ -26,8 +26,8 @@ interface EditorProps {
 }
 
 type Shown = Pick<EditorProps, "path" | "plain" | "text" | "before">;
-/** The end of the text, with some room below it. */
-const END = { y: "end", yMargin: 40, x: "nearest" } as const;
+/** To the last line with some room below it, from its beginning: a long line does not move the text sideways. */
+const toEnd = (text: string) => EditorView.scrollIntoView(text.lastIndexOf("\n") + 1, { y: "end", yMargin: 40, x: "nearest" });
 const NEAR_END = 80;
 const HANDLED_MS = 800;
 const NOTHING: Shown = { path: "", plain: false, text: "", before: null };
@@ -161,13 +161,13 @@ export default function Editor({ path, text, live, plain, line, before }: Editor
     if (last.path !== path || last.plain !== plain || last.before !== before) {
       editor.setState(newState(path, text, plain, before));
       following.current = live;
-      if (live) editor.dispatch({ effects: EditorView.scrollIntoView(text.length, END) });
+      if (live) editor.dispatch({ effects: toEnd(text) });
     } else if (text !== last.text) {
       const grows = text.startsWith(last.text);
       const from = grows ? last.text.length : 0;
       editor.dispatch({
         changes: { from, to: last.text.length, insert: text.slice(from) },
-        effects: live && following.current ? EditorView.scrollIntoView(text.length, END) : [],
+        effects: live && following.current ? toEnd(text) : [],
       });
     }
   }, [path, plain, text, live, before]);
