@@ -14,6 +14,8 @@ from sandbox.errors import UnknownTemplate
 from schemas.templates import TemplateInfo
 
 FOLDER = Path(__file__).parent / "templates"
+# What tools leave behind in a checkout.
+_LEFTOVERS = frozenset({"__pycache__", ".ruff_cache", ".mypy_cache", "node_modules", "dist", ".DS_Store"})
 PROGRAMS = Path(__file__).parent / "programs"
 
 
@@ -62,8 +64,9 @@ class Template:
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
-    found = [path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+    found = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    kept = {name: path for name, path in found.items() if not _LEFTOVERS & set(name.parts)}
+    return {name.as_posix(): path.read_bytes() for name, path in kept.items()}
 
 
 @functools.cache

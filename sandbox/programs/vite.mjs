@@ -1,5 +1,6 @@
 // The one Vite configuration: for the development server, the build and the pre-bundling of dependencies.
 // The project's own vite.config.ts is for people who take the project home; it is never executed here.
+import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -40,10 +41,23 @@ export function configuration(extra) {
   }
 }
 
+// When each file was last changed, as of the transform that read it.
+export const seen = new Map()
+export const changed = (file) => fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs
+const noting = {
+  name: 'stich:noting',
+  enforce: 'pre',
+  transform(_, id) {
+    const [file] = id.split('?')
+    if (path.isAbsolute(file)) seen.set(file, changed(file))
+  },
+}
+
 // The development server's configuration. The libraries bundled once per machine are used only where it is the same to
 // the last plugin, so both take it from here.
 export function developing(listener) {
   return configuration({
+    plugins: [noting, react(), tailwindcss()],
     server: {
       middlewareMode: true,
       allowedHosts: true,

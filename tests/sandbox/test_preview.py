@@ -59,6 +59,14 @@ async def test_serves_a_project_on_its_own_origin(http: httpx.AsyncClient, works
         assert "createServer" not in answer.text
 
 
+async def test_an_opened_page_shows_what_was_just_written(http: httpx.AsyncClient, workspace: Workspace) -> None:
+    await workspace.preview()
+    for number in range(30):
+        await workspace.write("src/App.tsx", f"export default function App() {{ return <p>number {number}</p> }}\n")
+        await http.get("/", headers=PAGE)
+        assert f"number {number}" in (await http.get("/src/App.tsx")).text
+
+
 async def test_the_libraries_bundled_once_per_machine_are_used(http: httpx.AsyncClient, workspace: Workspace) -> None:
     await workspace.preview()
     assert "lucide-react" in (await http.get("/src/App.tsx")).text

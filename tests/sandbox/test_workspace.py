@@ -130,6 +130,7 @@ async def test_templates_describe_themselves(sandbox: Sandbox) -> None:
         assert not set(files) & {"bun.lock", "ruff.toml", "biome.json"}
         assert len(info.description) > 80
         assert len(info.guide) > 300
+        assert not [path for path in files if "cache" in path]
 
 
 async def test_unused_workspaces_and_those_of_gone_homes_are_swept(settings: SandboxSettings, tmp_path: Path) -> None:
