@@ -33,6 +33,7 @@ _TRANSIENT = (
     asyncpg.ReadOnlySQLTransactionError,  # the wrong side of a failover
     asyncpg.QueryCanceledError,
     asyncpg.InterfaceError,  # the connection was lost under a statement
+    asyncpg.InternalClientError,  # the same, in the moment in which a statement is sent
     OSError,
     TimeoutError,
 )
