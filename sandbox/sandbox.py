@@ -11,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 
 from sandbox.catalogue import template, templates
-from sandbox.errors import PathRefused, SandboxUnavailable
+from sandbox.errors import NotPrepared, PathRefused, SandboxUnavailable
 from sandbox.isolation import Box, Isolation, owner_of
+from sandbox.machine import bin_folder, programs_folder
 from sandbox.previews import Previews
 from sandbox.process import run
 from sandbox.settings import SandboxSettings
@@ -92,8 +93,10 @@ class Sandbox:
             return workspace
 
     async def verify(self) -> None:
-        """Try once whether commands really run contained. Raises SandboxUnavailable with what to do."""
+        """Try once whether commands really run contained. Raises SandboxUnavailable, NotPrepared, with what to do."""
         self.isolation.require()
+        if not programs_folder(self.settings).is_dir() or not (bin_folder(self.settings) / "bun").exists():
+            raise NotPrepared("The sandbox is not set up on this machine for this version of stich: run `make setup`.")
         if self._verified or not self.isolation.contained:
             return
         box = Box((), owner_of("stich probe"), self.settings.command, workdir="/tmp")
