@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, TimeoutType
+from temporalio.exceptions import TimeoutError as ActivityTimeout
 
 with workflow.unsafe.imports_passed_through():
     from activities.session import SessionActivities
@@ -55,6 +56,10 @@ CAN: dict[State, list[Ability]] = {
     "failed": ["message", "resume"],
 }
 
+
+LOST_PAUSE = 10.0
+LOST_ROUNDS = 3
+"""How long to wait after the workers of all attempts were lost, and how often: a step may also be what kills them."""
 
 AT_REST: frozenset[State] = frozenset({"stopped", "completed", "failed"})
 
@@ -255,6 +260,7 @@ class Session:
         tries again. Raises Interrupted when a message interrupted the step, and ApplicationError when the step failed
         and the session does not stay open.
         """
+        lost = 0
         while True:
             if self.stopped:
                 await workflow.wait_condition(lambda: not self.stopped)
@@ -263,6 +269,8 @@ class Session:
             outcome = await self.attempt(activity, argument, operation, options)
             interrupted, self._interrupting = self._interrupting, False
             if isinstance(outcome, Failure):
+                if outcome.code == "worker_lost" and lost < LOST_ROUNDS:
+                    lost, outcome.retry_after = lost + 1, LOST_PAUSE
                 await self._wait_out(outcome, operation)
             elif outcome is not None:
                 return outcome
@@ -347,4 +355,6 @@ def failure_of(error: ActivityError) -> Failure:
         if cause.details and isinstance(cause.details[0], dict) and "sentence" in cause.details[0]:
             return Failure.model_validate(cause.details[0])
         return Failure(code="internal_error", sentence="A step failed unexpectedly.", detail=cause.message[:500])
-    return Failure(code="worker_lost", sentence="The worker that ran this step did not answer in time.")
+    if isinstance(cause, ActivityTimeout) and cause.type is not TimeoutType.HEARTBEAT:
+        return Failure(code="too_slow", sentence="This step took longer than it may.")
+    return Failure(code="worker_lost", sentence="The worker that ran this step was lost, time and again.")
