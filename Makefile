@@ -22,6 +22,7 @@ test: setup ## set up, then run all tests: those of the rooms first, then whole 
 	@$(PYTEST) -q tests --ignore=tests/e2e --ignore=tests/chaos --ignore=tests/bench
 	@$(QUIET_NPM) test --silent
 	@if [ -d tests/e2e ]; then $(PYTEST) -q tests/e2e; fi
+	@$(PYTEST) -q tests/chaos -m short
 
 check: setup ## check format, lint, types and the rooms' borders
 	@$(BIN)/ruff format --check .
@@ -37,7 +38,7 @@ format: ## format all Python files
 bench: setup ## run every benchmark
 	@for file in tests/bench/bench_*.py; do $(BIN)/python -m tests.bench.$$(basename $$file .py) || exit 1; done
 
-chaos: setup ## run the kill matrix
+chaos: setup ## run the whole kill matrix (half an hour)
 	@$(PYTEST) -q tests/chaos
 
 lock: ## rewrite requirements.lock from pyproject.toml

@@ -1,7 +1,6 @@
 """One provider for all, one site for the matrix, and at the end a list of the pauses that were measured."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -53,13 +52,12 @@ def measured(request: pytest.FixtureRequest) -> list[str]:
     return request.config.stash.setdefault(PAUSES, [])
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "short: a part of the matrix that runs with every change")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if lines := config.stash.get(PAUSES, []):
         terminalreporter.section("measured")
         for line in lines:
             terminalreporter.write_line(line)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path

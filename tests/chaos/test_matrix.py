@@ -10,10 +10,22 @@ from tests.chaos.evidence import Undisturbed
 from tests.chaos.moments import MOMENTS
 from tests.chaos.site import Site
 
+SHORT = {
+    ("file_streaming", "api"),
+    ("file_streaming", "postgres"),
+    ("stop_accepted", "worker"),
+    ("waiting_for_user", "temporal"),
+    ("continuing_as_new", "one_of_two_workers"),
+}
+CELLS = [
+    pytest.param(moment, disaster, marks=[pytest.mark.short] if (moment, disaster) in SHORT else [])
+    for moment in MOMENTS
+    for disaster in DISASTERS
+]
+
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("disaster", DISASTERS)
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(("moment", "disaster"), CELLS)
 async def test_killed(
     moment: str, disaster: str, whole: Site, undisturbed: Undisturbed, tmp_path: Path, measured: list[str]
 ) -> None:

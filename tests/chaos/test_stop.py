@@ -58,7 +58,9 @@ async def ended(requests: list[LoggedRequest]) -> float:
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("moment", [FileStreaming, BlueprintStreaming], ids=["file", "blueprint"])
+@pytest.mark.parametrize(
+    "moment", [pytest.param(FileStreaming, marks=pytest.mark.short), BlueprintStreaming], ids=["file", "blueprint"]
+)
 async def test_a_streaming_call_ends_within_a_second(
     moment: type[Moment], whole: Site, undisturbed: Undisturbed, measured: list[str]
 ) -> None:

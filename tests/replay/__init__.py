@@ -1,0 +1,1 @@
+"""Histories of real sessions, and their replay: a change of a workflow must not strand the sessions that run."""
