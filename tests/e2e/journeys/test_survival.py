@@ -50,7 +50,7 @@ async def test_a_kill_in_mid_phase_costs_nothing(
         await page.goto(f"{stich.at.local_url}/s/{session_id}")
         with model.pace(500):
             for _ in range(3_000):
-                if sum(event.type == "file_generated" for _, event in seen) >= 3:
+                if sum(event.type == "file_generated" and "/implement" in event.operation_id for _, event in seen) >= 3:
                     break
                 await asyncio.sleep(0.02)
             await disaster(stich)
