@@ -47,7 +47,7 @@ async def test_sees_its_own_files_and_no_other_session(
 
 async def test_sees_no_files_of_the_host(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "note").write_text("host-secret")
-    files = f"/etc/shadow /etc/passwd {tmp_path}/note /root/.bashrc /proc/1/root/etc/shadow"
+    files = f"/etc/shadow /etc/passwd {tmp_path}/note {Path.home()}/.bashrc /proc/1/root/etc/shadow"
     found = await sh(workspace, f"cat {files} 2>&1; ls -A /root /home /var /sys /boot 2>&1")
     assert "host-secret" not in found.stdout
     assert "root:" not in found.stdout
