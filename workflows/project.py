@@ -1,11 +1,13 @@
 """Steps that both builders take with the project itself: choose its template, check it, open its preview."""
 
+from collections.abc import Sequence
+
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.checks import CheckActivities
     from activities.template_selection import TemplateSelectionActivities
-    from schemas.checks import CheckReport, Severity
+    from schemas.checks import CheckReport, Issue, Severity
     from schemas.events import ChecksEvent
     from schemas.operations import CheckInput, PreviewInput, TemplateSelectionInput
     from schemas.session import PhaseProgress
@@ -36,8 +38,11 @@ async def choose_template(session: Session, wanted: str | None) -> None:
     session.show_info()
 
 
-async def check(session: Session, phase: PhaseProgress, template: str) -> CheckReport:
-    """Check and build the project as it stands, for `phase`; if that is clean, show it and look at it."""
+async def check(session: Session, phase: PhaseProgress, template: str, *, found: Sequence[Issue] = ()) -> CheckReport:
+    """Check and build the project as it stands, for `phase`; if that is clean, show it and look at it.
+
+    `found` is known of the project already and becomes part of the report.
+    """
     phase.status = "checking"
     session.show_phase(phase)
     checked = await session.step(
@@ -50,6 +55,8 @@ async def check(session: Session, phase: PhaseProgress, template: str) -> CheckR
     report = checked.report
     if report.ok:
         report = merged(report, await _show(session, phase, template))
+    if found:
+        report = merged(report, CheckReport(issues=list(found)))
     phase.checks = report
     session.emit(ChecksEvent(phase_id=phase.id, report=report))
     return report
