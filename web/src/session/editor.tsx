@@ -26,8 +26,7 @@ interface EditorProps {
 }
 
 type Shown = Pick<EditorProps, "path" | "plain" | "text" | "before">;
-/** To the last line with some room below it, from its beginning: a long line does not move the text sideways. */
-const toEnd = (text: string) => EditorView.scrollIntoView(text.lastIndexOf("\n") + 1, { y: "end", yMargin: 40, x: "nearest" });
+const toEnd = (text: string) => EditorView.scrollIntoView(text.length, { y: "end" });
 const NEAR_END = 80;
 const HANDLED_MS = 800;
 const NOTHING: Shown = { path: "", plain: false, text: "", before: null };
@@ -96,6 +95,13 @@ function changesOf(before: string): Extension {
   });
 }
 
+/** The end of a text that grows is followed downwards only: a long last line must not move all the others sideways. */
+const downOnly = EditorView.scrollHandler.of((view, _range, options) => {
+  if (options.y !== "end") return false;
+  view.scrollDOM.scrollTop = view.scrollDOM.scrollHeight;
+  return true;
+});
+
 function newState(path: string, text: string, plain: boolean, before: string | null): EditorState {
   return EditorState.create({
     doc: text,
@@ -111,6 +117,7 @@ function newState(path: string, text: string, plain: boolean, before: string | n
       bracketMatching(),
       highlightSelectionMatches(),
       search({ top: true }),
+      downOnly,
       keymap.of([...searchKeymap, ...foldKeymap]),
       syntaxHighlighting(highlight),
       plain ? [] : language(path),
