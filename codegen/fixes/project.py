@@ -11,7 +11,7 @@ _ALIAS = "@/"  # stands for src/ in every template that has scripts
 _EXTENSIONS = (".ts", ".tsx", ".d.ts", ".mts", ".js", ".jsx", ".mjs")
 _COMPILED = {".js": (".ts", ".tsx"), ".jsx": (".tsx",), ".mjs": (".mts",)}
 _NOT_OFFERED = re.compile(r"\.d\.ts$|\.(?:test|spec|stories)\.|(?:^|/)main\.|(?:^|/)__tests__/|\.config\.")
-_MOST_HOPS = 8  # of re-exports followed
+_MOST_EXPORTS = 100  # looked at on the way to where a name is declared
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,15 @@ class Project:
 
     # --- who exports what -------------------------------------------------------------------------------------------
 
-    def origin(self, path: str, name: str, hops: int = 0) -> Origin | None:
-        """Where the export `name` (or `default`) of a file is declared. None when it has none, or a package has it."""
+    def origin(self, path: str, name: str, seen: set[tuple[str, str]] | None = None) -> Origin | None:
+        """Where the export `name` (or `default`) of a file is declared. None when it has none, or a package has it.
+
+        `seen` are the exports looked at on the way: files may pass names on in circles.
+        """
+        seen = set() if seen is None else seen
+        if (path, name) in seen or len(seen) >= _MOST_EXPORTS:
+            return None
+        seen.add((path, name))
         module = self.module(path)
         if name == "default":
             if not module.has_default:
@@ -97,21 +104,20 @@ class Project:
             return Origin(path, name, declared.kind if declared else "value")
         export = module.exports.get(name)
         if export is not None:
-            return self._passed_on(path, export, hops)
-        if hops < _MOST_HOPS:
-            for source in module.stars:
-                target = self.resolve(path, source)
-                if target and is_script(target) and (found := self.origin(target, name, hops + 1)):
-                    return found
+            return self._passed_on(path, export, seen)
+        for source in module.stars:
+            target = self.resolve(path, source)
+            if target and is_script(target) and (found := self.origin(target, name, seen)):
+                return found
         return None
 
-    def _passed_on(self, path: str, export: Export, hops: int) -> Origin | None:
+    def _passed_on(self, path: str, export: Export, seen: set[tuple[str, str]]) -> Origin | None:
         module = self.module(path)
         if export.source is not None:
             target = self.resolve(path, export.source)
-            if target is None or not is_script(target) or export.original == "*" or hops >= _MOST_HOPS:
+            if target is None or not is_script(target) or export.original == "*":
                 return None
-            found = self.origin(target, export.original, hops + 1)
+            found = self.origin(target, export.original, seen)
             return Origin(found.path, found.name, "type") if found and export.type_only else found
         declared = module.declarations.get(export.original)
         if declared is None:

@@ -6,6 +6,7 @@ Looks only at what certainly runs: what stands in a branch, behind an early retu
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import tree_sitter
@@ -41,7 +42,8 @@ def find_render_loops(files: Mapping[str, str]) -> list[Issue]:
         if module.sound and re.search(rb"\buse[A-Z]", module.data):
             finder = _Finder(path, module)
             for component in _components(module):
-                finder.look_at(component)
+                with suppress(RecursionError):  # nobody writes code nested a thousand deep, but a model may
+                    finder.look_at(component)
             finder.selectors(_stores(project, path), certain=_new_zustand(files))
             found += finder.issues
     return sorted(found, key=lambda issue: (issue.file or "", issue.line or 0, issue.code))

@@ -1,7 +1,6 @@
 """What deterministic repair did: file by file and issue by issue."""
 
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from typing import Literal
 
 from schemas.checks import Issue
@@ -56,7 +55,7 @@ class FixReport:
         if issue.file not in self.changed or issue.line is None:
             return issue.line
         old, new = self.before[issue.file].splitlines(), self.changed[issue.file].splitlines()
-        for block in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks():
-            if block.a <= issue.line - 1 < block.a + block.size:
-                return issue.line - block.a + block.b
-        return issue.line
+        line, moved = issue.line, issue.line + len(new) - len(old)
+        if 0 < line <= len(old) and 0 < moved <= len(new) and new[moved - 1] == old[line - 1]:
+            return moved
+        return line

@@ -213,6 +213,20 @@ def test_line_ends_quotes_and_directives_are_kept() -> None:
     )
 
 
+def test_files_that_pass_everything_on_in_circles_are_followed_once() -> None:
+    names = [f"b{number}" for number in range(40)]
+    files = {f"src/{name}.ts": "".join(f"export * from './{other}';\n" for other in names) for name in names}
+    files |= {"src/a.tsx": "go();\n", "src/b7.ts": files["src/b7.ts"] + "export const go = () => 1;\n"}
+    assert run(files, unknown("go")).changed["src/a.tsx"].startswith('import { go } from "./b7";')
+
+
+def test_long_and_deep_files_take_no_long_time() -> None:
+    files = {"src/a.tsx": "go(1);\n" * 20_000 + "(" * 3000 + ")" * 3000}
+    run(files, unknown("useState"), unknown("go", 7))
+    files = {"src/a.tsx": "useState(1);\n" * 20_000}
+    assert run(files, unknown("useState"), unknown("go", 7)).open[0].line == 8
+
+
 NAMES = ["useState", "ReactNode", "go", "stop", "Panel", "Task"]
 LINES = [
     "import { useState } from 'react';",

@@ -134,6 +134,12 @@ def test_components_are_known_however_they_are_written() -> None:
     assert find_render_loops({"src/a.tsx": "function Page() { useState(; }", "src/b.css": "useEffect"}) == []
 
 
+def test_code_nested_without_end_is_passed_over() -> None:
+    deep = "(" * 3000 + "1" + ")" * 3000
+    files = {"src/a.tsx": f"function A() {{ const [a, setA] = useState(0); return {deep}; }}"}
+    assert find_render_loops(files) == []
+
+
 def test_the_template_and_the_recorded_applications_have_no_loops() -> None:
     files = {path: text.decode() for path, text in template("react-vite").files.items()}
     assert find_render_loops(files) == []
