@@ -21,8 +21,9 @@ from temporalio.exceptions import ApplicationError
 
 from inference import Inference, Plan, prices, tokens
 from inference.agents import NotAllowed
-from inference.errors import InferenceError, RateLimited, to_application_error
+from inference.errors import InferenceError, rejects, to_application_error
 from inference.gateway import UserCredentials
+from inference.routing import Tried
 from inference.tools import LoopResult, OnResult, OnStart, Tool, loop
 from schemas.inference import (
     ActionKey,
@@ -156,8 +157,11 @@ async def complete_model(
     def run(call: ModelCall) -> AsyncGenerator[Delta, None]:
         return _attempted(step, call, user)
 
+    def repair(call: ModelCall) -> AsyncGenerator[Delta, None]:
+        return _attempted(step, call, user, repair=True)
+
     try:
-        completion = await step.rooms.inference.complete_with(run, call, schema, user=user, on_text=on_text)
+        completion = await step.rooms.inference.complete_with(run, repair, call, schema, user=user, on_text=on_text)
     except InferenceError as error:  # the answer came, but not in form
         raise to_application_error(error, attempt=_attempt()) from None
     return completion.value
@@ -211,9 +215,11 @@ def _attempt() -> int:
     return activity.info().attempt
 
 
-async def _attempted(step: ModelStep, call: ModelCall, user: UserCredentials | None) -> AsyncGenerator[Delta, None]:
+async def _attempted(
+    step: ModelStep, call: ModelCall, user: UserCredentials | None, *, repair: bool = False
+) -> AsyncGenerator[Delta, None]:
     """One call to a provider, on record from before its first byte."""
-    plan = await _plan(step, call, user)
+    plan = await _plan(step, call, user, repair)
     entry = _Entry(step, plan)
     deltas = step.rooms.inference.run(plan)
     stop = asyncio.create_task(_close_when_stopped(deltas, entry))
@@ -231,32 +237,43 @@ async def _attempted(step: ModelStep, call: ModelCall, user: UserCredentials | N
             raise asyncio.CancelledError
     except InferenceError as error:
         await entry.settle("failed", error)
-        same = plan.next_step.provider == plan.step.provider
         raise to_application_error(
-            error, attempt=plan.attempt, same_provider_next=same, steps_left=plan.steps_left
+            error, attempt=plan.attempt, waits=plan.waits(error), steps_left=plan.steps_left
         ) from None
     finally:
         stop.cancel()
         await entry.settle("cancelled")
 
 
-async def _plan(step: ModelStep, call: ModelCall, user: UserCredentials | None) -> Plan:
+async def _plan(step: ModelStep, call: ModelCall, user: UserCredentials | None, repair: bool) -> Plan:
+    """The plan of this attempt. A repair has a route of its own: only failures take it off the first step."""
     inference, attempt = step.rooms.inference, _attempt()
     try:
-        plan = inference.plan(call, attempt=attempt, user=user)
+        plan = inference.plan(call, attempt=attempt, user=user, tried=() if repair else None)
         if len(plan.steps) > 1:
             breakers = Breakers(step.rooms.database)
             with suppress(TimeoutError, OSError):
                 async with asyncio.timeout(BREAKER_SECONDS):
-                    avoid = await breakers.avoided(plan.step.keys)
+                    tried = await _tried(step, call, attempt, repair)
                     speeds = await step.rooms.ledger.speeds() if _by_speed(inference, call) else None
-                plan = inference.plan(call, attempt=attempt, user=user, avoid=avoid, speeds=speeds)
+                    plan = inference.plan(call, attempt=attempt, user=user, tried=tried, speeds=speeds)
+                    avoid = await breakers.avoided(plan.step.keys)
+                plan = inference.plan(call, attempt=attempt, user=user, tried=tried, avoid=avoid, speeds=speeds)
     except InferenceError as error:
         raise to_application_error(error, attempt=attempt) from None
     except NotAllowed as error:
         details = {"code": "model_not_allowed", "sentence": str(error), "next_action": "Choose another model."}
         raise ApplicationError(str(error), details, type="ModelNotAllowed", non_retryable=True) from None
     return plan
+
+
+async def _tried(step: ModelStep, call: ModelCall, attempt: int, repair: bool) -> list[Tried]:
+    """Where the attempts before this one went, as the ledger has it: breakers open and close between them."""
+    if attempt == 1:
+        return []
+    number = None if repair else call.call_number
+    rows = await step.rooms.ledger.tried(call.session_id, call.operation_id, step.given.execution, attempt, number)
+    return [Tried(provider, model, rejects(code)) for provider, model, code in rows]
 
 
 def _by_speed(inference: Inference, call: ModelCall) -> bool:
@@ -318,13 +335,11 @@ class _Entry:
         await until_available(lambda: self._ledger.settle(record), "settling a model call")
         if self._plan.demo or record.credential == "user":
             return  # the demo has no rival; a user's key has limits of its own
-        provider_key, model_key = self._plan.step.keys
         try:
             if record.outcome == "succeeded":
-                await self._breakers.succeeded((provider_key, model_key))
-            elif error is not None and error.health:
-                limited = isinstance(error, RateLimited)
-                await self._breakers.failed(model_key if limited else provider_key, error.code, error.retry_after)
+                await self._breakers.succeeded(self._plan.step.keys, record.duration)
+            elif error is not None and (key := self._plan.breaker(error)) is not None:
+                await self._breakers.failed(key, error.code, error.retry_after)
         except Exception as problem:
             log.warning("a provider's health could not be noted", error=type(problem).__name__)
 

@@ -1,7 +1,7 @@
 """The model client of one worker process: plans an attempt, makes its one HTTP call, yields what comes back."""
 
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Set
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence, Set
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Generic, Self, TypeVar
@@ -18,12 +18,13 @@ from inference.errors import (
     InferenceError,
     MalformedOutput,
     OutputTruncated,
+    RateLimited,
     TimedOut,
     UnreadableAnswer,
 )
 from inference.gateway import Endpoint, UserCredentials, endpoint
 from inference.history import repaired
-from inference.routing import Step
+from inference.routing import Step, Tried
 from inference.settings import InferenceSettings
 from inference.transport import exchange, make_client
 from inference.wire import AnswerReader, Target, WireRequest, gather
@@ -34,7 +35,6 @@ from schemas.inference import (
     Finish,
     Message,
     ModelCall,
-    ModelOverrides,
     Speed,
     TextDelta,
     ToolCallDelta,
@@ -60,6 +60,8 @@ class Plan:
     target: Target
     endpoint: Endpoint
     steps: list[Step]
+    tried: Sequence[Tried] = ()
+    avoid: Set[str] = frozenset()
     user: UserCredentials | None = None
     reader: AnswerReader | None = None
     started: float = 0.0
@@ -71,13 +73,30 @@ class Plan:
         return self.step.provider == "demo"
 
     @property
-    def next_step(self) -> Step:
-        """The step that the next attempt would take."""
-        return routing.step_for(self.steps, self.attempt + 1)
-
-    @property
     def steps_left(self) -> int:
-        return max(len(self.steps) - self.attempt, 0)
+        """How many other steps there are that have not rejected this call."""
+        rejected = {(each.provider, each.model) for each in self.tried if each.rejected}
+        return sum((step.provider, step.model.name) not in rejected for step in self.steps[1:])
+
+    def breaker(self, error: InferenceError) -> str | None:
+        """The key of the breaker that `error` counts for: a limit is the model's, all else the provider's. None where
+        it says nothing about the platform's providers: a user's key has limits of its own, the demo has no rival."""
+        if not error.health or self.demo or self.endpoint.credential == "user":
+            return None
+        return self.step.keys[isinstance(error, RateLimited)]
+
+    def next_step(self, error: InferenceError) -> Step:
+        """The step that the next attempt takes after `error`, as far as can be known now."""
+        taken = Tried(self.step.provider, self.step.model.name, rejected=not error.retryable)
+        opened = self.breaker(error) if error.retry_after is not None else None
+        avoid = self.avoid | {opened} if opened else self.avoid
+        return routing.ordered(self.steps, (*self.tried, taken), avoid)[0]
+
+    def waits(self, error: InferenceError) -> bool:
+        """Whether the next attempt goes to where the limit holds that `error` speaks of."""
+        if isinstance(error, RateLimited):
+            return not error.health or self.step.keys[1] in self.next_step(error).keys
+        return self.next_step(error).provider == self.step.provider
 
     @property
     def usage(self) -> Usage:
@@ -139,14 +158,19 @@ class Inference:
         *,
         attempt: int = 1,
         user: UserCredentials | None = None,
+        tried: Sequence[Tried] | None = None,
         avoid: Set[str] = frozenset(),
         speeds: Mapping[str, Speed] | None = None,
     ) -> Plan:
-        """Resolve `call` for `attempt` (from 1). `avoid` are keys of open breakers. Raises NotConfigured,
-        ContextTooLong, and agents.NotAllowed for an override that the action's constraints exclude."""
+        """Resolve `call` for `attempt` (from 1). `tried` are the steps of the attempts before it, oldest first; None
+        means that they walked the route. `avoid` are keys of open breakers. Raises NotConfigured, ContextTooLong, and
+        agents.NotAllowed for an override that the action's constraints exclude."""
         config = agents.configuration(call.action, call.overrides)
-        steps = routing.route(call, config, self.settings, user=user, avoid=avoid, speeds=speeds)
-        step = routing.step_for(steps, attempt)
+        route = routing.route(call, config, self.settings, user=user, speeds=speeds)
+        if tried is None:
+            tried = [Tried(step.provider, step.model.name) for step in route[: attempt - 1]]
+        steps = routing.ordered(route, tried, avoid)
+        step = steps[0]
         model = step.model
         room = model.context_window - tokens.of_call(call)
         limit = min(config.max_output_tokens, model.output_limit, max(room, 1_024))
@@ -159,7 +183,7 @@ class Inference:
             temperature=config.temperature,
             cache_key=call.session_id,
         )
-        return Plan(call, attempt, step, target, where, steps, user)
+        return Plan(call, attempt, step, target, where, steps, tried, avoid, user)
 
     def stream(
         self,
@@ -232,11 +256,15 @@ class Inference:
         def run(call: ModelCall) -> AsyncGenerator[Delta, None]:
             return self.stream(call, attempt=attempt, user=user, avoid=avoid)
 
-        return await self.complete_with(run, call, schema, user=user, on_text=on_text)
+        def repair(call: ModelCall) -> AsyncGenerator[Delta, None]:
+            return self.run(self.plan(call, attempt=attempt, user=user, tried=(), avoid=avoid))
+
+        return await self.complete_with(run, repair, call, schema, user=user, on_text=on_text)
 
     async def complete_with(
         self,
         run: Run,
+        repair: Run,
         call: ModelCall,
         schema: type[T],
         *,
@@ -244,8 +272,8 @@ class Inference:
         on_text: OnText | None = None,
         repair_number: int = 1,
     ) -> Completion[T]:
-        """`complete` with each of its calls made by `run`, so that the caller can record them one by one.
-        The repair's call number is `repair_number` above the call's."""
+        """`complete` with its call made by `run` and the repair, which has a route of its own, by `repair`, so that the
+        caller can record them one by one. The repair's call number is `repair_number` above the call's."""
         json_schema = structured.schema_of(schema)
         call = call.model_copy(update={"output_schema": json_schema})
         key = self._answers.key(call) if self._cacheable(call) else None
@@ -259,7 +287,7 @@ class Inference:
             first = _unusable(answer, error, text)
             if isinstance(first, OutputTruncated):
                 raise first from None
-            answer = await self._whole(run(self._repair(call, answer, text, error, user, repair_number)), "", None)
+            answer = await self._whole(repair(self._repair(call, answer, text, error, user, repair_number)), "", None)
             text = _structured_text(answer, call.output_name)
             try:
                 value, was_repaired = structured.read(text, schema, json_schema), True
@@ -349,6 +377,7 @@ class Inference:
         config = agents.configuration(call.action, call.overrides)
         used = routing.configured_model(served or routing.configured_name(call, config, self.settings))
         model = routing.repairer(call, self.settings, user, used)
+        changes = {"effort": "none", "temperature": 0.0} | ({"model": model, "policy": "quality"} if model else {})
         material = f"<problems>\n{error.problems}\n</problems>\n<answer>\n{text}\n</answer>"
         return call.model_copy(
             update={
@@ -360,7 +389,7 @@ class Inference:
                 "cacheable_prefix": 0,
                 "context_parts": {},
                 "call_number": call.call_number + number,
-                "overrides": ModelOverrides(model=model, effort="none", temperature=0),
+                "overrides": call.overrides.model_copy(update=changes),
             }
         )
 

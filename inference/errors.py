@@ -240,16 +240,24 @@ class NotConfigured(InferenceError):
     next_action = "Set a provider's API key (for example OPENAI_API_KEY), or start the demo model."
 
 
+def rejects(code: str | None) -> bool:
+    """Whether a call that failed with `code` would fail in the same way again at the same place."""
+    kinds: list[type[InferenceError]] = [InferenceError]
+    for kind in kinds:  # grows while it is walked: the whole tree
+        kinds += kind.__subclasses__()
+    return any(kind.code == code and not kind.retryable for kind in kinds)
+
+
 def to_application_error(
-    error: InferenceError, *, attempt: int = 1, same_provider_next: bool = True, steps_left: int = 0
+    error: InferenceError, *, attempt: int = 1, waits: bool = True, steps_left: int = 0
 ) -> ApplicationError:
     """`error` as Temporal reads it.
 
-    `same_provider_next` says whether the next attempt goes to the provider that failed (only then its `Retry-After`
-    is waited for); `steps_left` is how many steps the route has after this one. Details are one JSON object:
-    code, sentence, next_action, provider, model, retry_after, attempt.
+    `waits` says whether the next attempt goes to where the failure's `Retry-After` holds (only then it is waited for);
+    `steps_left` is how many other steps the route has. Details are one JSON object: code, sentence, next_action,
+    provider, model, retry_after, attempt.
     """
-    retry_after = error.retry_after if same_provider_next else None
+    retry_after = error.retry_after if waits else None
     too_long = retry_after is not None and retry_after > LONG_WAIT
     again = error.retryable and not too_long
     moves_on = error.elsewhere and steps_left > 0 and not too_long

@@ -1,12 +1,12 @@
 """Which model at which provider serves a call, attempt by attempt.
 
-A route is a list of steps; attempt n takes the n-th step, the last one from then on. The `quality` route is the
-configured model at its providers, then the fallback model at its own; `cost` and `speed` put the cheapest and the
-fastest suitable model first and keep the quality route behind them. Steps whose breaker is open go last: they are
-tried only when nothing else is left.
+A route is a list of steps. The `quality` route is the configured model at its providers, then the fallback model at its
+own; `cost` and `speed` put the cheapest and the fastest suitable model first and keep the quality route behind them.
+Each attempt takes the first step that no earlier attempt took, those with an open breaker after the others; when all
+were taken, the last one that is healthy from then on.
 """
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -42,6 +42,15 @@ class Step:
         return (self.provider, f"{self.provider}/{self.model.name}")
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A step that an earlier attempt took. `rejected` says that the same request would be rejected there again."""
+
+    provider: str
+    model: str
+    rejected: bool = False
+
+
 def configured_name(call: ModelCall, config: AgentConfig, settings: InferenceSettings) -> str:
     """Name of the model that `call` is meant for: the caller's choice, else the operator's, else the default."""
     if call.overrides.model is not None:
@@ -55,10 +64,9 @@ def route(
     settings: InferenceSettings,
     *,
     user: UserCredentials | None = None,
-    avoid: Set[str] = frozenset(),
     speeds: Mapping[str, Speed] | None = None,
 ) -> list[Step]:
-    """The steps for `call`, never empty. `avoid` are keys of open breakers; `speeds` is keyed `provider/model`.
+    """The steps for `call`, never empty. `speeds` is keyed `provider/model`.
 
     Raises NotConfigured where no provider can serve it, ContextTooLong where no model's window holds it.
     """
@@ -81,7 +89,21 @@ def route(
             f"{max(step.model.context_window for step in able)}",
             model=able[0].model.name,
         )
-    return sorted(fitting, key=lambda step: not avoid.isdisjoint(step.keys))
+    return fitting
+
+
+def ordered(steps: Sequence[Step], tried: Sequence[Tried], avoid: Set[str] = frozenset()) -> list[Step]:
+    """`steps` in the order in which the next attempt should try them: what earlier attempts (`tried`, oldest first)
+    did not take, then what they took, latest first, and last what would reject the call again. Within each, those that
+    `avoid` (keys of open breakers) names come after the others."""
+    latest = {(each.provider, each.model): number for number, each in enumerate(tried)}
+    rejected = {(each.provider, each.model) for each in tried if each.rejected}
+
+    def rank(step: Step) -> tuple[bool, bool, bool, int]:
+        key = (step.provider, step.model.name)
+        return key in rejected, key in latest, not avoid.isdisjoint(step.keys), -latest.get(key, 0)
+
+    return sorted(steps, key=rank)
 
 
 def configured_model(name: str) -> Model:
@@ -89,13 +111,8 @@ def configured_model(name: str) -> Model:
     return _reference(name, operators=True).model
 
 
-def step_for(steps: list[Step], attempt: int) -> Step:
-    """The step of attempt `attempt` (from 1)."""
-    return steps[min(attempt, len(steps)) - 1]
-
-
-def repairer(call: ModelCall, settings: InferenceSettings, user: UserCredentials | None, used: Model) -> str:
-    """Name of the cheapest usable model that can bring an answer into form; `used` itself where none is cheaper."""
+def repairer(call: ModelCall, settings: InferenceSettings, user: UserCredentials | None, used: Model) -> str | None:
+    """Name of the cheapest usable model that can bring an answer into form. None where none is cheaper than `used`."""
     candidates = [
         (cost, step)
         for step in _suitable(call.action, settings, user, least="lite")
@@ -104,7 +121,7 @@ def repairer(call: ModelCall, settings: InferenceSettings, user: UserCredentials
     known = _cost(Step(used, next(iter(used.served)), ""))
     cheapest = min(candidates, key=lambda each: each[0], default=None)
     if cheapest is None or (known is not None and cheapest[0] >= known):
-        return used.name
+        return None
     return f"[{cheapest[1].provider}]{cheapest[1].model.name}"
 
 

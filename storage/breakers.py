@@ -101,14 +101,17 @@ class Breakers:
             retry_at=after.retry_at,
         )
 
-    async def succeeded(self, keys: Iterable[str]) -> None:
-        """A call went well. An open breaker stays open: the call began before it opened."""
+    async def succeeded(self, keys: Iterable[str], took: float | None = None) -> None:
+        """A call that took `took` seconds went well. A breaker that opened while it ran stays open; one that was open
+        before is closed: the call went there because there was nowhere else to go. None: it may have run for long."""
         await self._database.pool.execute(
             """
             UPDATE provider_breakers SET state = 'closed', failures = 0, opens = 0, retry_at = NULL
-            WHERE key = ANY($1) AND (state = 'half_open' OR (state = 'closed' AND failures > 0))
+            WHERE key = ANY($1) AND (state = 'half_open' OR (state = 'closed' AND failures > 0)
+              OR (state = 'open' AND opened_at < now() - make_interval(secs => $2)))
             """,
             list(keys),
+            took,
         )
 
     async def avoided(self, wanted: Iterable[str] = ()) -> frozenset[str]:

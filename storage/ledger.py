@@ -56,6 +56,26 @@ class Ledger:
         as it is: then, False."""
         return await self._database.pool.fetchval(_SETTLE, *_values(record)) is not None
 
+    async def tried(
+        self, session_id: str, operation_id: str, execution: int, attempt: int, call_number: int | None
+    ) -> list[tuple[str, str, str | None]]:
+        """(provider, model, error code) of the calls that ended the attempts before `attempt`, oldest first: those that
+        did not succeed, and whatever became of the call with the same number. Without a number: the former only."""
+        rows = await self._database.pool.fetch(
+            """
+            SELECT provider, model, error_code FROM model_attempts
+            WHERE session_id = $1 AND operation_id = $2 AND execution = $3 AND attempt < $4
+              AND (outcome <> 'succeeded' OR call_number = $5)
+            ORDER BY attempt, call_number
+            """,
+            session_id,
+            operation_id,
+            execution,
+            attempt,
+            call_number,
+        )
+        return [(row["provider"], row["model"], row["error_code"]) for row in rows]
+
     async def session_totals(self, session_id: str) -> UsageTotals:
         """What a session has used, failed, cancelled and running calls included."""
         row = await self._database.pool.fetchrow(
@@ -107,13 +127,18 @@ class Ledger:
         return [_record(row) for row in rows]
 
     async def speeds(self, hours: float = 24) -> dict[str, Speed]:
-        """How fast each model was of late, by `provider/model`: medians over its successful calls."""
+        """How fast each model was of late, by `provider/model`: medians over its successful calls.
+
+        An answer that came in one burst was written before it was sent: its rate is over the whole time.
+        """
         rows = await self._database.pool.fetch(
             """
             SELECT provider || '/' || model AS key, count(*) AS samples,
               percentile_cont(0.5) WITHIN GROUP (ORDER BY time_to_first_token) AS first_token,
               percentile_cont(0.5) WITHIN GROUP (
-                ORDER BY output_tokens / greatest(duration - time_to_first_token, 0.001)) AS rate
+                ORDER BY output_tokens / greatest(0.001, CASE
+                  WHEN duration - time_to_first_token < duration / 10 THEN duration
+                  ELSE duration - time_to_first_token END)) AS rate
             FROM model_attempts
             WHERE outcome = 'succeeded' AND NOT estimated AND output_tokens >= 20 AND time_to_first_token IS NOT NULL
               AND started_at > now() - make_interval(secs => $1 * 3600)

@@ -311,3 +311,69 @@ async def test_the_beat_goes_on_while_an_activity_waits() -> None:
     assert len(beats) >= 3
     assert beats[0] == ("start",) and beats[-1] == ("end",)
     assert activity.in_activity() is False
+
+
+class TestBreakersAndAttempts:
+    async def test_a_limit_that_opens_its_breaker_does_not_bring_the_call_back(
+        self, database: Database, server: FaultServer
+    ) -> None:
+        step = step_with(database, server, openai="429_seconds", anthropic="ok")
+        with pytest.raises(ApplicationError) as caught:
+            await environment(1).run(ask, step, TWO)
+        assert caught.value.next_retry_delay is None and not caught.value.non_retryable
+        assert gather(await environment(2).run(ask, step, TWO)).text == "".join(TEXT)
+
+    async def test_a_breaker_that_opens_between_attempts_leaves_the_route_whole(
+        self, database: Database, server: FaultServer
+    ) -> None:
+        for _ in range(2):
+            await Breakers(database).failed("openai", "provider_error")
+        step = step_with(database, server, openai="500", anthropic="ok")
+        with pytest.raises(ApplicationError):
+            await environment(1).run(ask, step, TWO)
+        assert gather(await environment(2).run(ask, step, TWO)).text == "".join(TEXT)
+
+    async def test_every_step_is_tried_before_one_is_tried_again(self, database: Database, server: FaultServer) -> None:
+        await Breakers(database).failed("openai", "rate_limited", 60)
+        step = step_with(database, server, openai="500", openrouter="500", anthropic="500")
+        for attempt in (1, 2, 3, 4):
+            with pytest.raises(ApplicationError):
+                await environment(attempt).run(ask, step, TWO)
+        tried = [(row.provider, row.model) for row in await step.rooms.ledger.attempts("s1")]
+        assert len(set(tried)) == 4 and tried[0][0] == "openrouter" and tried[3][0] == "openai"
+
+    async def test_a_long_wait_sends_the_call_to_another_model_of_the_provider(
+        self, database: Database, server: FaultServer
+    ) -> None:
+        step = step_with(database, server, openai="429_long,ok")
+        flash = ModelOverrides(model="openai/gpt-4.1", fallback="openai/gpt-5-mini")
+        with pytest.raises(ApplicationError) as caught:
+            await environment(1).run(ask, step, flash)
+        assert not caught.value.non_retryable and caught.value.next_retry_delay is None
+        assert gather(await environment(2).run(ask, step, flash)).text == "".join(TEXT)
+
+    async def test_the_only_way_there_is_closes_its_breaker(self, database: Database, server: FaultServer) -> None:
+        breakers = Breakers(database)
+        for _ in range(3):
+            await breakers.failed("openai", "provider_error")
+        await database.pool.execute("UPDATE provider_breakers SET opened_at = now() - interval '10 s'")
+        await environment().run(ask, step_with(database, server, openai="ok"))
+        assert [state.state for state in await breakers.states()] == ["closed"]
+
+    async def test_a_repair_begins_its_own_route_at_every_attempt(
+        self, database: Database, server: FaultServer
+    ) -> None:
+        step = step_with(database, server, openai="answers", anthropic="answers")
+        server.answers = ["no", "no", "no", '{"name": "plum", "count": 3}']
+
+        async def complete() -> Fruit:
+            return await complete_model(step, ActionKey.CODE_REVIEW, MESSAGES, Fruit, overrides=TWO)
+
+        with pytest.raises(ApplicationError):
+            await environment(1).run(complete)
+        assert await environment(2).run(complete) == Fruit(name="plum", count=3)
+        rows = [(row.attempt, row.call_number, row.model) for row in await step.rooms.ledger.attempts("s1")]
+        assert rows == [
+            (1, 0, "openai/gpt-4.1"), (1, 1, "openai/gpt-5-mini"),
+            (2, 0, "anthropic/claude-haiku-4.5"), (2, 1, "openai/gpt-5-mini"),
+        ]  # fmt: skip

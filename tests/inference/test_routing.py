@@ -6,8 +6,9 @@ import pytest
 from pydantic import SecretStr
 
 from inference import Inference, agents, catalogue, routing
-from inference.errors import ContextTooLong, NotConfigured
+from inference.errors import ContextTooLong, NotConfigured, Overloaded, RateLimited, to_application_error
 from inference.gateway import UserCredentials, build_gateway_url, configuration_for_model, endpoint
+from inference.routing import Tried
 from inference.settings import GatewaySettings, InferenceSettings, InvalidSetting
 from schemas.inference import ActionKey, ImagePart, Message, ModelCall, ModelOverrides, Speed
 from tests.inference.conftest import shared_client
@@ -56,11 +57,48 @@ class TestRoute:
         assert providers == ["google", "openrouter", "openrouter", "openrouter", "openrouter"]
 
     def test_open_breakers_go_last_but_stay(self) -> None:
-        settings = env("GEMINI_API_KEY", "OPENROUTER_API_KEY")
-        order = [("openrouter", "google/gemini-2.5-pro"), ("google", "google/gemini-2.5-pro")]
-        assert steps(settings, avoid=frozenset({"google"})) == order
-        assert steps(settings, avoid=frozenset({"google/google/gemini-2.5-pro"})) == order
-        assert len(steps(settings, avoid=frozenset({"google", "openrouter"}))) == 2
+        inference = Inference(env("GEMINI_API_KEY", "OPENROUTER_API_KEY"), client=shared_client())
+
+        def order(*avoid: str) -> list[str]:
+            return [step.provider for step in inference.plan(call(), avoid=frozenset(avoid)).steps]
+
+        assert order("google") == order("google/google/gemini-2.5-pro") == ["openrouter", "google"]
+        assert order("google", "openrouter") == ["google", "openrouter"]
+
+    def test_an_attempt_goes_where_no_earlier_one_went_healthy_steps_first(self) -> None:
+        inference = Inference(env(*KEYS), client=shared_client())
+        asked = call(overrides=ModelOverrides(fallback="openai/gpt-4.1"))
+        google, openai = Tried("google", "google/gemini-2.5-pro"), Tried("openai", "openai/gpt-4.1")
+        router = [Tried("openrouter", name) for name in ("google/gemini-2.5-pro", "openai/gpt-4.1")]
+
+        def goes(attempt: int, *tried: Tried, avoid: frozenset[str] = frozenset()) -> str:
+            return inference.plan(asked, attempt=attempt, tried=tried, avoid=avoid).step.provider
+
+        assert goes(2, google, avoid=frozenset({"google"})) == "openrouter"
+        assert inference.plan(asked, attempt=2, avoid=frozenset({"google"})).step.provider == "openrouter"
+        assert goes(2, google, avoid=frozenset({"openrouter"})) == "openai"
+        assert goes(2, openai, avoid=frozenset({"google"})) == "openrouter"
+        assert goes(4, google, openai, router[0], avoid=frozenset({"openrouter"})) == "openrouter", "the only new one"
+        assert goes(5, google, openai, *router) == "openrouter", "it stays at the end"
+        assert goes(5, google, *router, openai, avoid=frozenset({"openai", "openrouter"})) == "google"
+        rejected = Tried("google", "google/gemini-2.5-pro", rejected=True)
+        assert goes(5, rejected, *router, openai, avoid=frozenset({"openai", "openrouter"})) == "openai"
+
+    def test_a_limit_is_waited_for_where_it_holds_only(self) -> None:
+        inference = Inference(env("GEMINI_API_KEY"), client=shared_client())
+        plan = inference.plan(call(overrides=ModelOverrides(fallback="google/gemini-2.5-flash")))
+        limited, overloaded = RateLimited(retry_after=600), Overloaded(retry_after=600)
+        assert plan.next_step(limited).model.name == "google/gemini-2.5-flash" and not plan.waits(limited)
+        assert plan.waits(overloaded), "the provider is overloaded for all of its models"
+        error = to_application_error(limited, waits=plan.waits(limited), steps_left=plan.steps_left)
+        assert not error.non_retryable and error.next_retry_delay is None
+        alone = inference.plan(call(overrides=ModelOverrides(fallback="google/gemini-2.5-pro")))
+        assert alone.waits(limited)
+        last = inference.plan(call(overrides=ModelOverrides(fallback="google/gemini-2.5-flash")), attempt=2)
+        assert not last.waits(limited), "the other model may be free again"
+        mine = UserCredentials(user_id="u", keys={"google": SecretStr("AIza-mine")})
+        asked = call(overrides=ModelOverrides(fallback="google/gemini-2.5-flash"))
+        assert inference.plan(asked, attempt=2, user=mine).waits(limited), "no breaker turns it away"
 
     def test_a_forced_provider(self) -> None:
         asked = call(overrides=ModelOverrides(model="[openrouter]google/gemini-2.5-pro", fallback="openai/gpt-5"))

@@ -94,6 +94,17 @@ async def test_an_old_success_does_not_close_an_open_breaker(database: Database)
     assert (state.key, state.state, state.last_error) == ("cerebras/m", "open", "rate_limited")
 
 
+async def test_a_success_of_a_call_that_began_after_the_opening_closes(database: Database) -> None:
+    breakers = Breakers(database)
+    for _ in range(THRESHOLD):
+        await breakers.failed("openai", "provider_error")
+    await database.pool.execute("UPDATE provider_breakers SET opened_at = now() - interval '10 seconds'")
+    await breakers.succeeded(["openai"], took=30)
+    assert await breakers.avoided() == {"openai"}, "it ran already when the others failed"
+    await breakers.succeeded(["openai"], took=2)
+    assert await breakers.avoided() == frozenset()
+
+
 async def test_failures_counted_at_once_are_all_counted(database: Database) -> None:
     breakers = Breakers(database)
     await asyncio.gather(*(breakers.failed("google", "provider_error") for _ in range(10)))

@@ -90,6 +90,28 @@ async def test_spending_since(database: Database) -> None:
     assert await ledger.committed(user_id="u1", since=NOW + timedelta(hours=1)) == Decimal("0.0123456789")
 
 
+async def test_an_answer_in_one_burst_is_not_taken_for_a_fast_one(database: Database) -> None:
+    ledger = Ledger(database)
+    now = datetime.now(UTC)
+    burst = record(duration=10.0001, time_to_first_token=10.0, output_tokens=1_000, started_at=now)
+    await ledger.settle(burst)
+    assert (await ledger.speeds())["openai/openai/gpt-5"].tokens_per_second < 101
+
+
+async def test_where_earlier_attempts_went(database: Database) -> None:
+    ledger = Ledger(database)
+    await ledger.settle(record(attempt=1, call_number=0))
+    await ledger.settle(record(attempt=1, call_number=4, provider="groq", outcome="failed", error_code="x"))
+    await ledger.reserve(record(attempt=2, call_number=0, provider="google", outcome="started"))
+    await ledger.settle(record(attempt=1, call_number=0, execution=2, provider="cerebras"))
+    model = "openai/gpt-5"
+    assert await ledger.tried("s1", "o1", 1, 3, 0) == [
+        ("openai", model, None), ("groq", model, "x"), ("google", model, None),
+    ]  # fmt: skip
+    assert await ledger.tried("s1", "o1", 1, 2, None) == [("groq", model, "x")]
+    assert await ledger.tried("s1", "o1", 1, 1, 0) == []
+
+
 async def test_speeds_are_medians_of_good_calls(database: Database) -> None:
     ledger = Ledger(database)
     now = datetime.now(UTC)
