@@ -1,14 +1,17 @@
 """Check the project as it stands, and show it."""
 
+import asyncio
+
 import structlog
 from temporalio import activity
 
 from activities.context import Rooms
 from activities.step import Step, running
 from activities.workspace import may_heal, sandbox_failure, workspace_of
+from codegen.fixes import find_render_loops, find_stubs
 from sandbox import BrowserFailed, SandboxError, SandboxUnavailable
 from sandbox.browser import Capture
-from schemas.checks import CheckReport
+from schemas.checks import CheckReport, merged
 from schemas.events import PreviewEvent
 from schemas.operations import CheckInput, CheckResult, PreviewInput, PreviewResult
 from schemas.session import Preview, ScreenshotRef
@@ -27,23 +30,26 @@ class CheckActivities:
 
     @activity.defn(name="check_project")
     async def check(self, given: CheckInput) -> CheckResult:
-        """Type check, lint and, when both are clean, build. Errors come first in the report."""
+        """Type check, lint, look for stand-ins and loops of rendering and, when all is clean, build.
+
+        Errors come first in the report.
+        """
         async with running(self._rooms, given) as step:
             try:
                 workspace = await workspace_of(self._rooms, given.session_id, given.template)
-                report = await workspace.check()
+                report = merged(await workspace.check(), await self._read(given.session_id))
                 if report.ok and given.build:
-                    built = await workspace.build()
-                    report = CheckReport(
-                        issues=[*built.report.issues, *report.issues],
-                        ran=[*report.ran, *built.report.ran],
-                        seconds=report.seconds + built.report.seconds,
-                    )
+                    report = merged(report, (await workspace.build()).report)
             except SandboxError as error:
                 raise sandbox_failure(error) from error
             seq, usage = await step.ended()
             bounded = report.model_copy(update={"issues": report.issues[:MAX_ISSUES]})
             return CheckResult(last_seq=seq, usage=usage, report=bounded)
+
+    async def _read(self, session_id: str) -> CheckReport:
+        """What no tool of the sandbox sees: modules that only stand in for missing ones, loops of rendering."""
+        texts = await self._rooms.files.contents(session_id)
+        return CheckReport(issues=await asyncio.to_thread(lambda: [*find_stubs(texts), *find_render_loops(texts)]))
 
     @activity.defn(name="open_preview")
     async def open_preview(self, given: PreviewInput) -> PreviewResult:

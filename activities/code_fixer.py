@@ -1,8 +1,5 @@
 """Repair the files in which checks found problems: by rule where that needs no judgement, else in one model call."""
 
-import asyncio
-
-from pydantic import Field
 from temporalio import activity
 
 from activities.context import Rooms
@@ -11,18 +8,11 @@ from activities.file_stream import FileStream
 from activities.material import Material, describe, gather
 from activities.project_files import changes_of
 from activities.step import Step, fail, running
-from codegen.fixes import find_render_loops, find_stubs
 from codegen.prompts import render
 from schemas.checks import Issue, Severity
 from schemas.failures import Failure
 from schemas.inference import ActionKey, Message
 from schemas.operations import FilesResult, FixInput
-
-
-class FixResult(FilesResult):
-    """`found` is what no tool of the sandbox sees in the repaired files: stand-ins, and loops of rendering."""
-
-    found: list[Issue] = Field(default_factory=list)
 
 
 class CodeFixerActivities:
@@ -32,7 +22,7 @@ class CodeFixerActivities:
         self._rooms = rooms
 
     @activity.defn(name="fix_code")
-    async def fix(self, given: FixInput) -> FixResult:
+    async def fix(self, given: FixInput) -> FilesResult:
         """Repair what `issues` name. No model is called when rules repaired every error."""
         async with running(self._rooms, given) as step:
             broken = [issue.file for issue in given.issues if issue.file is not None]
@@ -45,10 +35,8 @@ class CodeFixerActivities:
                 asked = await self._ask(step, given, material, report.open)
                 install += [spec for spec in asked if spec not in install]
             files, _ = await changes_of(self._rooms, given.session_id, step.id)
-            texts = await self._rooms.files.contents(given.session_id)
-            found = await asyncio.to_thread(lambda: [*find_stubs(texts), *find_render_loops(texts)])
             seq, usage = await step.ended()
-            return FixResult(last_seq=seq, usage=usage, files=files, install=install, found=found)
+            return FilesResult(last_seq=seq, usage=usage, files=files, install=install)
 
     async def _ask(self, step: Step, given: FixInput, material: Material, issues: list[Issue]) -> list[str]:
         """Let a model repair what rules left. Returns the packages that it asks for."""

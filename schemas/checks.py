@@ -60,3 +60,9 @@ class CheckReport(BaseModel):
     def ok(self) -> bool:
         """Whether the project has no errors. Warnings do not count."""
         return not self.errors
+
+
+def merged(one: CheckReport, other: CheckReport) -> CheckReport:
+    """Both reports as one, errors first."""
+    issues = sorted([*one.issues, *other.issues], key=lambda issue: issue.severity is not Severity.ERROR)
+    return CheckReport(issues=issues, ran=[*one.ran, *other.ran], seconds=one.seconds + other.seconds)

@@ -183,7 +183,7 @@ class DeterministicBuilder:
                 return
             session.take_in(phase, fixed)
             await self._install(f"{phase.id}/install-fix-{fix_round}", fixed.install, phase)
-            report = await check(session, phase, self._template, found=fixed.found)
+            report = await check(session, phase, self._template)
 
     # --- the end ----------------------------------------------------------------------------------------------------
 

@@ -1,13 +1,11 @@
 """Steps that both builders take with the project itself: choose its template, check it, open its preview."""
 
-from collections.abc import Sequence
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.checks import CheckActivities
     from activities.template_selection import TemplateSelectionActivities
-    from schemas.checks import CheckReport, Issue, Severity
+    from schemas.checks import CheckReport, merged
     from schemas.events import ChecksEvent
     from schemas.operations import CheckInput, PreviewInput, TemplateSelectionInput
     from schemas.session import PhaseProgress
@@ -38,11 +36,8 @@ async def choose_template(session: Session, wanted: str | None) -> None:
     session.show_info()
 
 
-async def check(session: Session, phase: PhaseProgress, template: str, *, found: Sequence[Issue] = ()) -> CheckReport:
-    """Check and build the project as it stands, for `phase`; if that is clean, show it and look at it.
-
-    `found` is known of the project already and becomes part of the report.
-    """
+async def check(session: Session, phase: PhaseProgress, template: str) -> CheckReport:
+    """Check and build the project as it stands, for `phase`; if that is clean, show it and look at it."""
     phase.status = "checking"
     session.show_phase(phase)
     checked = await session.step(
@@ -55,8 +50,6 @@ async def check(session: Session, phase: PhaseProgress, template: str, *, found:
     report = checked.report
     if report.ok:
         report = merged(report, await _show(session, phase, template))
-    if found:
-        report = merged(report, CheckReport(issues=list(found)))
     phase.checks = report
     session.emit(ChecksEvent(phase_id=phase.id, report=report))
     return report
@@ -73,9 +66,3 @@ async def _show(session: Session, phase: PhaseProgress, template: str) -> CheckR
     phase.screenshots = shown.screenshots
     session.show_preview(shown.preview)
     return shown.report
-
-
-def merged(one: CheckReport, other: CheckReport) -> CheckReport:
-    """Both reports as one, errors first."""
-    issues = sorted([*one.issues, *other.issues], key=lambda issue: issue.severity is not Severity.ERROR)
-    return CheckReport(issues=issues, ran=[*one.ran, *other.ran], seconds=one.seconds + other.seconds)

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.code_fixer import CodeFixerActivities, FixResult
+from activities.code_fixer import CodeFixerActivities
+from codegen.fixes import find_stubs
 from inference import Inference
 from inference.settings import InferenceSettings, ProviderSettings
 from sandbox.catalogue import templates
@@ -19,7 +20,7 @@ from schemas.blueprint import PhasePlan
 from schemas.checks import Issue, IssueSource, Severity
 from schemas.events import Outbox
 from schemas.inference import ActionKey
-from schemas.operations import FixInput
+from schemas.operations import FilesResult, FixInput
 from schemas.session import Operation
 from storage.database import Database
 from storage.events import EventLog
@@ -53,7 +54,7 @@ class Fixer:
     def says(self, *answers: str) -> None:
         self.server.answers += answers
 
-    async def fix(self, *errors: tuple[str, str], attempt: int = 1, round: int = 1) -> FixResult:
+    async def fix(self, *errors: tuple[str, str], attempt: int = 1, round: int = 1) -> FilesResult:
         issues = [
             Issue(
                 file="src/App.tsx", line=1, code=code, message=message,
@@ -112,7 +113,7 @@ async def fixer(database: Database) -> AsyncIterator[Fixer]:
 async def test_what_rules_repair_costs_nothing(fixer: Fixer) -> None:
     await fixer.put(App="export const use = () => useState(0);\n")
     result = await fixer.fix(HOOK, PACKED)
-    assert (result.usage.calls, result.install, result.found) == (0, ["lodash"], [])
+    assert (result.usage.calls, result.install) == (0, ["lodash"])
     assert [(file.path, file.author) for file in result.files] == [("src/App.tsx", "fix")]
     text = await fixer.rooms.files.read("s1", "src/App.tsx")
     assert text.startswith('import { useState } from "react";\n')
@@ -155,13 +156,15 @@ async def test_an_answer_without_a_file_is_a_failure_whatever_rules_wrote(fixer:
 async def test_a_stand_in_is_work_for_the_model_and_a_warning_until_it_is_done(fixer: Fixer) -> None:
     await fixer.put(App="import { Chart } from './chart';\nexport const x = <Chart />;\n")
     fixer.says("cat > src/other.ts << 'EOF'\nexport const n = 1;\nEOF\n")
-    result = await fixer.fix(MISSING)
+    await fixer.fix(MISSING)
     assert "src/chart.tsx stands in for it" in fixer.prompts[0]
-    assert [(issue.file, issue.code, issue.severity) for issue in result.found] == [
+    found = find_stubs(await fixer.rooms.files.contents("s1"))
+    assert [(issue.file, issue.code, issue.severity) for issue in found] == [
         ("src/chart.tsx", "stich/stub", Severity.WARNING)
     ]
     fixer.says("cat > src/chart.tsx << 'EOF'\nexport const Chart = () => null;\nEOF\n")
-    assert (await fixer.fix(WRONG, round=2)).found == []
+    await fixer.fix(WRONG, round=2)
+    assert find_stubs(await fixer.rooms.files.contents("s1")) == []
 
 
 async def test_a_package_that_could_not_be_installed_goes_to_the_model(fixer: Fixer) -> None:
