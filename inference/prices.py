@@ -15,7 +15,8 @@ MILLION = Decimal(1_000_000)
 
 
 def price(provider: str, wire_id: str, usage: Usage) -> tuple[Decimal | None, str]:
-    """US dollars of `usage` and the table they come from. None where the table does not know the model.
+    """US dollars of `usage` and the table they come from. None where the table does not know the model, or has it
+    without a price (qwen-3-coder-480b at Cerebras, withdrawn): a price elsewhere is not what it cost there.
 
     Cached input and cache writes are part of `input_tokens` and are priced at their own rates.
     """

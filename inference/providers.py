@@ -18,6 +18,8 @@ class Provider:
     `base_url` is the default; empty means that it must be given. `path` is what follows it for a chat-completions
     call (the other two dialects have paths of their own). `price_id` names it in the price table; `free` means that
     calls cost nothing. `gateway` is its segment in a Cloudflare AI Gateway URL, up to where `path` begins.
+    `native_schema`: it follows a JSON schema; `schema_streams`: also in a streamed answer; `loose_schema`: also one
+    with free-form objects in it.
     """
 
     id: str
@@ -35,6 +37,8 @@ class Provider:
     reasoning: ReasoningStyle = "none"
     stream_usage: bool = True
     native_schema: bool = False
+    schema_streams: bool = True
+    loose_schema: bool = True
     strict_tools: bool = False
     open_catalogue: bool = False
 
@@ -48,7 +52,7 @@ _PROVIDERS = (
     Provider(
         "anthropic", "Anthropic", "anthropic", "https://api.anthropic.com",
         key_variables=("ANTHROPIC_API_KEY",), url_variables=("ANTHROPIC_BASE_URL",), price_id="anthropic",
-        gateway="anthropic", native_schema=True,
+        gateway="anthropic", native_schema=True, loose_schema=False,
     ),
     Provider(
         "google", "Google AI Studio", "google", "https://generativelanguage.googleapis.com",
@@ -64,7 +68,7 @@ _PROVIDERS = (
     Provider(
         "groq", "Groq", "openai", "https://api.groq.com/openai/v1",
         key_variables=("GROQ_API_KEY",), url_variables=("GROQ_BASE_URL",), price_id="groq", gateway="groq",
-        limit_field="max_completion_tokens", reasoning="effort", native_schema=True,
+        limit_field="max_completion_tokens", reasoning="effort", native_schema=True, schema_streams=False,
     ),
     Provider(
         "openrouter", "OpenRouter", "openai", "https://openrouter.ai/api/v1",

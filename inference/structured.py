@@ -8,7 +8,7 @@ the way, the pydantic model decides in the end: nothing is filled in, a refusal 
 import copy
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import orjson
@@ -41,9 +41,11 @@ def output_mode(call: "ModelCall", target: "Target") -> OutputMode:
     """How `target` is asked for the form that `call` wants."""
     if call.output_schema is None:
         return "text"
-    able = target.provider.native_schema and target.model.native_schema
-    google_conflict = target.provider.dialect == "google" and call.tools and target.model.thinking != "level"
-    if able and not google_conflict:
+    provider = target.provider
+    able = provider.native_schema and target.model.native_schema and (provider.schema_streams or not target.stream)
+    google_conflict = provider.dialect == "google" and call.tools and target.model.thinking != "level"
+    too_loose = not provider.loose_schema and _has_free_objects(call.output_schema)
+    if able and not google_conflict and not too_loose:
         return "native"
     if target.model.tools and not call.tools and target.model.listed:
         return "tool"
@@ -171,7 +173,7 @@ def _google(node: Schema) -> Schema:
 
 def read(text: str, model: type[T], schema: Mapping[str, Any]) -> T:
     """`text` as `model`. Raises NotInForm with what is wrong, in words that a model can act on."""
-    value = json_in(text)
+    value = json_in(text, _kind(schema))
     if value is None:
         raise NotInForm("the answer is not JSON" if text.strip() else "the answer is empty")
     try:
@@ -199,30 +201,55 @@ MOST_WORK = 300_000
 """How many strings and brackets are looked at in all: an answer made of brackets must not hold up the process."""
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+_OPENING = re.compile(r"[{\[]")
 _FENCE = re.compile(r"```[a-zA-Z0-9]*\s*\n(.*?)```", re.DOTALL)
 
 
-def json_in(text: str) -> Any | None:
-    """The JSON value in `text`: the whole of it, a fenced block of it, or the first object or array that is complete.
-    None where there is none. Nothing is guessed: a value that is cut off is not a value."""
+def json_in(text: str, kind: type[dict[str, Any]] | type[list[Any]] | None = None) -> Any | None:
+    """The JSON value in `text`: the whole of it, a fenced block of it, or an object or array that is complete. The
+    first of `kind` goes before one of the other kind, which may be part of the talk around it. None where there is
+    none. Nothing is guessed: a value that is cut off is not a value, nor is what stands inside another one."""
     text = text.strip().removeprefix("\ufeff")
-    for candidate in (text, *(match.group(1).strip() for match in _FENCE.finditer(text))):
-        try:
-            value = orjson.loads(candidate)
-        except orjson.JSONDecodeError:
-            continue
-        if isinstance(value, (dict, list)):
+    whole = _loaded(text)
+    if whole is not None:
+        return whole
+    first = None
+    for value in _values(text):
+        if kind is None or isinstance(value, kind):
             return value
-    work = MOST_WORK
-    for start in itertools.islice(re.finditer(r"[{\[]", text), MOST_STARTS):
+        first = value if first is None else first
+    return first
+
+
+def _values(text: str) -> Iterator[Any]:
+    for match in _FENCE.finditer(text):
+        if (value := _loaded(match.group(1).strip())) is not None:
+            yield value
+    work, position = MOST_WORK, 0
+    for _ in range(MOST_STARTS):
+        if (start := _OPENING.search(text, position)) is None:
+            return
         end, work = _closing(text, start.start(), work)
-        if end is None:
-            continue
-        try:
-            return orjson.loads(text[start.start() : end])
-        except orjson.JSONDecodeError:
-            continue
-    return None
+        position = start.end()
+        if end is not None and (value := _loaded(text[start.start() : end])) is not None:
+            position = end
+            yield value
+
+
+def _loaded(text: str) -> Any | None:
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return value if isinstance(value, (dict, list)) else None
+
+
+def _kind(schema: Mapping[str, Any]) -> type[dict[str, Any]] | type[list[Any]] | None:
+    """What an answer in the form of `schema` is, where the schema says so at its root."""
+    node = _referred(schema, schema)
+    if node.get("type") == "object" or "properties" in node:
+        return dict
+    return list if node.get("type") == "array" else None
 
 
 def _closing(text: str, start: int, work: int) -> tuple[int | None, int]:
@@ -239,13 +266,19 @@ def _closing(text: str, start: int, work: int) -> tuple[int | None, int]:
     return None, work
 
 
+def _referred(node: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`node`, or what it refers to in `root`."""
+    if not isinstance(reference := node.get("$ref"), str):
+        return node
+    target: Any = root
+    for step in reference.removeprefix("#/").split("/"):
+        target = target.get(step, {}) if isinstance(target, Mapping) else {}
+    return target if isinstance(target, Mapping) else {}
+
+
 def _without_nulls(value: Any, node: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
     """`value` without the nulls that stand for optional properties left out (see `strict_schema`)."""
-    if isinstance(reference := node.get("$ref"), str):
-        target: Any = root
-        for step in reference.removeprefix("#/").split("/"):
-            target = target.get(step, {}) if isinstance(target, Mapping) else {}
-        node = target
+    node = _referred(node, root)
     branches = [child for key in ("anyOf", "oneOf", "allOf") for child in node.get(key, ())]
     if isinstance(value, dict):
         known = dict(node.get("properties") or {})

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 
 from inference.structured import NotInForm, json_in, read, schema_of, strict_schema
 
@@ -69,6 +69,15 @@ def test_nulls_that_stand_for_what_was_left_out_become_defaults() -> None:
 )
 def test_reads_the_object_wherever_it_stands(text: str) -> None:
     assert parse(text) == Plan(title="x")
+
+
+def test_an_object_goes_before_an_array_that_is_part_of_the_talk() -> None:
+    talk = 'I choose option [1]: {"title": "x"}'
+    assert parse(talk) == Plan(title="x")
+    assert parse('```json\n[1]\n```\nbecomes {"title": "x"}') == Plan(title="x")
+    assert read(talk, RootModel[list[int]], schema_of(RootModel[list[int]])).root == [1]
+    assert read("{} or [1]", RootModel[list[int]], schema_of(RootModel[list[int]])).root == [1]
+    assert json_in('Only [{"title": "x"}] here', dict) == [{"title": "x"}], "the inside of a value is not the answer"
 
 
 @pytest.mark.parametrize(
