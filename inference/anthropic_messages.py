@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from inference.errors import StreamBroken
+from inference.history import unthought
 from inference.structured import OutputMode, instruction, strict_schema
 from inference.wire import AnswerReader, Json, Target, WireRequest, loads_object, number
 from schemas.inference import FinishReason, ImagePart, Message, ModelCall, ReasoningBlock, TextPart, Usage
@@ -49,7 +49,8 @@ def build(call: ModelCall, messages: list[Message], target: Target, mode: Output
     if system:
         body["system"] = system
     body["messages"] = _alternating(turns)
-    thinks = _thinking(body, target, forced=mode == "tool" or call.tool_choice == "required")
+    forced = mode == "tool" or (bool(call.tools) and call.tool_choice == "required")
+    thinks = _thinking(body, target, forced=forced, unthought=unthought(messages, "anthropic", target.model.name))
     if target.temperature is not None and target.model.samples and not thinks:
         body["temperature"] = min(target.temperature, 1.0)
     _tools(body, call, mode)
@@ -59,18 +60,20 @@ def build(call: ModelCall, messages: list[Message], target: Target, mode: Output
     return WireRequest("/v1/messages", orjson.dumps(body), {"anthropic-version": VERSION})
 
 
-def _thinking(body: Json, target: Target, *, forced: bool) -> bool:
-    """Ask for reasoning as the model wants it. A tool that is forced and budgeted thinking exclude each other."""
+def _thinking(body: Json, target: Target, *, forced: bool, unthought: bool) -> bool:
+    """Ask for reasoning as the model wants it; the answer is whether it will reason. It does not where a tool is
+    forced, nor, with a budget, where the turn began without: both would be refused."""
     model, effort = target.model, target.effort
     if model.thinking == "adaptive":
-        if effort == "none":
+        if effort == "none" or (forced and not model.always_thinks):
             if model.always_thinks:
                 body["output_config"] = {"effort": "low"}
             return model.always_thinks
         body["thinking"] = {"type": "adaptive"}
         body["output_config"] = {"effort": effort}
         return True
-    budget = thinking_budget(effort, target.max_output_tokens) if model.thinking == "budget" and not forced else 0
+    able = model.thinking == "budget" and not forced and not unthought
+    budget = thinking_budget(effort, target.max_output_tokens) if able else 0
     if budget:
         body["thinking"] = {"type": "enabled", "budget_tokens": budget}
     return bool(budget)
@@ -137,9 +140,7 @@ def _blocks(message: Message, target: Target) -> list[Json]:
             "content": _parts(message) or [{"type": "text", "text": "(empty)"}],
         }
         return [result | {"is_error": True} if message.is_error else result]
-    blocks: list[Json] = [
-        dict(block.payload) for block in message.reasoning if block.dialect == "anthropic" and _mine(block, target)
-    ]
+    blocks: list[Json] = [dict(block.payload) for block in message.reasoning if _mine(block, target)]
     blocks += _parts(message)
     blocks += [
         {"type": "tool_use", "id": call.id, "name": call.name, "input": loads_object(call.arguments)}
@@ -149,7 +150,7 @@ def _blocks(message: Message, target: Target) -> list[Json]:
 
 
 def _mine(block: ReasoningBlock, target: Target) -> bool:
-    return block.model in ("", target.model.name)
+    return block.dialect == "anthropic" and block.model in ("", target.model.name)
 
 
 def _parts(message: Message) -> list[Json]:
@@ -178,7 +179,6 @@ class AnthropicReader(AnswerReader):
         super().__init__(*args, **kwargs)
         self._open: dict[int, Json] = {}
         self._index_of: dict[int, int] = {}
-        self._stopped = False
         self._refused = ""
 
     def read_event(self, name: bytes, event: Json) -> None:
@@ -196,8 +196,6 @@ class AnthropicReader(AnswerReader):
         elif kind == "message_delta":
             self._counted(event.get("usage") or {})
             self._finished(event.get("delta") or {})
-        elif kind == "message_stop":
-            self._stopped = True
         elif kind == "error" or name == b"error":
             raise self.fault_in(event)
 
@@ -227,23 +225,16 @@ class AnthropicReader(AnswerReader):
         for position, block in enumerate(body["content"]):
             self._start(position, block)
             self._stop(position)
-        self._stopped = True
         self._finished(body)
-
-    def end(self) -> list[Any]:
-        if self._streams and self.reason is None and self._stopped:
-            raise self.error(StreamBroken, "the message stopped without a reason")
-        return super().end()
 
     def refusal(self) -> str:
         return self._refused
 
     def _finished(self, delta: Json) -> None:
         raw = delta.get("stop_reason")
-        if raw is None:
+        if not raw:
             return
-        self.raw_reason = str(raw)
-        self.reason = _REASONS.get(self.raw_reason, "stop")
+        self._finish_as(str(raw), _REASONS)
         details = delta.get("stop_details")
         if isinstance(details, dict):
             self._refused = str(details.get("explanation") or details.get("category") or "")
@@ -279,18 +270,22 @@ class AnthropicReader(AnswerReader):
         self.blocks.append(ReasoningBlock(dialect="anthropic", model=self.model, payload=block))
 
     def usage_of(self, raw: Json) -> Usage:
-        """Anthropic counts cached tokens apart from input tokens, and repeats or omits counts in later events."""
+        """Anthropic counts cached tokens apart from input tokens, and repeats, omits or nulls counts in later events:
+        only a number replaces what was seen."""
         seen = self.usage
-        read = number(raw.get("cache_read_input_tokens", seen.cached_input_tokens))
-        written = number(raw.get("cache_creation_input_tokens", seen.cache_write_tokens))
-        fresh = seen.input_tokens - seen.cached_input_tokens - seen.cache_write_tokens
-        if raw.get("input_tokens") is not None:
-            fresh = number(raw["input_tokens"])
+        read = _count(raw, "cache_read_input_tokens", seen.cached_input_tokens)
+        written = _count(raw, "cache_creation_input_tokens", seen.cache_write_tokens)
+        fresh = _count(raw, "input_tokens", seen.input_tokens - seen.cached_input_tokens - seen.cache_write_tokens)
         details = raw.get("output_tokens_details") or {}
         return Usage(
             input_tokens=fresh + read + written,
             cached_input_tokens=read,
             cache_write_tokens=written,
-            output_tokens=number(raw.get("output_tokens", seen.output_tokens)),
-            reasoning_tokens=number(details.get("thinking_tokens", seen.reasoning_tokens)),
+            output_tokens=_count(raw, "output_tokens", seen.output_tokens),
+            reasoning_tokens=_count(details, "thinking_tokens", seen.reasoning_tokens),
         )
+
+
+def _count(raw: Json, name: str, seen: int) -> int:
+    value = raw.get(name)
+    return seen if value is None else number(value)

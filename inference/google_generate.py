@@ -13,6 +13,9 @@ from schemas.inference import FinishReason, ImagePart, Message, ModelCall, Reaso
 BUDGETS = {"low": 5_000, "medium": 16_000, "high": 24_576}
 """Thinking tokens by effort; 24,576 is the largest budget that every thinking model accepts."""
 
+LEAST_BUDGET = 128
+"""What a model that cannot stop thinking takes at least."""
+
 NO_SIGNATURE = "skip_thought_signature_validator"
 """What Google documents for function calls that its models did not make (history from another provider)."""
 
@@ -29,6 +32,8 @@ _REASONS: dict[str, FinishReason] = {
     "IMAGE_PROHIBITED_CONTENT": "content_filter",
     "IMAGE_RECITATION": "content_filter",
 }
+"""Any other (OTHER, MALFORMED_RESPONSE, ...) means that the answer is not what it was to be."""
+
 _BAD_CALLS = {"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS", "MISSING_THOUGHT_SIGNATURE"}
 
 
@@ -63,8 +68,9 @@ def _thinking(config: Json, target: Target) -> None:
         config["thinkingConfig"] = {"thinkingLevel": level, "includeThoughts": effort != "none"}
     elif model.thinking == "budget":
         budget = min(BUDGETS.get(effort, 0), target.max_output_tokens * 3 // 4)
-        if budget or not model.always_thinks:
-            config["thinkingConfig"] = {"thinkingBudget": budget, "includeThoughts": budget > 0}
+        if model.always_thinks:
+            budget = max(budget, LEAST_BUDGET)
+        config["thinkingConfig"] = {"thinkingBudget": budget, "includeThoughts": effort != "none" and budget > 0}
 
 
 def _tools(body: Json, call: ModelCall, mode: OutputMode) -> None:
@@ -169,7 +175,7 @@ class GoogleReader(AnswerReader):
                 self._part(part)
         if usage := body.get("usageMetadata"):
             self._counted(usage)
-        if candidates and (raw := candidates[0].get("finishReason")):
+        if candidates and (raw := candidates[0].get("finishReason")) and raw != "FINISH_REASON_UNSPECIFIED":
             self._finished(str(raw), str(candidates[0].get("finishMessage") or ""))
         feedback = body.get("promptFeedback") or {}
         if blocked := feedback.get("blockReason"):
@@ -180,10 +186,10 @@ class GoogleReader(AnswerReader):
         return self._refused or f"finish reason {self.raw_reason}"
 
     def _finished(self, raw: str, message: str) -> None:
-        self.raw_reason = raw
         if raw in _BAD_CALLS:
+            self.raw_reason = raw
             raise self.error(MalformedToolCall, message, reason=raw)
-        self.reason = _REASONS.get(raw, "stop")
+        self._finish_as(raw, _REASONS)
         self._refused = message
 
     def _part(self, part: Json) -> None:

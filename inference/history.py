@@ -6,7 +6,7 @@ results without calls; sent as they are, both make the whole request invalid.
 
 from collections.abc import Sequence
 
-from schemas.inference import Message
+from schemas.inference import Dialect, Message
 
 INTERRUPTED = "The call was interrupted before it returned; its effect is unknown."
 
@@ -34,3 +34,13 @@ def repaired(messages: Sequence[Message]) -> list[Message]:
                 found = Message(role="tool", tool_call_id=call.id, content=INTERRUPTED, is_error=True)
             fixed.append(found if found.name else found.model_copy(update={"name": call.name}))
     return fixed
+
+
+def unthought(messages: Sequence[Message], dialect: Dialect, model: str) -> bool:
+    """Whether the conversation stands in the middle of a tool loop whose last turn holds no reasoning that `model`
+    could read in `dialect`: another model made it, or it was made without. Claude with a thinking budget refuses to
+    begin to think there."""
+    last = next((message for message in reversed(messages) if message.role == "assistant"), None)
+    if last is None or not last.tool_calls:
+        return False
+    return not any(block.dialect == dialect and block.model in ("", model) for block in last.reasoning)

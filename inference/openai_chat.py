@@ -4,9 +4,10 @@ from typing import Any
 
 import orjson
 
-from inference.errors import ServerError
+from inference.errors import MalformedToolCall, ServerError
+from inference.history import unthought
 from inference.structured import OutputMode, instruction, strict_schema
-from inference.wire import AnswerReader, Json, Target, WireRequest, number
+from inference.wire import AnswerReader, Json, Target, WireRequest, number, object_text
 from schemas.inference import (
     FinishReason,
     ImagePart,
@@ -21,16 +22,28 @@ from schemas.inference import (
 _REASONS: dict[str, FinishReason] = {
     "stop": "stop",
     "eos": "stop",
+    "eos_token": "stop",
     "end_turn": "stop",
+    "stop_sequence": "stop",
+    "complete": "stop",
+    "completed": "stop",
     "length": "length",
     "max_tokens": "length",
+    "max_length": "length",
+    "model_length": "length",
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
     "tool_use": "tool_calls",
     "content_filter": "content_filter",
     "refusal": "content_filter",
+    "safety": "content_filter",
+    "sensitive": "content_filter",
+    "prohibited_content": "content_filter",
+    "recitation": "content_filter",
+    "blocklist": "content_filter",
+    "spii": "content_filter",
 }
-_BROKEN = ("error", "insufficient_system_resource")
+_BROKEN = ("error", "abort", "aborted", "cancelled", "network_error", "insufficient_system_resource")
 """Finish reasons that mean that the provider gave up."""
 
 
@@ -44,7 +57,8 @@ def build(call: ModelCall, messages: list[Message], target: Target, mode: Output
     body[provider.limit_field] = target.max_output_tokens
     if target.stream and provider.stream_usage:
         body["stream_options"] = {"include_usage": True}
-    _reasoning(body, target)
+    forced = mode == "tool" or (bool(call.tools) and call.tool_choice == "required")
+    _reasoning(body, target, barred=forced or unthought(messages, "openai", target.model.name))
     if target.temperature is not None and (model.samples or provider.id == "openrouter"):
         body["temperature"] = target.temperature
     _tools(body, call, target, mode)
@@ -63,20 +77,21 @@ def build(call: ModelCall, messages: list[Message], target: Target, mode: Output
     return WireRequest(provider.path, orjson.dumps(body))
 
 
-def _reasoning(body: Json, target: Target) -> None:
-    model, effort = target.model, target.effort
+def _reasoning(body: Json, target: Target, *, barred: bool) -> None:
+    """Ask for as much reasoning as `target` says. `barred`: a tool is forced, or the turn began without reasoning,
+    which Claude's thinking budget does not go with, whoever serves it."""
+    model = target.model
     if model.thinking == "none":
         return
+    effort: str = model.least_effort if target.effort == "none" and model.always_thinks else target.effort
     match target.provider.reasoning:
         case "openrouter":
+            if barred and model.thinking == "budget" and model.name.startswith("anthropic/"):
+                effort = "none"
             body["reasoning"] = {"enabled": False} if effort == "none" else {"effort": effort}
-            if effort == "none" and model.always_thinks:
-                del body["reasoning"]
         case "effort":
-            if effort != "none":
+            if effort != "none" or model.none_effort:
                 body["reasoning_effort"] = effort
-            elif model.none_effort:
-                body["reasoning_effort"] = "none"
         case "none":
             pass
 
@@ -124,21 +139,24 @@ def _messages(call: ModelCall, messages: list[Message], target: Target) -> list[
 
 def _assistant(message: Message, target: Target) -> Json:
     wire: Json = {"role": "assistant", "content": message.text or None}
+    mine = [b.payload for b in message.reasoning if b.dialect == "openai" and b.model == target.model.name]
+    signatures = [payload["call"] for payload in mine if "call" in payload]
+    signed = {call.id for call in message.tool_calls if call.signature in signatures}
     if message.tool_calls:
         wire["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": object_text(call.arguments)},
+                **({"extra_content": {"google": {"thought_signature": call.signature}}} if call.id in signed else {}),
+            }
             for call in message.tool_calls
         ]
     elif wire["content"] is None:
         wire["content"] = ""
-    if target.provider.id == "openrouter":
-        details = [
-            block.payload["detail"]
-            for block in message.reasoning
-            if block.dialect == "openai" and block.model == target.wire_id and "detail" in block.payload
-        ]
-        if details:
-            wire["reasoning_details"] = details
+    details = [payload["detail"] for payload in mine if "detail" in payload]
+    if details and target.provider.id == "openrouter":
+        wire["reasoning_details"] = details
     return wire
 
 
@@ -176,7 +194,7 @@ class OpenAIReader(AnswerReader):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._slots: dict[object, int] = {}
-        self._wire_ids: dict[int, str | None] = {}
+        self._wire_ids: dict[int, str] = {}
         self._refusal: list[str] = []
         self._details: dict[object, Json] = {}
         self._think: _ThinkTags | None = _ThinkTags()
@@ -195,21 +213,29 @@ class OpenAIReader(AnswerReader):
                     self._thought(thought)
                 if not content or len(delta) > 1:
                     self._rarely(delta)
-            if (raw := choice.get("finish_reason")) is not None:
-                self._finished(str(raw))
+            raw = choice.get("finish_reason")
+        else:
+            raw = None
         if not self.served_model:
             self.served_model = event.get("model") or ""
             self.response_id = event.get("id") or ""
-        if (usage := event.get("usage")) is not None or (
-            "x_groq" in event and (usage := (event["x_groq"] or {}).get("usage"))
-        ):
+        if (usage := event.get("usage")) is not None:
             self._counted(usage)
         if event.get("error") or name == b"error":
             raise self.fault_in(event)
         if choices and choices[0].get("error"):
             raise self.fault_in(choices[0])
-        if self.raw_reason in _BROKEN:
-            raise self.error(ServerError, f"the provider ended the answer with {self.raw_reason}")
+        if "x_groq" in event:
+            self._of_groq(event["x_groq"] or {})
+        if raw:
+            self._finished(str(raw))
+
+    def _of_groq(self, extra: Json) -> None:
+        """Groq puts the count, and an error in the middle of a stream, beside the choices."""
+        if usage := extra.get("usage"):
+            self._counted(usage)
+        if extra.get("error"):
+            raise self.fault_in(extra)
 
     def read_whole(self, body: Json) -> None:
         choices = body.get("choices")
@@ -229,28 +255,33 @@ class OpenAIReader(AnswerReader):
             self._content(message["content"])
         for index, each in enumerate(message.get("tool_calls") or ()):
             self._fragment({**each, "index": index})
-        self._rarely({"reasoning": thought, **{key: message.get(key) for key in ("refusal", "reasoning_details")}})
+        rest = {key: message.get(key) for key in ("function_call", "refusal", "reasoning_details")}
+        self._rarely({"reasoning": thought, **rest})
         self._finished(str(choice.get("finish_reason") or "stop"))
-        if self.raw_reason in _BROKEN:
-            raise self.error(ServerError, f"the provider ended the answer with {self.raw_reason}")
 
     def refusal(self) -> str:
         return "".join(self._refusal)
 
     def _finished(self, raw: str) -> None:
+        """The reason of this answer's end. Words differ in case, and some servers add their own after a colon."""
+        word = raw.partition(":")[0].strip().lower()
+        if word in _BROKEN:
+            self.raw_reason = raw
+            raise self.error(ServerError, f"the provider ended the answer with {raw}", reason=raw)
+        if word == "malformed_function_call":
+            self.raw_reason = raw
+            raise self.error(MalformedToolCall, "", reason=raw)
+        self._finish_as(word, _REASONS)
         self.raw_reason = raw
-        self.reason = _REASONS.get(raw.lower(), "stop")
         if self._think is not None:
             thought, text = self._think.rest()
             self._think = None
             self._emit(thought, text)
         if self._refusal and self.reason == "stop":
             self.reason = "content_filter"
-        if self._details and not self.blocks:
-            self.blocks = [
-                ReasoningBlock(dialect="openai", model=self.model, payload={"detail": detail})
-                for detail in self._details.values()
-            ]
+        signed: list[Json] = [{"detail": detail} for detail in self._details.values()]
+        signed += [{"call": call.signature} for call in self._calls.values() if call.signature]
+        self.blocks = [ReasoningBlock(dialect="openai", model=self.model, payload=payload) for payload in signed]
 
     def _content(self, content: object) -> None:
         if type(content) is str:
@@ -288,6 +319,8 @@ class OpenAIReader(AnswerReader):
         if calls:
             for each in calls:
                 self._fragment(each)
+        if legacy := delta.get("function_call"):
+            self._fragment({"index": "function_call", "function": legacy})
         if refusal := delta.get("refusal"):
             self._refusal.append(refusal)
         if details := delta.get("reasoning_details"):
@@ -309,26 +342,37 @@ class OpenAIReader(AnswerReader):
                 whole[name] = value
 
     def _fragment(self, each: Json) -> None:
-        """One fragment of a tool call. Some servers omit the index, or give every parallel call the same one."""
+        """One fragment of a tool call. Some servers omit the index or the id, or give every call the same one."""
         function = each.get("function") or {}
-        wire_id, name = each.get("id"), function.get("name")
+        wire_id, name, arguments = each.get("id") or "", function.get("name"), function.get("arguments")
         slot = each.get("index")
         if slot is None:
             slot = wire_id or (next(reversed(self._slots)) if self._slots else 0)
         index = self._slots.get(slot)
-        if index is not None and wire_id and name and self._wire_ids[index] not in (None, wire_id):
-            index = None  # another id: a new call
+        if index is not None and name and self._is_another(index, wire_id, name, arguments):
+            index = None
         if index is None:
             index = len(self._calls)
             self._slots[slot] = index
-            self._call_open(index, wire_id or "", name or "")
-            self._calls[index].signature = _signature(each)
+            self._call_open(index, wire_id, name or "")
             self._wire_ids[index] = wire_id
         elif name and not self._calls[index].name:
             self._calls[index].name = name
-        arguments = function.get("arguments")
+        if signature := _signature(each):
+            self._calls[index].signature = signature
         if arguments:
             self._call_more(index, arguments if type(arguments) is str else orjson.dumps(arguments).decode())
+
+    def _is_another(self, index: int, wire_id: str, name: str, arguments: object) -> bool:
+        """Whether a fragment with a name begins a new call in the place of call `index`, rather than repeat what that
+        one is called. Another id tells, or another name; with neither, more arguments after complete ones do."""
+        call, known_id = self._calls[index], self._wire_ids[index]
+        if wire_id and known_id:
+            return wire_id != known_id
+        if call.name and name != call.name:
+            return True
+        written = "".join(call.fragments)
+        return bool(arguments and written) and object_text(written) == written
 
     def usage_of(self, raw: Json) -> Usage:
         prompt_details = raw.get("prompt_tokens_details") or {}

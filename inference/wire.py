@@ -8,7 +8,7 @@ from uuid import uuid4
 import orjson
 
 from inference.catalogue import Model
-from inference.errors import ContentRefused, InferenceError, StreamBroken, UnreadableAnswer
+from inference.errors import ContentRefused, InferenceError, StreamBroken, UnreadableAnswer, UnusableAnswer
 from inference.faults import fault
 from inference.providers import Provider
 from inference.sse import EventReader, EventTooLong
@@ -100,6 +100,7 @@ class AnswerReader:
         media_type = content_type.partition(";")[0].strip().lower()
         self._streams = status < 400 and media_type in self.content_types
         self._media_type = media_type
+        self._begun = False
         self._whole: list[bytes] = []
         self._whole_size = 0
 
@@ -107,6 +108,9 @@ class AnswerReader:
 
     def feed(self, chunk: bytes) -> list[Delta]:
         """Deltas that `chunk` completes. Raises InferenceError."""
+        self._out = out = list[Delta]()
+        if not self._begun:
+            self._begin(chunk)
         if not self._streams:
             self._whole.append(chunk)
             self._whole_size += len(chunk)
@@ -117,16 +121,13 @@ class AnswerReader:
             events = self._events.feed(chunk)
         except EventTooLong as caught:
             raise self.error(UnreadableAnswer, str(caught)) from None
-        out: list[Delta] = []
-        self._out = out
         for name, data in events:
             self._read(name, data)
         return out
 
     def end(self) -> list[Delta]:
         """The last deltas; the connection has been read to its end. Raises InferenceError."""
-        out: list[Delta] = []
-        self._out = out
+        self._out = out = list[Delta]()
         if self._streams:
             self._read_rest()
         else:
@@ -182,6 +183,15 @@ class AnswerReader:
         """The typed error of an error object inside an answer."""
         return fault(self.status, event, self.headers, provider=self.provider, model=self.model)
 
+    def _finish_as(self, raw: str, reasons: Mapping[str, FinishReason]) -> None:
+        """The provider says why the answer ended. A reason that nobody knows is no success: the answer may be half
+        of one. Raises UnusableAnswer."""
+        self.raw_reason = raw
+        reason = reasons.get(raw)
+        if reason is None:
+            raise self.error(UnusableAnswer, f"the answer ended for the reason {raw!r}", reason=raw)
+        self.reason = reason
+
     def _text(self, text: str) -> None:
         self.characters += len(text)
         self._out.append(TextDelta(text))
@@ -225,6 +235,14 @@ class AnswerReader:
             self._call_close(index)
 
     # --- reading -----------------------------------------------------------------------------------------------------
+
+    def _begin(self, chunk: bytes) -> None:
+        """No line of a stream begins with a bracket: what does is one JSON body (an error, as a rule), whatever the
+        content type says."""
+        if start := chunk.lstrip():
+            self._begun = True
+            if start.startswith((b"{", b"[")):
+                self._streams = False
 
     def _read(self, name: bytes, data: bytes) -> None:
         if data == b"[DONE]" or self._ended:
@@ -312,6 +330,15 @@ def loads_object(text: str) -> Json:
     except orjson.JSONDecodeError:
         return {}
     return cast(Json, value) if isinstance(value, dict) else {}
+
+
+def object_text(text: str) -> str:
+    """`text` where it is a JSON object, else an empty one: servers parse the arguments of earlier calls, and refuse
+    the whole request for one that does not parse."""
+    try:
+        return text if isinstance(orjson.loads(text), dict) else "{}"
+    except orjson.JSONDecodeError:
+        return "{}"
 
 
 def _glimpse(data: bytes) -> str:

@@ -1,6 +1,8 @@
 """Answers in the three dialects: what real providers sent, what the specifications allow, cut anywhere."""
 
+import functools
 import json
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -10,8 +12,11 @@ from hypothesis import strategies as st
 
 from inference.dialects import READERS
 from inference.errors import InferenceError
+from inference.sse import EventReader
 from inference.wire import AnswerReader, gather
 from schemas.inference import Answer, Delta, ReasoningBlock, Usage
+from tests.recordings.reading import read as recorded
+from tests.recordings.reading import summary
 
 
 def reader(dialect: str, status: int = 200, content_type: str = "text/event-stream", **headers: str) -> AnswerReader:
@@ -78,6 +83,113 @@ class TestOpenAI:
             answer = answer_of(reader("openai"), body)
             assert [(call.id, call.arguments) for call in answer.tool_calls] == [("a", '{"x":1}'), ("b", '{"y":2}')]
             assert answer.finish is not None and answer.finish.reason == "tool_calls"
+
+    @pytest.mark.parametrize("place", [{}, {"index": None}, {"index": 0, "id": ""}])
+    def test_parallel_calls_that_nothing_but_their_names_tells_apart(self, place: dict[str, Any]) -> None:
+        body = sse(
+            fragment('{"x":', **place, name="one"),
+            fragment("1}", **place),
+            fragment('{"y":2}', **place, name="two"),
+            fragment('{"y":3}', **place, name="two"),
+            fragment("{}", **place, name="three"),
+            fragment("{}", **place, name="three"),
+            done(),
+        )
+        calls = answer_of(reader("openai"), body).tool_calls
+        assert [(call.name, call.arguments) for call in calls] == [
+            ("one", '{"x":1}'), ("two", '{"y":2}'), ("two", '{"y":3}'), ("three", "{}"), ("three", "{}"),
+        ]  # fmt: skip
+        assert len({call.id for call in calls}) == 5
+
+    @pytest.mark.parametrize("place", [{}, {"index": 0}, {"index": 0, "id": "a"}])
+    def test_a_name_that_every_fragment_repeats_is_one_call(self, place: dict[str, Any]) -> None:
+        pieces = ["", '{"x":', '{"y":1}', "}", ""]
+        body = sse(*(fragment(piece, **place, name="one") for piece in pieces), done())
+        assert [call.arguments for call in answer_of(reader("openai"), body).tool_calls] == ['{"x":{"y":1}}']
+
+    @pytest.mark.parametrize("cuts", [0, 1])
+    def test_an_empty_finish_reason_is_none(self, cuts: int) -> None:
+        pieces = [
+            {"choices": [{"delta": {"content": text}, "finish_reason": ""}]} for text in ("<think>so", "</think>ok")
+        ]
+        answer = answer_of(reader("openai"), sse(*pieces, done()), cuts)
+        assert (answer.reasoning, answer.text) == ("so", "ok")
+        assert failure_of(reader("openai"), sse(*pieces)).code == "stream_broken"
+
+    @pytest.mark.parametrize(
+        ("raw", "reason"),
+        [("model_length", "length"), ("eos_token", "stop"), ("STOP", "stop"), ("max_tokens", "length")],
+    )
+    def test_the_words_of_other_servers_for_the_end(self, raw: str, reason: str) -> None:
+        finish = answer_of(reader("openai"), sse(chunk(content="x"), done(raw))).finish
+        assert finish is not None and (finish.reason, finish.raw_reason) == (reason, raw)
+
+    @pytest.mark.parametrize(
+        ("raw", "code"),
+        [
+            ("abort", "provider_error"),
+            ("error", "provider_error"),
+            ("content_filter: PROHIBITED_CONTENT", "content_refused"),
+            ("malformed_function_call", "malformed_tool_call"),
+            ("a reason of next year", "unusable_answer"),
+        ],
+    )
+    def test_an_end_that_is_no_success(self, raw: str, code: str) -> None:
+        streamed = reader("openai")
+        assert failure_of(streamed, sse(chunk(content="x"), done(raw))).code == code
+        assert streamed.reason in (None, "content_filter")
+        whole = {"choices": [{"message": {"content": "x"}, "finish_reason": raw}]}
+        assert failure_of(reader("openai", content_type="application/json"), orjson.dumps(whole)).code == code
+
+    @pytest.mark.parametrize("reason", ["error", "stop"])
+    def test_an_answer_that_failed_did_not_stop(self, tmp_path: Path, reason: str) -> None:
+        failed = {**done(reason), "error": {"code": 502, "message": "upstream died"}}
+        recording = {
+            "provider": "openrouter",
+            "path": "/chat/completions",
+            "status": 200,
+            "content_type": "text/event-stream",
+            "response": sse(chunk(content="x"), failed).decode(),
+        }
+        (tmp_path / "r.json").write_bytes(orjson.dumps(recording))
+        got = summary(tmp_path / "r.json")
+        assert (got["text"], got["finish_reason"], got["error"]["code"]) == ("x", None, "provider_error")
+
+    def test_an_error_beside_the_choices_is_an_error(self) -> None:
+        body = sse(chunk(content="x"), {"choices": [], "x_groq": {"error": "the model is overloaded"}})
+        assert failure_of(reader("openai"), body).code == "provider_overloaded"
+
+    @pytest.mark.parametrize("cuts", [0, 1])
+    def test_one_json_body_that_calls_itself_a_stream(self, cuts: int) -> None:
+        limited = b' \r\n{"error":\n{"message": "slow down", "code": 429}}'
+        with pytest.raises(InferenceError) as caught:
+            answer_of(reader("openai"), limited, cuts)
+        assert caught.value.code == "rate_limited"
+        whole = {"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]}
+        assert answer_of(reader("openai"), orjson.dumps(whole), cuts).text == "x"
+        array = [{"error": {"code": 503, "status": "UNAVAILABLE", "message": "busy"}}]
+        assert failure_of(reader("google"), orjson.dumps(array)).code == "provider_overloaded"
+
+    def test_the_older_form_of_a_tool_call(self) -> None:
+        streamed = sse(
+            chunk(function_call={"name": "f", "arguments": ""}),
+            chunk(function_call={"arguments": '{"x"'}),
+            chunk(function_call={"arguments": ":1}"}),
+            done("function_call"),
+        )
+        message = {"content": None, "function_call": {"name": "f", "arguments": '{"x":1}'}}
+        whole = orjson.dumps({"choices": [{"message": message, "finish_reason": "function_call"}]})
+        for read, body in (reader("openai"), streamed), (reader("openai", content_type="application/json"), whole):
+            answer = answer_of(read, body)
+            assert [(call.name, call.arguments) for call in answer.tool_calls] == [("f", '{"x":1}')]
+            assert answer.finish is not None and answer.finish.reason == "tool_calls"
+
+    def test_a_thought_signature_of_a_call_is_kept_as_its_models(self) -> None:
+        extra = {"google": {"thought_signature": "sig"}}
+        body = sse(fragment("{}", index=0, id="a", name="f", extra_content=extra), done("tool_calls"))
+        message = answer_of(reader("openai"), body).message()
+        assert message.tool_calls[0].signature == "sig"
+        assert message.reasoning == (ReasoningBlock(dialect="openai", model="m", payload={"call": "sig"}),)
 
     def test_repeated_and_missing_ids_become_distinct(self) -> None:
         body = sse(
@@ -192,6 +304,35 @@ class TestAnthropic:
         body = self.stream(*self.block(0, {"type": "text", "text": "x"}))
         assert answer_of(reader("anthropic"), body).usage == Usage(100, 70, 20, 9, 0)
 
+    def test_a_count_that_is_null_does_not_erase_an_earlier_one(self) -> None:
+        names = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
+        count = {"type": "message_delta", "delta": {}, "usage": {"output_tokens": 7}}
+        nulls = {"type": "message_delta", "delta": {"stop_reason": ""}, "usage": dict.fromkeys(names)}
+        read = reader("anthropic")
+        read.feed(
+            self.stream(count, nulls).split(b'data: {"type":"message_delta","delta":{"stop_reason":"tool_use"')[0]
+        )
+        assert read.usage == Usage(100, 70, 20, 7, 0) and read.reason is None
+
+    def test_an_unknown_reason_to_stop_is_no_success(self) -> None:
+        body = self.stream().replace(b'"tool_use"', b'"of_next_year"')
+        assert failure_of(reader("anthropic"), body).code == "unusable_answer"
+
+    @pytest.mark.parametrize("size", [0, 1, 60])
+    @pytest.mark.parametrize("too_long", [False, True])
+    def test_text_before_a_failure_is_taken_once(
+        self, monkeypatch: pytest.MonkeyPatch, size: int, too_long: bool
+    ) -> None:
+        monkeypatch.setattr("inference.wire.EventReader", functools.partial(EventReader, limit=2_000))
+        text = self.stream(*self.block(0, {"type": "text", "text": "once"})).decode()
+        text = text.replace('"stop_reason":"tool_use"', '"stop_reason":null')
+        if too_long:
+            text += "data: " + "x" * 2_500
+        recording = {"path": "/v1/messages", "status": 200, "content_type": "text/event-stream", "response": text}
+        _, deltas, error = recorded(recording, size or len(text) - 1_500 * too_long)
+        assert error is not None and error.code == ("unreadable_answer" if too_long else "stream_broken")
+        assert gather(deltas).text == "once"
+
     def test_tools_that_run_at_the_vendor_are_not_calls(self) -> None:
         body = self.stream(
             *self.block(
@@ -237,6 +378,9 @@ class TestGoogle:
             ({"candidates": [{"finishReason": "SAFETY"}]}, "content_refused"),
             ({"candidates": [{"finishReason": "RECITATION"}]}, "content_refused"),
             ({"candidates": [{"finishReason": "MALFORMED_FUNCTION_CALL"}]}, "malformed_tool_call"),
+            ({"candidates": [{"content": {"parts": [{"text": "x"}]}, "finishReason": "OTHER"}]}, "unusable_answer"),
+            ({"candidates": [{"finishReason": "MALFORMED_RESPONSE"}]}, "unusable_answer"),
+            ({"candidates": [{"finishReason": "FINISH_REASON_UNSPECIFIED"}]}, "stream_broken"),
             ({"candidates": [{"content": {"parts": [{"text": "x"}]}}]}, "stream_broken"),
             ({"error": {"code": 503, "status": "UNAVAILABLE", "message": "busy"}}, "provider_overloaded"),
         ],

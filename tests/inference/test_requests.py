@@ -8,11 +8,11 @@ import pytest
 from inference import agents
 from inference.anthropic_messages import thinking_budget
 from inference.catalogue import resolve
-from inference.dialects import BUILDERS
+from inference.dialects import BUILDERS, READERS
 from inference.history import INTERRUPTED, repaired
 from inference.providers import PROVIDERS
 from inference.structured import output_mode
-from inference.wire import Target
+from inference.wire import Target, gather
 from schemas.inference import (
     ActionKey,
     ImagePart,
@@ -85,7 +85,22 @@ class TestOpenAI:
         body = build("openai/gpt-5", call(), effort="high")
         assert body["reasoning_effort"] == "high" and "temperature" not in body
         assert build("openai/gpt-5.1", call())["reasoning_effort"] == "none"
-        assert "reasoning_effort" not in build("openai/gpt-5", call()), "it cannot be switched off there"
+
+    @pytest.mark.parametrize(
+        ("model", "field"),
+        [
+            ("openai/gpt-5", {"reasoning_effort": "minimal"}),
+            ("openai/gpt-5-mini", {"reasoning_effort": "minimal"}),
+            ("openai/o3", {"reasoning_effort": "low"}),
+            ("openai/o4-mini", {"reasoning_effort": "low"}),
+            ("cerebras/gpt-oss-120b", {"reasoning_effort": "low"}),
+            ("[groq]cerebras/gpt-oss-120b", {"reasoning_effort": "low"}),
+            ("[openrouter]openai/gpt-5", {"reasoning": {"effort": "minimal"}}),
+            ("[openrouter]anthropic/claude-sonnet-4.5", {"reasoning": {"enabled": False}}),
+        ],
+    )
+    def test_no_effort_is_the_least_that_the_model_takes(self, model: str, field: dict[str, Any]) -> None:
+        assert field.items() <= build(model, call()).items()
 
     @pytest.mark.parametrize(
         ("model", "field"),
@@ -144,6 +159,47 @@ class TestOpenAI:
         turn = conversation("openai", "anthropic/claude-sonnet-4.5", {"detail": {"signature": "s"}})
         assert build(model, turn)["messages"][1]["reasoning_details"] == [{"signature": "s"}]
         assert "reasoning_details" not in build("openai/gpt-4.1", turn)["messages"][1]
+
+    @pytest.mark.parametrize(
+        "model", ["[openrouter]anthropic/claude-4-sonnet", "[openrouter]openai/gpt-5", "openrouter/moonshotai/kimi-k2"]
+    )
+    def test_signed_reasoning_that_was_read_goes_back(self, model: str) -> None:
+        detail = {"type": "reasoning.text", "text": "t", "signature": "s", "index": 0}
+        said = {"content": "I look.", "reasoning": "t", "reasoning_details": [detail]}
+        read = READERS["openai"]("openrouter", resolve(model).model.name, status=200, content_type="", headers={})
+        read.feed(orjson.dumps({"choices": [{"message": said, "finish_reason": "stop"}]}))
+        turn = gather(read.end()).message()
+        body = build(model, call(Message(role="user", content="?"), turn, Message(role="user", content="And?")))
+        assert body["messages"][1]["reasoning_details"] == [detail]
+
+    def test_a_thought_signature_goes_back_to_its_model_alone(self) -> None:
+        turn = conversation("openai", "compatible/gemini-3.5-flash", {"call": "sig"}, signature="sig")
+        asked = build("compatible/gemini-3.5-flash", turn)["messages"][1]["tool_calls"][0]
+        assert asked["extra_content"] == {"google": {"thought_signature": "sig"}}
+        assert "extra_content" not in build("openai/gpt-4.1", turn)["messages"][1]["tool_calls"][0]
+
+    def test_arguments_that_a_model_wrote_badly_are_not_sent_again(self) -> None:
+        written = ['{"path":', "[1]", "", '{ "path": "a" }']
+        calls = tuple(ToolCall(id=str(n), name="read_file", arguments=text) for n, text in enumerate(written))
+        asked = build("[groq]cerebras/gpt-oss-120b", call(Message(role="assistant", tool_calls=calls)))["messages"][0]
+        sent = [each["function"]["arguments"] for each in asked["tool_calls"]]
+        assert sent == ["{}", "{}", "{}", '{ "path": "a" }'], "what is right stays as it was written"
+
+    def test_a_provider_that_streams_no_schemas_gets_a_tool_or_words(self) -> None:
+        model = "[groq]cerebras/gpt-oss-120b"
+        body = build(model, call(output_schema=SCHEMA, output_name="fruit"))
+        assert "response_format" not in body and body["tool_choice"]["function"]["name"] == "fruit"
+        body = build(model, call(output_schema=SCHEMA, tools=(TOOL,)))
+        assert "response_format" not in body and '"count"' in body["messages"][-1]["content"]
+        assert "response_format" in build(model, call(output_schema=SCHEMA), stream=False)
+        assert "response_format" in build("cerebras/gpt-oss-120b", call(output_schema=SCHEMA))
+
+    def test_claude_does_not_begin_to_think_within_a_turn_wherever_it_is_served(self) -> None:
+        model = "[openrouter]anthropic/claude-sonnet-4.5"
+        foreign = conversation("google", "google/gemini-2.5-pro", {})
+        assert build(model, foreign, effort="low")["reasoning"] == {"enabled": False}
+        own = conversation("openai", "anthropic/claude-sonnet-4.5", {"detail": {"signature": "s"}})
+        assert build(model, own, effort="low")["reasoning"] == {"effort": "low"}
 
 
 class TestAnthropic:
@@ -229,6 +285,32 @@ class TestAnthropic:
         assert tool["tool_choice"] == {"type": "tool", "name": "fruit"}
         assert "thinking" not in tool, "a forced tool and budgeted thinking exclude each other"
 
+    @pytest.mark.parametrize("model", ["anthropic/claude-haiku-4.5", "anthropic/claude-sonnet-4.6"])
+    def test_a_forced_tool_and_thinking_exclude_each_other(self, model: str) -> None:
+        body = build(model, call(tools=(TOOL,), tool_choice="required"), effort="high")
+        assert "thinking" not in body and body["tool_choice"] == {"type": "any"} and body["temperature"] == 0.2
+        assert "thinking" in build(model, call(tools=(TOOL,)), effort="high")
+
+    def test_a_model_does_not_begin_to_think_in_the_middle_of_a_turn(self) -> None:
+        foreign = conversation("google", "google/gemini-2.5-pro", {"call": "sig"}, signature="sig")
+        assert "thinking" not in build(self.MODEL, foreign, effort="high")
+        own = conversation("anthropic", self.MODEL, {"type": "thinking", "thinking": "hm", "signature": "sig"})
+        assert "thinking" in build(self.MODEL, own, effort="high")
+        assert "thinking" in build("anthropic/claude-sonnet-4.6", foreign, effort="high"), "only budgets are strict"
+        ended = call(*foreign.messages, Message(role="assistant", content="Done."), Message(role="user", content="?"))
+        assert "thinking" in build(self.MODEL, ended, effort="high")
+
+    def test_a_form_with_free_objects_is_asked_for_by_a_tool(self) -> None:
+        free = {
+            "type": "object",
+            "properties": {"extra": {"type": "object", "additionalProperties": {"type": "string"}}},
+        }
+        body = build(self.MODEL, call(output_schema=free, output_name="fruit"))
+        assert "output_config" not in body and body["tool_choice"] == {"type": "tool", "name": "fruit"}
+        worded = build(self.MODEL, call(output_schema=free, tools=(TOOL,)))
+        assert "output_config" not in worded and "JSON schema" in worded["messages"][-1]["content"][-1]["text"]
+        assert build("openai/gpt-5", call(output_schema=free))["response_format"]["json_schema"]["strict"] is False
+
 
 class TestGoogle:
     MODEL = "google/gemini-2.5-flash"
@@ -249,7 +331,8 @@ class TestGoogle:
             )
 
         assert thinking(self.MODEL, "low")["thinkingBudget"] == 5_000
-        assert thinking("google/gemini-2.5-pro", "none") is None, "it always thinks"
+        least = {"thinkingBudget": 128, "includeThoughts": False}
+        assert thinking("google/gemini-2.5-pro", "none") == least, "it always thinks"
         assert thinking("google/gemini-3.5-flash", "high")["thinkingLevel"] == "high"
         assert thinking("google/gemini-2.0-flash", "high") is None
 

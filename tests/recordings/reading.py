@@ -74,7 +74,7 @@ def summary(path: Path) -> dict[str, Any]:
             "output_tokens": usage.output_tokens,
             "reasoning_tokens": usage.reasoning_tokens,
         },
-        "finish_reason": answer.finish.reason if answer.finish else reader.reason,
+        "finish_reason": answer.finish.reason if answer.finish else _cut_short(reader),
         "error": None
         if error is None
         else {
@@ -88,6 +88,11 @@ def summary(path: Path) -> dict[str, Any]:
             "retry_after": error.retry_after,
         },
     }
+
+
+def _cut_short(reader: AnswerReader) -> str | None:
+    """Why an answer that failed had ended: one that failed did not simply stop."""
+    return reader.reason if reader.reason in ("length", "content_filter") else None
 
 
 def _arguments(text: str) -> Any:
