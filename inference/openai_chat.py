@@ -7,6 +7,7 @@ import orjson
 from inference.errors import MalformedToolCall, ServerError
 from inference.history import unthought
 from inference.structured import OutputMode, instruction, strict_schema
+from inference.think_tags import ThinkTags
 from inference.wire import AnswerReader, Json, Target, WireRequest, number, object_text
 from schemas.inference import (
     FinishReason,
@@ -197,7 +198,7 @@ class OpenAIReader(AnswerReader):
         self._wire_ids: dict[int, str] = {}
         self._refusal: list[str] = []
         self._details: dict[object, Json] = {}
-        self._think: _ThinkTags | None = _ThinkTags()
+        self._think: ThinkTags | None = ThinkTags()
 
     def read_event(self, name: bytes, event: Json) -> None:
         choices = event.get("choices")
@@ -392,39 +393,3 @@ def _signature(each: Json) -> str | None:
     extra = (each.get("extra_content") or {}).get("google") or {}
     signature = extra.get("thought_signature")
     return signature if isinstance(signature, str) else None
-
-
-class _ThinkTags:
-    """Splits `<think>...</think>` off the beginning of a text: local servers send reasoning that way."""
-
-    OPEN, CLOSE = "<think>", "</think>"
-
-    def __init__(self) -> None:
-        self._held = ""
-        self._inside = False
-        self.decided = False
-
-    def feed(self, text: str) -> tuple[str, str]:
-        """(reasoning, text) of this fragment. Once `decided`, all that follows is text."""
-        held = self._held + text
-        if not self._inside:
-            start = held.lstrip()
-            if start.startswith(self.OPEN):
-                self._inside, held = True, start[len(self.OPEN) :]
-            elif self.OPEN.startswith(start):
-                self._held = held
-                return "", ""
-            else:
-                self.decided, self._held = True, ""
-                return "", held
-        thought, closed, rest = held.partition(self.CLOSE)
-        if closed:
-            self.decided, self._held = True, ""
-            return thought, rest
-        keep = next((n for n in range(len(self.CLOSE) - 1, 0, -1) if held.endswith(self.CLOSE[:n])), 0)
-        self._held = held[len(held) - keep :]
-        return held[: len(held) - keep], ""
-
-    def rest(self) -> tuple[str, str]:
-        """What was held back when the answer ended."""
-        return (self._held, "") if self._inside else ("", self._held)
