@@ -30,6 +30,7 @@ model). No error text carries a key: provider text is passed through `redact` an
 """
 
 import re
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import ClassVar
 
@@ -57,6 +58,23 @@ def redact(text: str, limit: int = MESSAGE_LIMIT) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+SHORTEST_SECRET = 4
+"""Characters: what is shorter is no key, and would tear words apart."""
+
+
+def without(text: str, secrets: Iterable[str]) -> str:
+    """`text` without `secrets`, nor the beginning of one where the text was cut."""
+    for secret in secrets:
+        if len(secret) < SHORTEST_SECRET:
+            continue
+        text = text.replace(secret, "[redacted]")
+        for length in range(min(len(secret), len(text)) if text.endswith("…") else 0, SHORTEST_SECRET - 1, -1):
+            if text.endswith(f"{secret[:length]}…"):
+                text = f"{text[: -length - 1]}[redacted]…"
+                break
+    return text
+
+
 class InferenceError(Exception):
     """Base of the tree. `partial` is the text received before the failure; it is never a result."""
 
@@ -65,8 +83,10 @@ class InferenceError(Exception):
     next_action: ClassVar[str] = "Try again."
     retryable: ClassVar[bool] = False
     elsewhere: ClassVar[bool] = False
-    health: ClassVar[bool] = False
+    health: bool = False
     """Whether the failure says something about the provider's health, and so counts for its breaker."""
+    foreign: bool = False
+    """Whether the answer was in no provider's form: behind a gateway, it was the gateway that gave it."""
 
     def __init__(
         self,
@@ -92,6 +112,12 @@ class InferenceError(Exception):
         where = f" ({self.provider})" if self.provider else ""
         detail = f" {self.detail}" if self.detail else ""
         return f"{self.sentence}{where}{detail}"
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Take `secrets` out of the texts, as they are: a provider may echo a key that does not look like one."""
+        for name in ("detail", "reason", "partial"):
+            setattr(self, name, without(getattr(self, name), secrets))
+        self.args = (str(self),)
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.__dict__.copy()))
@@ -160,6 +186,7 @@ class GatewayFailed(ProviderFailure):
     code = "gateway_failed"
     sentence = "The AI gateway failed; the provider behind it was not reached."
     next_action = "Check the gateway's address and token; calls go to the provider directly meanwhile."
+    health = False
 
 
 class CallRejected(InferenceError):

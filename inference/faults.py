@@ -29,7 +29,7 @@ from inference.errors import (
 )
 
 _CONTEXT = re.compile(
-    r"context[_ ]length|context[_ ]window|maximum context|prompt is too long|too many (input )?tokens|"
+    r"context[_ ]length|context[_ ]window|context[_ ]limit|maximum context|prompt is too long|too many (input )?tokens|"
     r"input token count|exceeds? the (maximum|max|model'?s) (number of )?(input )?(tokens|context|length)|"
     r"reduce the length|input (is )?too long|request too large",
     re.IGNORECASE,
@@ -40,10 +40,16 @@ _CREDIT = re.compile(
     re.IGNORECASE,
 )
 _REFUSED = re.compile(
-    r"content[_ ](policy|filter)|content management policy|safety|flagged|moderation|"
+    r"content[_ ](policy|filter)|content management policy|safety(?!_?identifier)|flagged|moderation|"
     r"invalid_prompt|limited access to this content",
     re.IGNORECASE,
 )
+_PARAMETER = re.compile(
+    r"(unknown|unsupported|unrecogni[sz]ed|unexpected|invalid)[_ ](request[_ ])?(parameter|argument|field|name)\b|"
+    r"unsupported_value|extra inputs are not permitted",
+    re.IGNORECASE,
+)
+"""A parameter that the server does not take. What it is called is no reason."""
 _KEY = re.compile(
     r"api[_ ]key|invalid x-api-key|authentication|unauthori[sz]ed|no auth credentials|permission", re.IGNORECASE
 )
@@ -53,8 +59,13 @@ _TRUNCATED = re.compile(r"token limit reached|max(imum)?[_ ](output|completion)?
 _LIMITED = re.compile(r"rate[_ -]?limit|resource_exhausted|too many requests|quota exceeded", re.I)
 _OVERLOADED = re.compile(r"overloaded|unavailable|at capacity|capacity exceeded", re.I)
 _TRY_IN = re.compile(
-    r"(?:try again|retry) (?:in|after) (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)(ms|s|$|[^\w]))?", re.I
+    r"(?:try again|retry)(?:ing)? (?:in|after) (?:about |approximately )?"
+    r"((?:\d{1,9}(?:\.\d{1,9})? ?[a-z]{0,12}(?:,? (?:and )?)?){1,4})",
+    re.I,
 )
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?) ?([a-z]*)", re.I)
+_UNITS = {"ms": 0.001, "millisecond": 0.001, "msec": 0.001, "": 1, "s": 1, "sec": 1, "second": 1, "m": 60, "min": 60,
+          "minute": 60, "h": 3600, "hr": 3600, "hour": 3600, "d": 86400, "day": 86400}  # fmt: skip
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 _FAR = 30 * 24 * 3600.0
 
@@ -66,22 +77,67 @@ def fault(
 
     `body` is the JSON answer or the beginning of a text that is none. Header names are lower-case.
     """
-    if isinstance(body, Mapping) and body.get("success") is False and isinstance(body.get("error"), list):
-        said = next((each.get("message") for each in body["error"] if isinstance(each, Mapping)), "")
-        return GatewayFailed(str(said), provider=provider, model=model, status=status)
+    if isinstance(body, Mapping) and body.get("success") is False:
+        said = body.get("error") if provider == _SAME_FORM else body.get("error", body.get("errors"))
+        if isinstance(said, list):
+            return _gateways(status, said, headers, provider=provider, model=model)
     message, code, inner_status, extra = _said(body)
     if status < 400 or (inner_status and inner_status >= 400 and status == 400):
         status = inner_status or status
     kind = _kind(status, code, f"{code} {message}")
     detail = message or (body if isinstance(body, str) else "")
-    return kind(
+    error = kind(
         f"{detail} {extra}".strip(),
         provider=provider,
         model=model,
         status=status,
         reason=code,
-        retry_after=retry_after(headers, body, message),
+        retry_after=retry_after({**headers, **_upstream_headers(body)}, body, message, limited=_is_limit(kind)),
     )
+    error.foreign = isinstance(body, str)
+    return error
+
+
+def _gateways(status: int, said: list[Any], headers: Mapping[str, str], *, provider: str, model: str) -> InferenceError:
+    """The error that a gateway reports of itself: what its guardrails block is a refusal and its own limit is a limit,
+    neither to be gone around; anything else is its failure. None of them says anything about the provider."""
+    first = next((each for each in said if isinstance(each, Mapping)), {})
+    code, message = first.get("code"), str(first.get("message") or "")
+    kind: type[InferenceError] = GatewayFailed
+    if code == _GATEWAY_LIMIT or status == 429:
+        kind = RateLimited
+    elif code in _BLOCKED or _BLOCKED_WORDS.search(message):
+        kind = ContentRefused
+    error = kind(
+        message,
+        provider=provider,
+        model=model,
+        status=status,
+        reason=f"gateway {code}",
+        retry_after=retry_after(headers, "", message, limited=kind is RateLimited),
+    )
+    error.health = False
+    return error
+
+
+_BLOCKED = (2016, 2017, 2029, 2030)
+"""Codes of the gateway for a prompt and an answer that its guardrails, or its rules against data loss, block."""
+_BLOCKED_WORDS = re.compile(r"blocked due to (security|dlp|policy|content)|guardrail", re.I)
+_GATEWAY_LIMIT = 2003
+_SAME_FORM = "cloudflare"
+"""The provider that itself answers with a list of `errors`; in front of the others only a gateway does."""
+
+
+def _is_limit(kind: type[InferenceError]) -> bool:
+    return issubclass(kind, (RateLimited, Overloaded))
+
+
+def _upstream_headers(body: Mapping[str, Any] | str) -> dict[str, str]:
+    """Headers that a router hands on inside the body of its error."""
+    error = body.get("error") if isinstance(body, Mapping) else None
+    metadata = error.get("metadata") if isinstance(error, Mapping) else None
+    headers = metadata.get("headers") if isinstance(metadata, Mapping) else None
+    return {str(name).lower(): str(value) for name, value in headers.items()} if isinstance(headers, Mapping) else {}
 
 
 def _kind(status: int, code: str, words: str) -> type[InferenceError]:
@@ -96,6 +152,7 @@ def _kind(status: int, code: str, words: str) -> type[InferenceError]:
         (status == 413 and bool(_LIMITED.search(words)), RateLimited),
         (bool(_CONTEXT.search(words)) or status == 413, ContextTooLong),
         (status == 401, AuthFailed),
+        (status in (400, 422) and bool(_PARAMETER.search(words)), InvalidRequest),
         (bool(_REFUSED.search(words)), ContentRefused),
         (status == 403, AuthFailed),
         ("demo_no_recording" in words, NoRecording),
@@ -168,15 +225,18 @@ def _from_html(text: str) -> str:
     return re.sub(r"<[^>]*>", " ", text)
 
 
-def retry_after(headers: Mapping[str, str], body: Mapping[str, Any] | str = "", message: str = "") -> float | None:
-    """Seconds to wait, as the provider says: `retry-after-ms`, `retry-after` (seconds or a date), the rate-limit
-    reset headers of an exhausted limit, Google's RetryInfo, or the words of the message. None where it does not."""
+def retry_after(
+    headers: Mapping[str, str], body: Mapping[str, Any] | str = "", message: str = "", *, limited: bool = True
+) -> float | None:
+    """Seconds to wait, as the provider says: `retry-after-ms`, `retry-after` (seconds or a date), Google's RetryInfo,
+    the rate-limit reset headers of an exhausted limit where a limit is what failed (`limited`: answers of every kind
+    carry them), or the words of the message. None where it does not."""
     now = datetime.now(UTC)
     for value in (
         _milliseconds(headers.get("retry-after-ms")),
         _seconds_or_date(headers.get("retry-after"), now),
         _retry_info(body),
-        _resets(headers, now),
+        _resets(headers, now) if limited else None,
         _in_words(message),
     ):
         if value is not None:
@@ -240,12 +300,20 @@ def _retry_info(body: Mapping[str, Any] | str) -> float | None:
 
 
 def _in_words(message: str) -> float | None:
+    """The time in "try again in 6m0s", "in 850ms", "in 20 minutes", "in 1 hour and 5 minutes", "in 20"."""
     found = _TRY_IN.search(message)
-    if not found or not any(found.group(1, 2, 3)):
+    if not found:
         return None
-    hours, minutes, amount, unit = found.groups()
-    seconds = float(amount or 0) / (1000 if unit and unit.lower() == "ms" else 1)
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + seconds
+    waits: list[float] = []
+    for amount, unit in _AMOUNT.findall(found.group(1)):
+        unit = unit.lower()
+        seconds = _UNITS.get(unit, _UNITS.get(unit.removesuffix("s")))
+        if seconds is None:
+            if waits:
+                break  # the sentence goes on
+            return None
+        waits.append(float(amount) * seconds)
+    return sum(waits)
 
 
 def _span(text: str) -> float | None:

@@ -41,14 +41,17 @@ class Endpoint:
     headers: Mapping[str, str] = field(default_factory=dict)
     gateway_token: SecretStr | None = None
     via_gateway: bool = False
-    compat: bool = False
+
+    def secrets(self) -> list[str]:
+        """What must not be shown of this call: to be used at once and not kept."""
+        return [each.get_secret_value() for each in (self.key, self.gateway_token) if each is not None]
 
     def request_headers(self) -> dict[str, str]:
         """The headers to send, secrets included: to be used at once and not kept."""
         headers = dict(self.headers)
         if self.key is not None:
             secret = self.key.get_secret_value()
-            match "openai" if self.compat else self.provider.dialect:
+            match self.provider.dialect:
                 case "anthropic":
                     headers["x-api-key"] = secret
                 case "google":
@@ -113,7 +116,7 @@ def endpoint(
     if user is not None and _users_own(provider, user) and (call is None or call.user_id in (None, user.user_id)):
         own = user.base_urls.get(provider)
         key = user.keys.get(provider)
-        if own is not None:
+        if own is not None:  # with that user's key or none: never the platform's
             return Endpoint(facts, own.rstrip("/"), key, "user")
         if gateway and settings.gateway is not None and facts.gateway is not None:
             return _through(settings.gateway, facts, key, "user", call, retry)
@@ -132,10 +135,7 @@ def endpoint(
 
 
 def _users_own(provider: str, user: UserCredentials) -> bool:
-    facts = PROVIDERS[provider]
-    if provider in user.base_urls:
-        return provider in user.keys or not facts.needs_key
-    return provider in user.keys and bool(facts.base_url)
+    return provider in user.base_urls or (provider in user.keys and bool(PROVIDERS[provider].base_url))
 
 
 def _through(

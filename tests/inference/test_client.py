@@ -1,5 +1,9 @@
 """The client over real HTTP: structured answers, the gateway and the way around it, the cache, spans and metrics."""
 
+import asyncio
+import dataclasses
+import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -12,8 +16,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pydantic import BaseModel, SecretStr
 
 from inference import Inference
-from inference.errors import InferenceError, MalformedOutput, OutputTruncated
+from inference.errors import GatewayFailed, InferenceError, MalformedOutput, OutputTruncated, to_application_error
 from inference.gateway import UserCredentials
+from inference.providers import PROVIDERS
 from inference.settings import GatewaySettings, InferenceSettings, ProviderSettings
 from inference.wire import gather
 from schemas.inference import ModelOverrides, Usage
@@ -76,6 +81,38 @@ async def test_the_same_question_is_asked_once_where_that_was_wanted(server: Fau
     assert len(server.seen) == 3
 
 
+def gateways(code: int, message: str) -> str:
+    """An error as the gateway reports one of its own."""
+    return json.dumps({"success": False, "result": [], "messages": [], "error": [{"code": code, "message": message}]})
+
+
+class Fixed:
+    """A server that gives every request the same answer."""
+
+    def __init__(self, status: int, content_type: str, body: str) -> None:
+        self.requests = 0
+        self._answer = (
+            f"HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}\r\n"
+            f"connection: close\r\n\r\n{body}"
+        ).encode()
+
+    async def __aenter__(self) -> "Fixed":
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.requests += 1
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(re.search(rb"(?i)content-length: (\d+)", head)[1]))  # type: ignore[index]
+        writer.write(self._answer)
+        await writer.drain()
+        writer.close()
+
+
 class TestGateway:
     def settings(self, server: FaultServer, gateway: str) -> InferenceSettings:
         # The provider's own address is what the catalogue says; nothing is sent there in these tests.
@@ -103,7 +140,7 @@ class TestGateway:
         plan = inference.plan(call_for("openai"), user=user)
         assert plan.endpoint.via_gateway
         direct = plan.endpoint.provider
-        assert inference._goes_around_gateway(plan, InferenceError()) and not plan.endpoint.via_gateway
+        assert inference._goes_around_gateway(plan, GatewayFailed()) and not plan.endpoint.via_gateway
         assert plan.endpoint.base_url == direct.base_url == "https://api.openai.com/v1"
         assert "past the failing gateway" in plan.step.reason
         assert plan.endpoint.request_headers()["authorization"] == "Bearer sk-user-123456"
@@ -116,6 +153,67 @@ class TestGateway:
             async for _ in inference.stream(call_for("openai")):
                 pass
         assert caught.value.code == "gateway_failed", "without a key there is no way around"
+
+    @pytest.mark.parametrize(
+        ("status", "content_type", "body", "code"),
+        [
+            (424, "application/json", gateways(2016, "Prompt blocked due to security configurations"),
+             "content_refused"),
+            (200, "application/json", gateways(2017, "Response blocked due to security configurations"),
+             "content_refused"),
+            (429, "application/json", gateways(2003, "Rate limited"), "rate_limited"),
+            (429, "text/plain", "error code: 1015", "rate_limited"),
+            (502, "text/html", "<html>502 Bad gateway</html>", "gateway_failed"),
+            (522, "text/html", "<html>connection timed out</html>", "gateway_failed"),
+            (400, "application/json", '{"success": false, "errors": [{"code": 7003, "message": "Could not route"}]}',
+             "gateway_failed"),
+            (404, "text/plain", "not found", "gateway_failed"),
+            (200, "text/html", "<html>login</html>", "gateway_failed"),
+            (401, "application/json", gateways(2009, "Unauthorized"), "gateway_failed"),
+            (500, "application/json", '{"error": {"message": "boom", "type": "server_error"}}', "provider_error"),
+            (503, "application/json", '{"error": {"message": "boom"}}', "provider_overloaded"),
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("own_key", [True, False])
+    async def test_what_is_gone_around_and_whose_fault_it_is(
+        self, monkeypatch: pytest.MonkeyPatch, status: int, content_type: str, body: str, code: str, own_key: bool
+    ) -> None:
+        async with Fixed(status, content_type, body) as front, FaultServer() as direct:
+            provider = dataclasses.replace(PROVIDERS["groq"], base_url=direct.url("ok"))
+            monkeypatch.setitem(PROVIDERS, "groq", provider)
+            keys = {"groq": ProviderSettings(base_url=provider.base_url, key=SecretStr(KEY))} if own_key else {}
+            stored = GatewaySettings(url=front.url, stored_keys=frozenset({"groq"}))
+            inference = Inference(InferenceSettings(providers=keys, gateway=stored), client=shared_client())
+            model = "[groq]cerebras/gpt-oss-120b"
+            plan = inference.plan(call_for("openai", overrides=ModelOverrides(model=model, fallback=model)))
+            if own_key and code == "gateway_failed":
+                assert gather([delta async for delta in inference.run(plan)]).text == "".join(TEXT)
+                assert len(direct.seen) == 1 and "past the failing gateway" in plan.step.reason
+                return
+            with pytest.raises(InferenceError) as caught:
+                async for _ in inference.run(plan):
+                    pass
+            assert caught.value.code == code
+            assert direct.seen == [] and front.requests == 1
+            gateways_own = code not in ("provider_error", "provider_overloaded") and content_type != "text/plain"
+            assert (plan.breaker(caught.value) is None) == (gateways_own or code == "gateway_failed")
+
+
+ECHOED = "9f8e7d6c5b4a39281706f5e4d3c2b1a0"
+
+
+@pytest.mark.parametrize("before", [0, 570, 580, 590])
+async def test_a_key_that_does_not_look_like_one_is_not_shown(before: int) -> None:
+    said = json.dumps({"error": {"message": f"{'x' * before} token {ECHOED} is wrong", "code": ECHOED}})
+    async with Fixed(401, "application/json", said) as server:
+        provider = ProviderSettings(base_url=server.url, key=SecretStr(ECHOED))
+        inference = Inference(InferenceSettings(providers={"openai": provider}), client=shared_client())
+        with pytest.raises(InferenceError) as caught:
+            async for _ in inference.stream(call_for("openai")):
+                pass
+    shown = f"{caught.value} {caught.value!r} {caught.value.__dict__} {to_application_error(caught.value).details}"
+    assert caught.value.code == "auth_failed" and "token" in shown
+    assert ECHOED[:4] not in shown
 
 
 async def test_tokens_of_a_broken_answer_are_estimated_and_marked(server: FaultServer) -> None:

@@ -6,7 +6,7 @@ import time
 import pytest
 from pydantic import SecretStr
 
-from inference import Inference
+from inference import Inference, faults
 from inference.errors import InferenceError, to_application_error
 from inference.settings import InferenceSettings, ProviderSettings
 from inference.wire import gather
@@ -175,3 +175,51 @@ async def test_many_streams_at_once(server: FaultServer) -> None:
 
         texts = await asyncio.gather(*(one() for _ in range(100)))
     assert set(texts) == {"".join(TEXT)}
+
+
+@pytest.mark.parametrize(
+    ("message", "seconds"),
+    [
+        ("Please try again in 6m0s.", 360), ("Please try again in 7.66s. Visit", 7.66), ("try again in 850ms", 0.85),
+        ("Please try again in 20 minutes.", 1200), ("try again in about 1 hour and 5 minutes", 3900),
+        ("Retry after 2 hours, 3 seconds please", 7203), ("Retry after 30", 30), ("try again in 1h2m3.5s", 3723.5),
+        ("Please retry in 1 minute or later", 60), ("try again in 3 requests", None), ("try again later", None),
+        ("retry in 20 s or call us", 20), ("try again in 2 days", 172_800),
+    ],
+)  # fmt: skip
+def test_the_time_to_wait_in_words(message: str, seconds: float | None) -> None:
+    found = faults.retry_after({}, "", message)
+    assert found == (None if seconds is None else pytest.approx(seconds))
+
+
+def test_a_reset_is_a_time_to_wait_only_where_a_limit_is_what_failed() -> None:
+    exhausted = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "9h"}
+    body = {"error": {"message": "boom"}}
+    for status, seconds in ((429, 32_400), (503, 32_400), (529, 32_400), (500, None), (502, None), (400, None)):
+        assert faults.fault(status, body, exhausted, provider="openai", model="m").retry_after == seconds, status
+    assert faults.fault(500, body, {"retry-after": "3"}, provider="openai", model="m").retry_after == 3
+
+
+def test_a_routers_headers_inside_the_body_count() -> None:
+    reset = str(int((time.time() + 40) * 1000))
+    headers = {"X-RateLimit-Limit": "20", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}
+    body = {"error": {"code": 429, "message": "Rate limit exceeded", "metadata": {"headers": headers}}}
+    for status in (429, 200):
+        error = faults.fault(status, body, {}, provider="openrouter", model="m")
+        assert error.code == "rate_limited" and error.retry_after == pytest.approx(40, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("Unsupported parameter: 'safety_identifier' is not supported with this model.", "invalid_request"),
+        ('Unknown name "safetySettings": Cannot find field.', "invalid_request"),
+        ("moderation: Extra inputs are not permitted", "invalid_request"),
+        ("safety_identifier is too long", "invalid_request"),
+        ("Your request was flagged by our safety system.", "content_refused"),
+        ("input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000", "context_too_long"),
+    ],
+)
+def test_what_a_400_says(message: str, code: str) -> None:
+    body = {"error": {"type": "invalid_request_error", "message": message}}
+    assert faults.fault(400, body, {}, provider="openai", model="m").code == code

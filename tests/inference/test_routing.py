@@ -228,11 +228,17 @@ class TestKeysAndUrls:
         )
         found = endpoint(provider, settings, user, call=call(user_id="u1"))
         sent = " ".join(found.request_headers().values())
-        if found.base_url == "https://users.example/v1":
-            assert not any(secret in sent for secret in (*KEYS.values(), "platform", "aig-token"))
-            assert ("user-key-1234" in sent) == own_key
-        else:
-            assert "user-key" not in sent
+        assert (found.base_url, found.credential) == ("https://users.example/v1", "user")
+        assert not any(secret in sent for secret in (*KEYS.values(), "platform", "aig-token"))
+        assert ("user-key-1234" in sent) == own_key
+
+    def test_a_users_url_without_a_key_is_used_as_it_is(self) -> None:
+        user = UserCredentials(user_id="u1", base_urls={"openai": "https://users.example/v1"})
+        asked = call(overrides=ModelOverrides(model="openai/gpt-4.1"))
+        for settings in (env(), env(*KEYS), env("OPENAI_API_KEY", **GATEWAY)):
+            plan = Inference(settings, client=shared_client()).plan(asked, user=user)
+            assert (plan.step.provider, plan.endpoint.base_url) == ("openai", "https://users.example/v1")
+            assert plan.endpoint.secrets() == [] and not plan.endpoint.via_gateway
 
     def test_metadata_goes_to_the_demo_and_to_gateways_only(self) -> None:
         settings = env("OPENAI_API_KEY", STICH_DEMO_URL="http://127.0.0.1:1/v1")
