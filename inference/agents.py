@@ -1,10 +1,12 @@
 """How each action calls a model, and which models it may use.
 
 The defaults are those of the first public release for the actions that it had. The constraints bind the defaults and
-what users choose alike: a default that broke its own rule would be a rule for others only.
+what users choose alike: a default that broke its own rule would be a rule for others only. They do not bind the
+operator (`STICH_MODEL`, `STICH_MODEL_<ACTION>`), who pays and may know a model that the catalogue does not.
 """
 
 from inference.catalogue import MODELS, Model, UnknownModel, resolve
+from inference.providers import PROVIDERS
 from schemas.inference import ActionKey, AgentConfig, ModelOverrides
 
 PRO, FLASH, LITE = "google/gemini-2.5-pro", "google/gemini-2.5-flash", "google/gemini-2.5-flash-lite"
@@ -89,10 +91,16 @@ def permitted(action: ActionKey, model: Model) -> str:
     if model.name.startswith("demo/"):
         return ""
     sizes = SIZES.get(action)
-    if sizes is not None and model.size not in sizes and model.listed:
-        return f"{action.value} uses {' or '.join(sorted(sizes))} models; {model.name} is {model.size}"
+    if sizes is not None and not (_free(model) or (model.listed and model.size in sizes)):
+        is_what = model.size if model.listed else "not in the catalogue, so that its size is not known"
+        return f"{action.value} uses {' or '.join(sorted(sizes))} models; {model.name} is {is_what}"
     missing = NEEDS.get(action, frozenset()) - set(model.abilities)
     return f"{action.value} needs {', '.join(sorted(missing))}; {model.name} cannot" if missing else ""
+
+
+def _free(model: Model) -> bool:
+    """Whether calls of `model` cost nothing wherever it is served: sizes are about cost."""
+    return all(PROVIDERS[provider].free for provider in model.served)
 
 
 def check(action: ActionKey, name: str) -> Model:

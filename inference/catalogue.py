@@ -219,13 +219,18 @@ def resolve(name: str) -> Reference:
 
 
 def _forced(provider: str, name: str) -> Model:
-    """The model `name` as served by `provider`, catalogued there or not: the force is the caller's word."""
+    """The model `name` as served by `provider`. Where the catalogue does not know the name, the force is the caller's
+    word. Raises UnknownModel for a model that the provider, whose models are all known, does not serve."""
     try:
         model = resolve(name).model
     except UnknownModel:
         vendor, _, rest = name.partition("/")
         return uncatalogued(provider, rest if provider_id(vendor) == provider and rest else name)
-    return model if provider in model.served else uncatalogued(provider, name)
+    if provider in model.served:
+        return model
+    if not PROVIDERS[provider].open_catalogue:
+        raise UnknownModel(f"{PROVIDERS[provider].title} does not serve {model.name}")
+    return uncatalogued(provider, name)
 
 
 def uncatalogued(provider: str, wire_id: str) -> Model:

@@ -15,7 +15,7 @@ from inference.catalogue import MODELS, SUBSTITUTES, Model, Reference, UnknownMo
 from inference.errors import ContextTooLong, NotConfigured
 from inference.gateway import UserCredentials
 from inference.prices import per_million
-from inference.providers import provider_id
+from inference.providers import PROVIDERS, provider_id
 from inference.settings import InferenceSettings
 from schemas.inference import ActionKey, AgentConfig, ImagePart, ModelCall, RoutingPolicy, Speed
 
@@ -78,7 +78,7 @@ def route(
         steps = _preferred(call, config, settings, user, policy, speeds or {}, steps) + steps
     steps = _distinct(steps)
     if not steps:
-        raise NotConfigured(_why_none(configured_name(call, config, settings), settings))
+        raise NotConfigured(_why_none(configured_name(call, config, settings), settings, user))
     able = [step for step in steps if not _unable(call, step.model)]
     if not able:
         raise NotConfigured(_unable(call, steps[0].model), model=steps[0].model.name)
@@ -245,6 +245,10 @@ def _distinct(steps: list[Step]) -> list[Step]:
     return list(seen.values())
 
 
-def _why_none(name: str, settings: InferenceSettings) -> str:
+def _why_none(name: str, settings: InferenceSettings, user: UserCredentials | None) -> str:
+    """What to set. A provider that can be used and has no model here serves what it is told to."""
+    for provider in PROVIDERS.values():
+        if provider.id != "demo" and gateway.usable(provider.id, settings, user):
+            return f"{provider.title} is configured, but not which of its models: set STICH_MODEL={provider.id}/MODEL"
     providers = _reference(name, operators=True).model.served
     return "; or ".join(settings.why_not_usable(provider) for provider in providers)

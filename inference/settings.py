@@ -85,7 +85,7 @@ class InferenceSettings(BaseModel):
             connect_timeout=_seconds(env, "STICH_CONNECT_TIMEOUT", 10),
             first_token_timeout=_seconds(env, "STICH_FIRST_TOKEN_TIMEOUT", 120),
             stall_timeout=_seconds(env, "STICH_STALL_TIMEOUT", 60),
-            answer_cache_size=int(_seconds(env, "STICH_ANSWER_CACHE", 0)),
+            answer_cache_size=_count(env, "STICH_ANSWER_CACHE", 0),
         )
 
     @property
@@ -162,6 +162,13 @@ def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
         value = float(text) if text else default
     except ValueError:
         raise InvalidSetting(f"{name} must be a number") from None
-    if value < 0 or value == float("inf"):
-        raise InvalidSetting(f"{name} must be a positive number")
+    if not 0 < value < float("inf"):  # false for nan too
+        raise InvalidSetting(f"{name} must be a number of seconds above 0")
     return value
+
+
+def _count(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name, "").strip()
+    if text and not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise InvalidSetting(f"{name} must be a whole number, 0 or more")
+    return int(text) if text else default

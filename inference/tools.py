@@ -195,7 +195,8 @@ Ask = Callable[[ModelCall], AsyncGenerator[Delta, None]]
 @dataclass(slots=True)
 class LoopResult:
     """What a loop came to. `stopped` says why it ended: the model answered without a call, a tool that `ends` ran,
-    the same call was made a third time, the depth was reached, or the output limit cut an answer."""
+    the same call was made a third time with nothing new changed in between, the depth was reached, or the output limit
+    cut an answer."""
 
     stopped: Stopped
     text: str
@@ -220,7 +221,9 @@ async def loop(
     depth = agents.depth(call.action) if depth is None else depth
     specs = tuple(tool.spec() for tool in tools)
     ending = {tool.name for tool in tools if tool.ends}
+    changing = {tool.name for tool in tools if tool.effect in ("writes", "exclusive")}
     seen: Counter[str] = Counter()
+    done: set[str] = set()
     result = LoopResult("depth", "")
     for turn in range(depth):
         asked = call.model_copy(
@@ -243,9 +246,15 @@ async def loop(
             return result
         if repeated := _repeated(answer.tool_calls, seen):
             result.stopped, result.detail = "repeated_call", f"{repeated.name} was called {IDENTICAL} times alike"
+            unrun = f"Not run: {result.detail}."
+            result.messages += [_result(each, unrun, error=True) for each in answer.tool_calls]
             return result
         results = await execute(answer.tool_calls, tools, on_start=on_start, on_result=on_result)
         result.messages += results
+        for each, its_result in zip(answer.tool_calls, results, strict=True):
+            if each.name in changing and not its_result.is_error and (key := _key(each)) not in done:
+                done.add(key)
+                seen = Counter({key: seen[key]})  # things are not as they were: asking again is not repeating
         ended = [each for each in results if each.name in ending and not each.is_error]
         if ended:
             result.stopped, result.detail = "completed", ended[-1].text
@@ -265,14 +274,19 @@ async def _answer(deltas: AsyncGenerator[Delta, None], on_delta: Callable[[Delta
 
 
 def _repeated(calls: Iterable[ToolCall], seen: Counter[str]) -> ToolCall | None:
-    """The first call that is now made for the third time. Arguments are compared as values, not as text."""
+    """The first call that is now made for the third time since something new was changed."""
     for call in calls:
-        try:
-            arguments = json.dumps(json.loads(call.arguments), sort_keys=True)
-        except ValueError:
-            arguments = call.arguments
-        key = f"{call.name}\0{arguments}"
+        key = _key(call)
         seen[key] += 1
         if seen[key] >= IDENTICAL:
             return call
     return None
+
+
+def _key(call: ToolCall) -> str:
+    """What makes two calls alike: arguments are compared as values, not as text."""
+    try:
+        arguments = json.dumps(json.loads(call.arguments), sort_keys=True)
+    except ValueError:
+        arguments = call.arguments
+    return f"{call.name}\0{arguments}"

@@ -107,7 +107,8 @@ class Fixed:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.requests += 1
         head = await reader.readuntil(b"\r\n\r\n")
-        await reader.readexactly(int(re.search(rb"(?i)content-length: (\d+)", head)[1]))  # type: ignore[index]
+        lengths = re.findall(rb"(?i)content-length: (\d+)", head)
+        await reader.readexactly(int(lengths[0]))
         writer.write(self._answer)
         await writer.drain()
         writer.close()

@@ -141,6 +141,18 @@ class TestRoute:
         with pytest.raises(NotConfigured, match="GOOGLE_AI_STUDIO_API_KEY"):
             steps(env())
 
+    @pytest.mark.parametrize(
+        ("variables", "wanted"),
+        [
+            ({"OLLAMA_BASE_URL": "http://127.0.0.1:9/v1"}, "STICH_MODEL=ollama/"),
+            ({"DEEPSEEK_API_KEY": "sk-deep-00000000"}, "STICH_MODEL=deepseek/"),
+            ({"OPENAI_COMPATIBLE_BASE_URL": "http://127.0.0.1:9/v1"}, "STICH_MODEL=compatible/"),
+        ],
+    )
+    def test_a_provider_without_a_model_of_its_own_asks_for_one(self, variables: dict[str, str], wanted: str) -> None:
+        with pytest.raises(NotConfigured, match=wanted):
+            steps(env(**variables))
+
     def test_what_the_model_cannot_take_is_not_sent_to_it(self) -> None:
         picture = Message(role="user", content=(ImagePart(data="AA"),))
         asked = call(
@@ -193,6 +205,30 @@ class TestConstraints:
             agents.configuration(ActionKey.SMART_BUILDER, ModelOverrides(model="openai/chatgpt-4o-latest"))
         with pytest.raises(agents.NotAllowed, match="images"):
             agents.configuration(ActionKey.SCREENSHOT_ANALYSIS, ModelOverrides(model="cerebras/gpt-oss-120b"))
+
+    @pytest.mark.parametrize("action", [ActionKey.CONVERSATION, ActionKey.TEMPLATE_SELECTION])
+    @pytest.mark.parametrize(
+        "name", ["openrouter/anthropic/claude-opus-4.1", "[openrouter]anthropic/claude-opus-4.1", "[openai]gpt-6-huge"]
+    )
+    def test_a_size_that_is_not_known_is_not_a_small_one(self, action: ActionKey, name: str) -> None:
+        with pytest.raises(agents.NotAllowed, match="size is not known"):
+            agents.configuration(action, ModelOverrides(model=name))
+        with pytest.raises(agents.NotAllowed, match="size is not known"):
+            agents.configuration(action, ModelOverrides(fallback=name))
+        assert agents.configuration(ActionKey.BLUEPRINT, ModelOverrides(model=name)).model == name
+        assert agents.check(action, "ollama/llama3"), "what costs nothing may be of any size"
+
+    def test_a_model_is_not_forced_where_it_is_not_served(self) -> None:
+        with pytest.raises(agents.NotAllowed, match=r"OpenAI does not serve anthropic/claude-4-sonnet"):
+            agents.configuration(ActionKey.BLUEPRINT, ModelOverrides(model="[openai]anthropic/claude-4-sonnet"))
+        with pytest.raises(NotConfigured, match="does not serve"):
+            steps(env(*KEYS, STICH_MODEL="[openai]anthropic/claude-4-sonnet"))
+        assert catalogue.resolve("[compatible]gpt-4.1").model.served == {"compatible": "gpt-4.1"}
+
+    def test_the_operator_may_choose_any_model(self) -> None:
+        settings = env(*KEYS, STICH_MODEL_CONVERSATION="openai/gpt-5.5", STICH_MODEL_BLUEPRINT="openrouter/x/y")
+        assert steps(settings, call(ActionKey.CONVERSATION))[0] == ("openai", "openai/gpt-5.5")
+        assert steps(settings, call(ActionKey.BLUEPRINT))[0] == ("openrouter", "openrouter/x/y")
 
     def test_overrides_are_merged_field_by_field(self) -> None:
         merged = agents.configuration(ActionKey.BLUEPRINT, ModelOverrides(temperature=0.0, effort="high"))
@@ -278,6 +314,16 @@ class TestGateway:
         retried = endpoint("anthropic", settings, call=call(), retry=True).request_headers()
         assert retried["cf-aig-skip-cache"] == "true" and "cf-aig-cache-ttl" not in retried
 
+    def test_where_a_model_goes(self) -> None:
+        settings = env("ANTHROPIC_API_KEY", "OPENROUTER_API_KEY", **GATEWAY)
+        base = "https://gateway.test/v1/acc/gw"
+        assert configuration_for_model("anthropic/claude-opus-5", settings).base_url == f"{base}/anthropic"
+        assert configuration_for_model("openai/gpt-5", settings).base_url == f"{base}/openrouter/v1"
+        around = configuration_for_model("openai/gpt-5", settings, gateway=False)
+        assert around.base_url == "https://openrouter.ai/api/v1" and not around.via_gateway
+        with pytest.raises(catalogue.UnknownModel):
+            configuration_for_model("openai/gpt-99", settings)
+
     def test_keys_that_the_gateway_holds(self) -> None:
         settings = InferenceSettings.from_env(GATEWAY | {"CLOUDFLARE_AI_GATEWAY_PROVIDERS": "openai, google-ai-studio"})
         found = configuration_for_model("google/gemini-2.5-pro", settings)
@@ -326,6 +372,13 @@ def test_settings_that_cannot_be_meant_are_refused() -> None:
         {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "https://u:p@api.example"},
         {"STICH_ROUTING": "fastest"},
         {"STICH_STALL_TIMEOUT": "soon"},
+        {"STICH_STALL_TIMEOUT": "0"},
+        {"STICH_CONNECT_TIMEOUT": "-1"},
+        {"STICH_FIRST_TOKEN_TIMEOUT": "nan"},
+        {"STICH_FIRST_TOKEN_TIMEOUT": "inf"},
+        {"STICH_ANSWER_CACHE": "nan"},
+        {"STICH_ANSWER_CACHE": "1.5"},
+        {"STICH_ANSWER_CACHE": "-1"},
     ):
         with pytest.raises(InvalidSetting):
             InferenceSettings.from_env(variables)

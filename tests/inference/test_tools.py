@@ -201,6 +201,33 @@ async def test_the_third_identical_call_ends_the_loop_unrun() -> None:
     assert recorder.log.count("+read a") == IDENTICAL - 1
 
 
+async def test_a_repeated_call_has_its_result_too() -> None:
+    script = Script(
+        asked(("read", path("a"))), asked(("read", path("a"))), asked(("read", path("a")), ("read", path("b")))
+    )
+    result = await loop(script.ask, CALL, Recorder().tools())
+    assert result.stopped == "repeated_call"
+    assert [message.role for message in result.messages[-3:]] == ["assistant", "tool", "tool"]
+    assert [message.tool_call_id for message in result.messages[-2:]] == ["c0", "c1"]
+    assert all(message.is_error for message in result.messages[-2:])
+
+
+async def test_a_call_after_a_change_is_not_a_repetition() -> None:
+    recorder = Recorder()
+    turns: list[list[ToolCall]] = []
+    for fix in ("x", "y", "z"):
+        turns += [asked(("read", path("a"))), asked(("write", path(fix)))]
+    result = await loop(Script(*turns, "Done.").ask, CALL, recorder.tools())
+    assert result.stopped == "answered" and recorder.log.count("+read a") == 3
+
+
+async def test_a_failed_change_and_the_same_change_again_are_no_change() -> None:
+    failing = [turn for _ in range(9) for turn in (asked(("read", path("a"))), asked(("write", '{"no": 1}')))]
+    assert (await loop(Script(*failing).ask, CALL, Recorder().tools(), depth=18)).stopped == "repeated_call"
+    circling = [turn for _ in range(9) for turn in (asked(("deploy", path("a"))), asked(("write", path("b"))))]
+    assert (await loop(Script(*circling).ask, CALL, Recorder().tools(), depth=18)).stopped == "repeated_call"
+
+
 async def test_a_completion_tool_ends_the_loop() -> None:
     result = await loop(Script(asked(("finish", path("yes")))).ask, CALL, Recorder().tools())
     assert (result.stopped, result.detail) == ("completed", "all done: yes")
