@@ -42,7 +42,7 @@ async def undisturbed(shared: Site) -> Undisturbed:
 
 async def build_in_peace(site: Site, prompt: str) -> Undisturbed:
     run = await site.start(prompt)
-    progress = await run.completed(120)
+    progress = await run.completed(240)
     return Undisturbed(contents(progress.files), frozenset(request.operation for request in run.asked()))
 
 

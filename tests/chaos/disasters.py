@@ -26,10 +26,17 @@ async def kill_one_of_two(site: Site, run: Run, activity: str | None) -> None:
     os.kill(worker or site.pid("worker"), signal.SIGKILL)
 
 
+async def kill_everything(site: Site, run: Run, activity: str | None) -> None:
+    """kill -9 of all parts at once; only what starts them again stays."""
+    for part in ("worker", "api", "temporal", "postgres"):
+        site.kill(part)
+
+
 DISASTERS: Final[dict[str, Disaster]] = {
     "worker": kill("worker"),
     "api": kill("api"),
     "temporal": kill("temporal"),
     "postgres": kill("postgres"),
     "one_of_two_workers": kill_one_of_two,
+    "everything": kill_everything,
 }
