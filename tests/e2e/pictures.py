@@ -48,7 +48,7 @@ async def take_all(page: Page, stich: Stich, model: Model) -> None:
     await state(page, "Finished")
     await page.get_by_role("textbox", name="Message").fill("add dark mode")
     await page.get_by_role("button", name="Send").click()
-    await state(page, "Building")
+    await expect(page.get_by_role("status", name="State")).not_to_contain_text("Finished", timeout=MINUTE)
     await state(page, "Finished")
     await page.get_by_role("tab", name="Preview").click()
     board = page.frame_locator('iframe[title="Preview of the app"]')
