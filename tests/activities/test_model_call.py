@@ -363,7 +363,7 @@ class TestBreakersAndAttempts:
     async def test_a_repair_begins_its_own_route_at_every_attempt(
         self, database: Database, server: FaultServer
     ) -> None:
-        step = step_with(database, server, openai="answers", anthropic="answers")
+        step = step_with(database, server, openai="answers", anthropic="answers", google="answers")
         server.answers = ["no", "no", "no", '{"name": "plum", "count": 3}']
 
         async def complete() -> Fruit:
@@ -374,6 +374,6 @@ class TestBreakersAndAttempts:
         assert await environment(2).run(complete) == Fruit(name="plum", count=3)
         rows = [(row.attempt, row.call_number, row.model) for row in await step.rooms.ledger.attempts("s1")]
         assert rows == [
-            (1, 0, "openai/gpt-4.1"), (1, 1, "openai/gpt-5-mini"),
-            (2, 0, "anthropic/claude-haiku-4.5"), (2, 1, "openai/gpt-5-mini"),
+            (1, 0, "openai/gpt-4.1"), (1, 1, "google/gemini-2.5-flash-lite"),
+            (2, 0, "anthropic/claude-haiku-4.5"), (2, 1, "google/gemini-2.5-flash-lite"),
         ]  # fmt: skip
