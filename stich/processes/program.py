@@ -130,13 +130,13 @@ class Child:
         )
 
     async def _keep_running(self) -> None:
-        pause = FIRST_PAUSE
+        pause = 0.0
         while True:
             assert self._process is not None
             since = time.monotonic()
             code = await self._process.wait()
             await self._ended()
-            pause = FIRST_PAUSE if time.monotonic() - since > STEADY_SECONDS else min(pause * 2, LONGEST_PAUSE)
+            pause = 0.0 if time.monotonic() - since > STEADY_SECONDS else longer(pause)
             self._report(f"{self.program.title} ended ({describe_exit(code)}); starting it again (log: {self.log})")
             while True:
                 await asyncio.sleep(pause)
@@ -146,7 +146,7 @@ class Child:
                 except StichError as error:
                     self._report(str(error))
                     await self._end_failed_start()
-                    pause = min(pause * 2, LONGEST_PAUSE)
+                    pause = longer(pause)
             self._report(f"{self.program.title} is back")
 
     async def _end_failed_start(self) -> None:
@@ -171,6 +171,11 @@ class Child:
         if self.pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
+
+
+def longer(pause: float) -> float:
+    """The pause after this one: a program that keeps dying is started less and less often."""
+    return min(max(pause * 2, FIRST_PAUSE), LONGEST_PAUSE)
 
 
 def launcher(ends_with_us: signal.Signals, appear_as: int = 0) -> list[str]:
