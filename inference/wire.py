@@ -1,5 +1,6 @@
 """What the three dialects share: the resolved call, the request on the wire, and the reader of an answer."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
@@ -68,7 +69,7 @@ class _OpenCall:
     done: bool = False
 
 
-class AnswerReader:
+class AnswerReader(ABC):
     """Reads one answer, streamed or whole, from bytes in chunks of any size.
 
     `feed` returns the deltas that a chunk completes, `end` the last ones, with `Finish` at the very end; both raise
@@ -163,17 +164,17 @@ class AnswerReader:
 
     # --- for the dialects --------------------------------------------------------------------------------------------
 
+    @abstractmethod
     def read_event(self, name: bytes, event: Json) -> None:
         """Take in one event of the stream."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read_whole(self, body: Json) -> None:
         """Take in an answer that came in one piece."""
-        raise NotImplementedError
 
+    @abstractmethod
     def usage_of(self, raw: Json) -> Usage:
         """The count so far, `raw` in stich's words."""
-        raise NotImplementedError
 
     def refusal(self) -> str:
         """What the provider said when it declined."""
