@@ -221,11 +221,14 @@ def begin(role: str, env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
 @asynccontextmanager
 async def site(folder: Path, model: Model) -> AsyncIterator[Site]:
     """A stich of one's own for the length of a block."""
-    async with running(folder, model) as stich:
-        temporal = await Client.connect(stich.at.temporal_address, data_converter=pydantic_data_converter, lazy=True)
-        found = Site(stich, model, temporal)
-        await found.keep_everything()
-        yield found
+    try:
+        async with running(folder, model) as stich:
+            temporal = await Client.connect(stich.at.temporal_address, data_converter=pydantic_data_converter, lazy=True)
+            found = Site(stich, model, temporal)
+            await found.keep_everything()
+            yield found
+    finally:
+        shutil.rmtree(SandboxSettings(home=folder / "home").workspaces, ignore_errors=True)
 
 
 class Run:
