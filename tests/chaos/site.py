@@ -223,7 +223,9 @@ async def site(folder: Path, model: Model) -> AsyncIterator[Site]:
     """A stich of one's own for the length of a block."""
     try:
         async with running(folder, model) as stich:
-            temporal = await Client.connect(stich.at.temporal_address, data_converter=pydantic_data_converter, lazy=True)
+            temporal = await Client.connect(
+                stich.at.temporal_address, data_converter=pydantic_data_converter, lazy=True
+            )
             found = Site(stich, model, temporal)
             await found.keep_everything()
             yield found
