@@ -121,13 +121,11 @@ class FileStream:
                     )
                 )
             case FileClosed():
-                self._contents[event.path] = event.content
-                await self.files.write(event.path, event.content)
-                self._open = None
+                await self._store(event)
             case CommandFound():
                 self.install += [spec for spec in event.packages if spec not in self.install]
             case Refused():
-                self._refuse(event)
+                self._refuse(event.path, event.code, event.sentence)
             case _ if event.truncated is not None:
                 self._discard("The answer ended inside it.")
 
@@ -137,17 +135,26 @@ class FileStream:
         if path is not None:
             self._step.emit(FileReset(operation_id=self._step.id, path=path, reason=reason))
 
-    def _refuse(self, event: Refused) -> None:
-        """A file that cannot be taken: watchers see why, and nothing of it is kept."""
-        self._problems.append(event.sentence)
+    async def _store(self, event: FileClosed) -> None:
         self._open = None
-        if event.path:
-            self._step.emit(FileReset(operation_id=self._step.id, path=event.path, reason=event.sentence))
+        try:
+            await self.files.write(event.path, event.content)
+        except ValueError as error:
+            self._refuse(event.path, "file_refused", str(error))
+        else:
+            self._contents[event.path] = event.content
+
+    def _refuse(self, path: str, code: str, sentence: str) -> None:
+        """A file that cannot be taken: watchers see why, and nothing of it is kept."""
+        self._problems.append(sentence)
+        self._open = None
+        if path:
+            self._step.emit(FileReset(operation_id=self._step.id, path=path, reason=sentence))
         self._step.emit(
             ErrorEvent(
                 operation_id=self._step.id,
-                code=event.code,
-                sentence=event.sentence,
+                code=code,
+                sentence=sentence,
                 next_action="Nothing to do: the checks that follow see what is missing.",
             )
         )
