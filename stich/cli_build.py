@@ -60,6 +60,9 @@ def read_request(arguments: argparse.Namespace) -> CreateSession:
 
 def require_empty(folder: Path) -> None:
     """Raises StichError where the project would land among other files."""
+    ground = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    if not os.access(ground, os.W_OK):
+        raise StichError(f"{ground} cannot be written; name another folder with --out DIR.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise StichError(f"{folder} is not an empty directory; name another with --out DIR.")
 

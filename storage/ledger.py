@@ -91,7 +91,11 @@ class Ledger:
         )
         totals = dict(row) if row is not None else {}
         return UsageTotals.model_validate(
-            {name: value if name == "cost_usd" else int(value) for name, value in totals.items()}
+            {
+                # Plain digits: a sum of nothing would read 0E-10.
+                name: Decimal(f"{value.normalize():f}") if name == "cost_usd" else int(value)
+                for name, value in totals.items()
+            }
         )
 
     async def committed(

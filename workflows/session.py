@@ -7,11 +7,15 @@ starting -> planning -> generating <-> reviewing -> completed -> (a message) -> 
 """
 
 import asyncio
+import re
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from pydantic import ValidationError
+
     from activities.conversation import ConversationActivities
     from activities.session import SessionActivities
     from schemas.failures import Failure
@@ -33,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
 
 INTERRUPTIBLE = frozenset({"phase_implementation", "fast_code_fixer", "smart_builder"})
 MAX_MESSAGES_KEPT = 200
+SESSION_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,43}")  # it names hosts of previews and folders of workspaces
 
 
 @workflow.defn(name=SESSION_WORKFLOW)
@@ -40,8 +45,9 @@ class CodeGenSession:
     """Turns a `SessionRequest` into an application, and goes on with what people ask of it."""
 
     @workflow.init
-    def __init__(self, request: SessionRequest) -> None:
-        self._request = request
+    def __init__(self, request: Any = None) -> None:
+        # Any program may start this: what it sends is validated here, where a fault ends the workflow with a sentence.
+        request = self._request = _validated(request)
         carried = request.carried
         self._session = Session(
             carried.progress if carried else _fresh(request),
@@ -59,8 +65,11 @@ class CodeGenSession:
         self._renewing = False
 
     @workflow.run
-    async def run(self, request: SessionRequest) -> Progress:
-        """Work until nothing is left, then wait for messages; or return the result when `keep_open` is False."""
+    async def run(self, request: Any = None) -> Progress:
+        """`request` is a SessionRequest.
+
+        Works until nothing is left, then waits for messages; or returns the result when `keep_open` is False.
+        """
         background = [
             asyncio.create_task(self._session.record_in_background()),
             asyncio.create_task(self._answer_messages()),
@@ -98,6 +107,7 @@ class CodeGenSession:
             state=("starting", "Setting up the session."),
         )
         progress.model, progress.demo = created.model, created.demo
+        session.show_info()
 
     def _finish(self) -> None:
         """Say how it went. A session is completed only when the checks of its last state were clean."""
@@ -243,6 +253,20 @@ class CodeGenSession:
             lines.append(f"Phase “{phase.plan.name}”: {phase.status}{found}. {phase.plan.description}")
         lines.append(f"Files: {len(progress.files)}. Spent: {progress.usage.cost_usd} US dollars.")
         return "\n".join(lines)
+
+
+def _validated(given: Any) -> SessionRequest:
+    """The request, or a failure of the workflow that says what is wrong with it."""
+    if not SESSION_ID.fullmatch(workflow.info().workflow_id):
+        sentence = "A session's workflow id has at most 44 lower-case letters, digits and hyphens."
+        raise ApplicationError(sentence, type="invalid_session_id", non_retryable=True)
+    try:
+        return SessionRequest.model_validate(given)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, wrong["loc"])) or "the argument"
+        sentence = f"This is not a SessionRequest: {where}: {wrong['msg']}."
+        raise ApplicationError(sentence, type="invalid_request", non_retryable=True) from None
 
 
 def _fresh(request: SessionRequest) -> Progress:

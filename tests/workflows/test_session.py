@@ -1,15 +1,18 @@
 """The session workflow against a real Temporal server, with scripted rooms."""
 
 import asyncio
+import uuid
 
 import pytest
-from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import Replayer
 
 from schemas.session import UserMessage
 from tests.workflows.conftest import Start, progress_of, until
 from tests.workflows.stubs import Rooms, Script, refusal
+from workflows.names import SESSION_WORKFLOW, WORKFLOW_QUEUE
 from workflows.session import CodeGenSession
 
 
@@ -207,3 +210,28 @@ async def test_last_seq_never_covers_a_running_step(start: Start, rooms: Rooms) 
     gate.set()
     done = await until(handle, lambda p: p.state.name == "completed")
     assert done.last_seq > before
+
+
+@pytest.mark.parametrize(
+    ("argument", "word"), [({"prompt": ""}, "prompt"), ({"prompt": "x", "mode": "magic"}, "mode"), ("text", "argument")]
+)
+async def test_a_bad_request_ends_the_workflow_with_a_sentence(
+    client: Client, rooms: Rooms, argument: object, word: str
+) -> None:
+    name = f"session-{uuid.uuid4().hex[:12]}"
+    handle = await client.start_workflow(SESSION_WORKFLOW, argument, id=name, task_queue=WORKFLOW_QUEUE)
+    with pytest.raises(WorkflowFailureError) as caught:
+        await asyncio.wait_for(handle.result(), 20)
+    cause = caught.value.cause
+    assert isinstance(cause, ApplicationError)
+    assert (cause.type, cause.non_retryable) == ("invalid_request", True)
+    assert word in cause.message
+
+
+async def test_an_id_that_cannot_name_a_session_ends_the_workflow(client: Client, rooms: Rooms) -> None:
+    odd = f"Odd id/{uuid.uuid4().hex[:6]}"
+    handle = await client.start_workflow(SESSION_WORKFLOW, {"prompt": "x"}, id=odd, task_queue=WORKFLOW_QUEUE)
+    with pytest.raises(WorkflowFailureError) as caught:
+        await asyncio.wait_for(handle.result(), 20)
+    assert isinstance(caught.value.cause, ApplicationError)
+    assert caught.value.cause.type == "invalid_session_id"
