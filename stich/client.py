@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from schemas.events import Event
 from schemas.http import CreateSession, FileList, MessageAccepted, PostMessage, Problem, SessionCreated, SessionSnapshot
-from schemas.session import StateInfo
+from schemas.session import WORKING_STATES, StateInfo
 
 SILENCE_SECONDS: Final = 45.0
 """A stream without even a heartbeat for this long is taken for dead; the service sends one every 15 s."""
@@ -104,8 +104,17 @@ class StichClient:
         return StateInfo.model_validate_json((await self._call("POST", _path(session_id, "stop"))).content)
 
     async def resume(self, session_id: str) -> StateInfo:
-        """Go on with what is missing. Returns the state afterwards."""
-        return StateInfo.model_validate_json((await self._call("POST", _path(session_id, "resume"))).content)
+        """Go on with what is missing. Returns the state afterwards.
+
+        A session that is at work already goes on: the answer to an earlier try may have been lost.
+        """
+        try:
+            return StateInfo.model_validate_json((await self._call("POST", _path(session_id, "resume"))).content)
+        except StichHttpError as error:
+            state = (await self.snapshot(session_id)).progress.state
+            if error.status == 409 and state.name in WORKING_STATES:
+                return state
+            raise
 
     async def files(self, session_id: str) -> FileList:
         """The files of the project as it stands."""
