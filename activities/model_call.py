@@ -109,17 +109,8 @@ async def stream_model(
     same from call to call, by default the system messages. A stop of the activity closes the connection at once, even
     while the consumer is busy with a delta. Raises ApplicationError; what was yielded before it is not an answer.
     """
-    call = ModelCall(
-        action=action,
-        messages=tuple(messages),
-        tools=tuple(tools),
-        session_id=step.session_id,
-        operation_id=step.id,
-        user_id=step.given.user_id,
-        call_number=call_number,
-        cacheable_prefix=_stable(messages) if cacheable_prefix is None else cacheable_prefix,
-        context_parts=context_parts or {},
-        overrides=overrides or ModelOverrides(),
+    call = _call(step, action, messages, call_number, cacheable_prefix, overrides).model_copy(
+        update={"tools": tuple(tools), "context_parts": context_parts or {}}
     )
     async with aclosing(_attempted(step, call, user)) as deltas:
         async for delta in deltas:
@@ -141,17 +132,8 @@ async def complete_model(
 ) -> T:
     """The answer as `schema`, repaired once by a cheaper model where it does not fit. `on_text` sees the text as it is
     written. The repair takes the call number after `call_number`. Raises ApplicationError."""
-    call = ModelCall(
-        action=action,
-        messages=tuple(messages),
-        session_id=step.session_id,
-        operation_id=step.id,
-        user_id=step.given.user_id,
-        call_number=call_number,
-        cacheable_prefix=_stable(messages) if cacheable_prefix is None else cacheable_prefix,
-        context_parts=context_parts or {},
-        overrides=overrides or ModelOverrides(),
-        output_name=action.value,
+    call = _call(step, action, messages, call_number, cacheable_prefix, overrides).model_copy(
+        update={"output_name": action.value, "context_parts": context_parts or {}}
     )
 
     def run(call: ModelCall) -> AsyncGenerator[Delta, None]:
@@ -184,16 +166,7 @@ async def use_tools(
 ) -> LoopResult:
     """Let the model call `tools` until it is done (see `inference.tools.loop`). Each of its turns is one call on
     record, numbered from `call_number` on. Raises ApplicationError; what the tools did before it has been done."""
-    call = ModelCall(
-        action=action,
-        messages=tuple(messages),
-        session_id=step.session_id,
-        operation_id=step.id,
-        user_id=step.given.user_id,
-        call_number=call_number,
-        cacheable_prefix=_stable(messages) if cacheable_prefix is None else cacheable_prefix,
-        overrides=overrides or ModelOverrides(),
-    )
+    call = _call(step, action, messages, call_number, cacheable_prefix, overrides)
     return await loop(
         lambda asked: _attempted(step, asked, user),
         call,
@@ -202,6 +175,27 @@ async def use_tools(
         on_delta=on_delta,
         on_start=on_start,
         on_result=on_result,
+    )
+
+
+def _call(
+    step: ModelStep,
+    action: ActionKey,
+    messages: Sequence[Message],
+    call_number: int,
+    cacheable_prefix: int | None,
+    overrides: ModelOverrides | None,
+) -> ModelCall:
+    """What every call of a step has in common."""
+    return ModelCall(
+        action=action,
+        messages=tuple(messages),
+        session_id=step.session_id,
+        operation_id=step.id,
+        user_id=step.given.user_id,
+        call_number=call_number,
+        cacheable_prefix=_stable(messages) if cacheable_prefix is None else cacheable_prefix,
+        overrides=overrides or ModelOverrides(),
     )
 
 

@@ -21,7 +21,6 @@ with workflow.unsafe.imports_passed_through():
     from schemas.failures import Failure
     from schemas.operations import ConversationInput, CreateSessionInput
     from schemas.session import (
-        WORKING_STATES,
         CarriedState,
         Progress,
         QueuedMessage,
@@ -212,7 +211,7 @@ class CodeGenSession:
     @workflow.update(name=UPDATE_STOP)
     def stop(self) -> StateInfo:
         """Stop at once: running steps are cancelled down to the provider's connection. Finished files stay."""
-        if self._progress.state.name in WORKING_STATES or "stop" in self._progress.state.can:
+        if "stop" in self._progress.state.can:
             self._session.stop("Stopped by you. Finished files are kept; resume goes on with what is missing.")
         return self._progress.state
 
