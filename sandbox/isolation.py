@@ -11,6 +11,7 @@ with a clean environment and resource limits, mounts become symbolic links, and 
 import hashlib
 import os
 import shutil
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -192,11 +193,12 @@ class Isolation:
                 link = Path(self.place(box, str(Path(mount.target).parent)), Path(mount.target).name)
                 if link.is_symlink() and link.readlink() == mount.source:
                     continue
-                if link.is_symlink():
-                    link.unlink()
-                elif link.exists():
-                    shutil.rmtree(link)
-                link.symlink_to(mount.source)
+                if link.is_dir() and not link.is_symlink():
+                    shutil.rmtree(link, ignore_errors=True)
+                # Commands of one project run side by side: whoever is second replaces the link with the same one.
+                fresh = link.with_name(f"{link.name}.{uuid.uuid4().hex}")
+                fresh.symlink_to(mount.source)
+                fresh.replace(link)
 
 
 def _memory_file(content: bytes) -> int:
