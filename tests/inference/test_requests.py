@@ -35,6 +35,12 @@ SCHEMA: dict[str, Any] = {
     "required": ["name"],
 }
 
+PICTURES = (
+    TextPart(text="See"),
+    ImagePart(data="AAAA", media_type="image/webp"),
+    ImagePart(url="https://example.com/a.png"),
+)
+
 
 def build(model: str, call: ModelCall, **changes: Any) -> dict[str, Any]:
     """The body that `model` is sent, with its path and headers under keys of their own."""
@@ -278,6 +284,13 @@ class TestAnthropic:
         first, second, text = body["messages"][2]["content"]
         assert "is_error" not in first and second["is_error"] is True and text["text"] == "And?"
 
+    def test_images_stand_among_the_text(self) -> None:
+        body = build(self.MODEL, call(Message(role="user", content=PICTURES)))
+        text, inline, linked = body["messages"][0]["content"]
+        assert text["text"] == "See"
+        assert inline["source"] == {"type": "base64", "media_type": "image/webp", "data": "AAAA"}
+        assert linked["source"] == {"type": "url", "url": "https://example.com/a.png"}
+
     def test_structured_output_native_or_by_tool(self) -> None:
         native = build(self.MODEL, call(output_schema=SCHEMA))
         assert native["output_config"]["format"]["type"] == "json_schema"
@@ -335,6 +348,13 @@ class TestGoogle:
         assert thinking("google/gemini-2.5-pro", "none") == least, "it always thinks"
         assert thinking("google/gemini-3.5-flash", "high")["thinkingLevel"] == "high"
         assert thinking("google/gemini-2.0-flash", "high") is None
+
+    def test_images_stand_among_the_text(self) -> None:
+        body = build(self.MODEL, call(Message(role="user", content=PICTURES)))
+        text, inline, linked = body["contents"][0]["parts"]
+        assert text == {"text": "See"}
+        assert inline == {"inlineData": {"mimeType": "image/webp", "data": "AAAA"}}
+        assert linked["fileData"]["fileUri"] == "https://example.com/a.png"
 
     def test_signatures_go_back_with_their_calls(self) -> None:
         model = "google/gemini-3.5-flash"
