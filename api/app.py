@@ -89,7 +89,7 @@ def _middleware(
     cors = Middleware(
         CORSMiddleware,
         allow_origins=sorted(settings.allowed_origins),
-        allow_methods=["GET", "POST"],
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=CORS_HEADERS,
         expose_headers=CORS_EXPOSED,
     )

@@ -17,22 +17,27 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from api.bodies import require_json_type
 from api.origins import OwnOrigins
-from api.problems import FOREIGN_ORIGIN, NOT_SIGNED_IN, Refusal, answer
+from api.problems import FOREIGN_ORIGIN, NOT_OPERATOR, NOT_SIGNED_IN, SCOPE_MISSING, Refusal, answer
 from api.settings import ApiSettings
+from schemas.accounts import ALL_SCOPES, Role, Scope
 
 COOKIE_SECONDS = 30 * 24 * 3600
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Principal(NamedTuple):
-    """Who a request acts for, and how it proved it."""
+    """Who a request acts for, how it proved it, and what the proof may be used for. `name` is shown to others."""
 
     user_id: str
     via: Literal["cookie", "bearer"]
+    role: Role = "user"
+    scopes: frozenset[Scope] = ALL_SCOPES
+    name: str = ""
 
 
 def principal_of(request: Request) -> Principal:
@@ -40,6 +45,21 @@ def principal_of(request: Request) -> Principal:
     principal = request.state.principal
     assert isinstance(principal, Principal)
     return principal
+
+
+def operator_of(request: Request) -> Principal:
+    """The principal, who is an operator. Raises Refusal 403 for everybody else."""
+    principal = principal_of(request)
+    if principal.role != "operator":
+        raise Refusal(NOT_OPERATOR, "Only an operator of this service may do this.")
+    require_scope(principal, "operator")
+    return principal
+
+
+def require_scope(principal: Principal, scope: Scope) -> None:
+    """Raises Refusal 403 unless the credential may be used for this."""
+    if scope not in principal.scopes:
+        raise Refusal(SCOPE_MISSING, f"This credential does not have the scope “{scope}”.")
 
 
 class SignIn:
@@ -62,10 +82,10 @@ class SignIn:
         if authorization is not None:
             scheme, _, token = authorization.partition(" ")
             if scheme.lower() == "bearer" and self.token_is_right(token.strip()):
-                return Principal(self._user_id, "bearer")
+                return Principal(self._user_id, "bearer", "operator")
             return None
         user_id = self._user_of(connection.cookies.get(self.cookie_name, ""))
-        return Principal(user_id, "cookie") if user_id is not None else None
+        return Principal(user_id, "cookie", "operator") if user_id is not None else None
 
     def set_cookie(self, response: Response) -> None:
         self._write_cookie(response, self._sign(self._user_id, int(time.time()) + COOKIE_SECONDS), COOKIE_SECONDS)
@@ -116,7 +136,7 @@ class RequireSignIn:
         self._routes = routes
         self._open_routes = open_routes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         request = Request(scope)
@@ -131,7 +151,7 @@ class RequireSignIn:
         request.state.principal = principal
         return await self._app(scope, receive, send)
 
-    def _is_open(self, scope: Scope) -> bool:
+    def _is_open(self, scope: AsgiScope) -> bool:
         """Whether the route that will take the request, the first that matches, is an open one."""
         for route in self._routes:
             if route.matches(scope)[0] is Match.FULL:

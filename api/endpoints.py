@@ -14,8 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.auth import operator_of, principal_of, require_scope
 from api.bodies import JSON_LIMIT, read_json
 from api.problems import DATABASE_AWAY, TOO_SLOW, Kind, Refusal
+from schemas.accounts import Scope
 from storage.database import is_transient
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -51,10 +53,11 @@ class Endpoint:
     """One method on one path.
 
     `body` is read and validated before the handler runs, which finds it through `body_of`. `seconds` bounds the
-    handler; None means that the answer is a stream, which takes its time.
+    handler; None means that the answer is a stream, which takes its time. `scope` is what a credential needs; without
+    one, `read` for GET and `sessions:write` for changes. A route for operators has the scope `operator`.
     """
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     handler: Handler
     name: str
@@ -67,6 +70,7 @@ class Endpoint:
     headers: type[BaseModel] | None = None
     problems: tuple[Kind, ...] = ()
     open: bool = False
+    scope: Scope | None = None
     seconds: float | None = ANSWER_SECONDS
 
     def route(self) -> Route:
@@ -75,8 +79,16 @@ class Endpoint:
             route.methods.discard("HEAD")  # a HEAD of a stream would run the stream for nobody
         return route
 
+    @property
+    def needed_scope(self) -> Scope:
+        return self.scope or ("read" if self.method == "GET" else "sessions:write")
+
     async def respond(self, request: Request) -> Response:
         """The handler's response. Raises Refusal; errors of a database that is away are one too."""
+        if self.needed_scope == "operator":
+            operator_of(request)
+        elif not self.open:
+            require_scope(principal_of(request), self.needed_scope)
         if self.body is not None:
             request.state.body = await read_json(request, self.body, self.body_limit)
         try:

@@ -36,14 +36,14 @@ class FileQuery(BaseModel):
 
 
 async def list_files(request: Request) -> Response:
-    session = await session_of(request)
+    session = await session_of(request, "view")
     entries = await services_of(request).files.current(session.id)
     infos = [FileInfo(path=e.path, sha256=e.sha256, size=e.size, version=e.version) for e in entries]
     return JsonResponse(FileList(files=infos))
 
 
 async def read_file(request: Request) -> Response:
-    session = await session_of(request)
+    session = await session_of(request, "view")
     path: str = request.path_params["path"]
     version = read_query(request, FileQuery).version
     try:
@@ -67,7 +67,7 @@ def _is_known(if_none_match: str, etag: str) -> bool:
 
 
 async def read_screenshot(request: Request) -> Response:
-    session = await session_of(request)
+    session = await session_of(request, "view")
     services, sha256 = services_of(request), request.path_params["sha256"]
     if sha256 not in {shot.sha256 for shot in await services.screenshots.list(session.id)}:
         raise Refusal(NO_FILE, "The session has no such screenshot.")
@@ -77,7 +77,7 @@ async def read_screenshot(request: Request) -> Response:
 
 
 async def export(request: Request) -> Response:
-    session = await within(ANSWER_SECONDS, session_of(request))
+    session = await within(ANSWER_SECONDS, session_of(request, "view"))
     services = services_of(request)
     entries = await within(ANSWER_SECONDS, services.files.current(session.id))
     if not entries:

@@ -8,7 +8,19 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from api.endpoints import Answer, Endpoint
-from api.problems import BAD_JSON, FOREIGN_ORIGIN, INVALID, NOT_SIGNED_IN, TOO_LARGE, WRONG_TYPE, Kind, Refusal
+from api.problems import (
+    BAD_JSON,
+    FOREIGN_ORIGIN,
+    INVALID,
+    NOT_ALLOWED,
+    NOT_OPERATOR,
+    NOT_SIGNED_IN,
+    SCOPE_MISSING,
+    TOO_LARGE,
+    WRONG_TYPE,
+    Kind,
+    Refusal,
+)
 from schemas.http import Problem
 
 Json = dict[str, Any]
@@ -146,7 +158,11 @@ def _problems(endpoint: Endpoint) -> dict[int, list[Kind]]:
     """The kinds of problem an endpoint answers, by status: its own, and those that its shape implies."""
     kinds = list(endpoint.problems)
     if not endpoint.open:
-        kinds += [NOT_SIGNED_IN, FOREIGN_ORIGIN]
+        kinds += [NOT_SIGNED_IN, FOREIGN_ORIGIN, SCOPE_MISSING]
+    if endpoint.needed_scope == "operator":
+        kinds.append(NOT_OPERATOR)
+    if "{session_id}" in endpoint.path and endpoint.needed_scope != "read":
+        kinds.append(NOT_ALLOWED)
     if endpoint.body is not None:
         kinds += [BAD_JSON, TOO_LARGE, WRONG_TYPE, INVALID]
     elif endpoint.query is not None or endpoint.headers is not None:

@@ -36,6 +36,13 @@ NOT_SIGNED_IN: Final = Kind("not_signed_in", 401, "Sign in first", SIGN_IN)
 FOREIGN_ORIGIN: Final = Kind(
     "foreign_origin", 403, "The request comes from another site", "Use the page of this service itself."
 )
+NOT_OPERATOR: Final = Kind("operator_only", 403, "This is for operators", "Ask an operator of this service.")
+SCOPE_MISSING: Final = Kind(
+    "scope_missing", 403, "The key may not be used for this", "Use an API key that has the scope, or sign in."
+)
+NOT_ALLOWED: Final = Kind(
+    "not_allowed", 403, "You may not do this in the session", "Ask the session's owner to share it with more rights."
+)
 NOT_FOUND: Final = Kind("not_found", 404, "Nothing is here", "Check the address; /openapi.json lists every route.")
 NO_SESSION: Final = Kind(
     "session_not_found", 404, "There is no such session", "Look for the session in the list of your sessions."

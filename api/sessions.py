@@ -170,7 +170,7 @@ async def _summaries(services: Services, records: Sequence[SessionRecord]) -> li
 
 
 async def show(request: Request) -> Response:
-    session = await session_of(request)
+    session = await session_of(request, "view")
     return JsonResponse(await snapshot(services_of(request), session))
 
 
@@ -213,14 +213,14 @@ def _with_unstored(turns: list[ChatMessage], queued: Sequence[QueuedMessage]) ->
 
 
 async def events(request: Request) -> Response:
-    session = await within(ANSWER_SECONDS, session_of(request))
+    session = await within(ANSWER_SECONDS, session_of(request, "view"))
     services = services_of(request)
     return session_events(request, services.stream, session.id, partial(fresh_snapshot, services, session.id))
 
 
 async def post_message(request: Request) -> Response:
-    session = await session_of(request)
     body = body_of(request, PostMessage)
+    session = await session_of(request, "edit" if body.interrupt else "comment")
     message = UserMessage(
         id=body.id or f"m-{secrets.token_hex(10)}",
         text=body.text,
@@ -232,12 +232,12 @@ async def post_message(request: Request) -> Response:
 
 
 async def stop(request: Request) -> Response:
-    session = await within(ANSWER_SECONDS, session_of(request))
+    session = await within(ANSWER_SECONDS, session_of(request, "edit"))
     return JsonResponse(await services_of(request).workflows.stop(session.id))
 
 
 async def resume(request: Request) -> Response:
-    session = await within(ANSWER_SECONDS, session_of(request))
+    session = await within(ANSWER_SECONDS, session_of(request, "edit"))
     return JsonResponse(await services_of(request).workflows.resume(session.id))
 
 
