@@ -47,7 +47,7 @@ class Users:
         name: str,
         role: Role = "user",
         password_hash: str | None = None,
-        connection: Connection | None = None,
+        connection: "Connection | None" = None,
     ) -> User:
         """A new user, in the transaction of `connection` where one is given. Raises EmailTaken."""
         row = await (connection or self._pool).fetchrow(
