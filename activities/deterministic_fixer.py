@@ -1,12 +1,10 @@
 """What needs no judgement is repaired before a model is asked."""
 
 import asyncio
-import json
 
-from activities.material import Material
+from activities.material import Material, packages_of
 from activities.project_files import ProjectFiles
 from activities.step import Step
-from activities.workspace import PACKAGES
 from codegen.fixes import FixReport, fix_issues
 from schemas.operations import FixInput
 
@@ -21,7 +19,7 @@ async def fix_by_rule(step: Step, given: FixInput, material: Material) -> FixRep
         fix_issues,
         material.files,
         given.issues,
-        packages=_packages(material.files),
+        packages=packages_of(material.files),
         protected=guard.protects,
         # Packages are installed after the first round; their types may be missing in the second.
         refused=lambda package: given.round > (2 if package.startswith("@types/") else 1),
@@ -37,8 +35,3 @@ async def written_by_rule(step: Step) -> set[str]:
     """The files whose last version of this step, in any attempt, comes from a rule."""
     versions = await step.rooms.files.of_operation(step.session_id, step.id)
     return {version.path for version in versions if version.reason.startswith(BY_RULE)}
-
-
-def _packages(files: dict[str, str]) -> set[str]:
-    package = json.loads(files.get(PACKAGES, "{}"))
-    return {*package.get("dependencies", {}), *package.get("devDependencies", {})}

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Collection
+from contextlib import nullcontext
 from typing import Literal
 
 from temporalio.exceptions import ApplicationError
 
-from activities.material import Material
+from activities.material import Material, packages_of
 from activities.model_call import stream_model
 from activities.project_files import ProjectFiles, changes_of
+from activities.realtime_fixer import RealtimeFixer
 from activities.step import Step, fail
 from codegen.scof import ScofParser
 from schemas.events import ErrorEvent, FileChunk, FileGenerating, FileReset
@@ -23,7 +25,10 @@ Prompt = Callable[[list[str], dict[str, str]], tuple[Message, ...]]
 
 
 class FileStream:
-    """Runs the model calls of one step that writes files. `install` collects the packages it asked for."""
+    """Runs the model calls of one step that writes files. `install` collects the packages it asked for.
+
+    With `repair`, each file is checked as it closes and repaired while the next one streams.
+    """
 
     def __init__(
         self,
@@ -34,6 +39,7 @@ class FileStream:
         reason: str,
         author: Literal["model", "fix"],
         material: Material,
+        repair: bool = False,
     ) -> None:
         self._step = step
         self._action = action
@@ -44,6 +50,12 @@ class FileStream:
         self._open: str | None = None
         self._problems: list[str] = []
         self.install: list[str] = []
+        self._expected: set[str] = set()
+        self._fixer = (
+            RealtimeFixer(step, self.files, packages=packages_of(material.files), expected=lambda: self._expected)
+            if repair
+            else None
+        )
 
     async def run(self, prompt: Prompt, planned: Collection[str] = ()) -> None:
         """Ask for the files until an answer is complete.
@@ -51,8 +63,15 @@ class FileStream:
         Files that an earlier attempt stored are given to the model as done; when it stored all those `planned`, the
         model is not asked again. Raises `no_files` when nothing came.
         """
+        async with self._fixer.beside() if self._fixer else nullcontext():
+            await self._run(prompt, planned)
+
+    async def _run(self, prompt: Prompt, planned: Collection[str]) -> None:
         written = await self._written()
-        if planned and set(planned) <= set(written):
+        self._expected = set(planned) - set(written)
+        if self._fixer is not None:
+            await self._look_again(self._fixer)
+        if planned and not self._expected:
             return
         for number in range(MAX_CALLS):
             complete = await self._one_answer(prompt(written, self._contents), number)
@@ -68,6 +87,12 @@ class FileStream:
                 ),
                 retry=True,
             )
+
+    async def _look_again(self, fixer: RealtimeFixer) -> None:
+        """Check what an earlier attempt stored: it may have ended before it could repair it."""
+        for version in await self._step.rooms.files.of_operation(self._step.session_id, self._step.id):
+            if version.author == "model" and version.path in self._contents:
+                fixer.look_at(version.path, self._contents)
 
     async def _written(self) -> list[str]:
         files, _ = await changes_of(self._step.rooms, self._step.session_id, self._step.id)
@@ -137,12 +162,17 @@ class FileStream:
 
     async def _store(self, event: FileClosed) -> None:
         self._open = None
+        if self._fixer is not None:
+            await self._fixer.give_up(event.path)
         try:
             await self.files.write(event.path, event.content)
         except ValueError as error:
             self._refuse(event.path, "file_refused", str(error))
         else:
             self._contents[event.path] = event.content
+            self._expected.discard(event.path)
+            if self._fixer is not None:
+                self._fixer.look_at(event.path, self._contents)
 
     def _refuse(self, path: str, code: str, sentence: str) -> None:
         """A file that cannot be taken: watchers see why, and nothing of it is kept."""

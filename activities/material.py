@@ -1,5 +1,7 @@
 """What prompts are made of: the request, the blueprint, the template, the files as they stand, the messages."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -64,6 +66,12 @@ async def message_texts(rooms: Rooms, session_id: str, message_ids: list[str]) -
     """What users wrote, in the order of `message_ids`."""
     turns = {turn.message.id: turn.message.text for turn in await rooms.messages.list(session_id)}
     return [turns[message_id] for message_id in message_ids if message_id in turns]
+
+
+def packages_of(files: Mapping[str, str]) -> set[str]:
+    """Names of the packages that a project asks for."""
+    package = json.loads(files.get("package.json", "{}"))
+    return {*package.get("dependencies", {}), *package.get("devDependencies", {})}
 
 
 def describe(issues: list[Issue]) -> list[str]:

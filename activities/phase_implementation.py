@@ -44,7 +44,7 @@ class PhaseImplementationActivities:
             first = given.number == 1
             action = ActionKey.FIRST_PHASE_IMPLEMENTATION if first else ActionKey.PHASE_IMPLEMENTATION
             stream = FileStream(
-                step, action, phase_id=given.phase_id, reason=plan.name, author="model", material=material
+                step, action, phase_id=given.phase_id, reason=plan.name, author="model", material=material, repair=True
             )
             await stream.run(prompt, planned=[file.path for file in plan.files])
             await stream.files.delete(plan.deletes)

@@ -26,8 +26,11 @@ class ProjectFiles:
         """Whether the template keeps this path for itself."""
         return matches(path, self._protected)
 
-    async def write(self, path: str, content: str) -> None:
-        """Store a file as a new version and tell watchers, both or neither.
+    async def write(
+        self, path: str, content: str, *, author: Literal["model", "fix"] | None = None, reason: str | None = None
+    ) -> None:
+        """Store a file as a new version and tell watchers, both or neither. `author` and `reason` are the step's own
+        unless given.
 
         Raises ValueError for a path that the project must not have or that is protected, and for a file too large.
         """
@@ -39,8 +42,8 @@ class ProjectFiles:
                 step.writer,
                 path,
                 content,
-                author=self._author,
-                reason=self._reason,
+                author=author or self._author,
+                reason=reason or self._reason,
                 phase_id=self._phase_id,
                 announce=lambda version: FileGenerated(operation_id=step.id, file=file_ref(version)),
             )

@@ -125,6 +125,17 @@ class FileReset(BaseModel):
     reason: str
 
 
+class FileFix(BaseModel):
+    """A complete file was faulty by itself: it is being repaired, was repaired, or is kept as it was written."""
+
+    type: Literal["file_fix"] = "file_fix"
+    operation_id: str
+    path: str
+    status: Literal["fixing", "fixed", "kept"]
+    by: Literal["rule", "model"]
+    problems: list[str]
+
+
 class ChecksEvent(BaseModel):
     """Checks of a phase ran."""
 
@@ -211,6 +222,7 @@ Event = Annotated[
     | FileGenerated
     | FileDeleted
     | FileReset
+    | FileFix
     | ChecksEvent
     | CommandEvent
     | PreviewEvent

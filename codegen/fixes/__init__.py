@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal
 
+from codegen.fixes.alone import find_faults, lost_exports
 from codegen.fixes.project import Project
 from codegen.fixes.render_loops import find_render_loops
 from codegen.fixes.repair import Left, Repair
@@ -84,4 +85,12 @@ def _fix(
     return Outcome(issue, status, how)
 
 
-__all__ = ["FixReport", "Outcome", "find_render_loops", "find_stubs", "fix_issues"]
+__all__ = [
+    "FixReport",
+    "Outcome",
+    "find_faults",
+    "find_render_loops",
+    "find_stubs",
+    "fix_issues",
+    "lost_exports",
+]

@@ -48,6 +48,10 @@ CASES: dict[str, dict[str, object]] = {
         "template": TEMPLATE, **PROJECT, "issues": ISSUES, "phase_id": "phase-1",
         "plan": PLAN.model_dump_json(indent=1), "already_written": [],
     },
+    "realtime_code_fixer": {
+        **PROJECT, "path": "src/Board.tsx", "text": "export const Board = (\n", "issues": ISSUES,
+        "expected": ["src/Card.tsx"],
+    },
     "conversation": {
         "request": REQUEST, "situation": "State: generating.", "message": "how far are you?",
         "history": [ChatMessage(id="1", role="user", text="hello", at="2026-01-01T00:00:00Z")],
