@@ -10,6 +10,8 @@ from codegen.context import select_files
 from schemas.blueprint import Blueprint
 from schemas.checks import Issue
 from schemas.templates import TemplateInfo
+from storage.blueprints import Blueprints
+from storage.messages import MessageRecord
 
 CONTEXT_TOKENS = 60_000  # of project files in one prompt
 BLUEPRINT = "blueprint"  # the id of the step that writes it
@@ -47,7 +49,9 @@ async def gather(rooms: Rooms, session_id: str, template: str, focus: list[str])
 
 
 async def blueprint_of(rooms: Rooms, session_id: str) -> Blueprint | None:
-    """The blueprint, once it is written."""
+    """The blueprint as it stands, once it is written."""
+    if (changed := await Blueprints(rooms.database).latest(session_id)) is not None:
+        return changed
     begun = await rooms.operations.begin(session_id, BLUEPRINT)
     return None if begun.result is None else Blueprint.model_validate_json(begun.result)
 
@@ -63,9 +67,15 @@ def template_named(rooms: Rooms, name: str) -> TemplateInfo:
 
 
 async def message_texts(rooms: Rooms, session_id: str, message_ids: list[str]) -> list[str]:
-    """What users wrote, in the order of `message_ids`."""
-    turns = {turn.message.id: turn.message.text for turn in await rooms.messages.list(session_id)}
-    return [turns[message_id] for message_id in message_ids if message_id in turns]
+    """What users wrote, in the order of `message_ids`, with what they meant where their words alone do not say it."""
+    turns = {turn.message.id: turn for turn in await rooms.messages.list(session_id)}
+    return [asked_for(turns[message_id]) for message_id in message_ids if message_id in turns]
+
+
+def asked_for(turn: MessageRecord) -> str:
+    """A message with its meaning."""
+    text = turn.message.text
+    return f"{text}\n(What is asked for: {turn.meaning})" if turn.meaning else text
 
 
 def packages_of(files: Mapping[str, str]) -> set[str]:

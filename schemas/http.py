@@ -19,6 +19,7 @@ class CreateSession(BaseModel):
     template: str | None = None
     review_cycles: int = Field(default=3, ge=0, le=10)
     max_phases: int = Field(default=10, ge=1, le=10)
+    max_cost_usd: Decimal | None = Field(default=None, gt=0)
 
 
 class SessionCreated(BaseModel):

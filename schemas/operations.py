@@ -7,7 +7,16 @@ from pydantic import BaseModel, Field
 from schemas.blueprint import Blueprint, PhasePlan
 from schemas.checks import CheckReport, Issue
 from schemas.events import Outbox
-from schemas.session import FileRef, Operation, Preview, Progress, QueuedMessage, ScreenshotRef, UsageTotals
+from schemas.session import (
+    FileRef,
+    Operation,
+    Preview,
+    Progress,
+    Question,
+    QueuedMessage,
+    ScreenshotRef,
+    UsageTotals,
+)
 
 
 class OperationInput(BaseModel):
@@ -171,31 +180,39 @@ class ConversationInput(OperationInput):
 
     message: QueuedMessage
     situation: str
+    template: str | None = None
 
 
 class ConversationResult(OperationResult):
-    """Whether the message asks for a change of the application, to be planned."""
+    """Whether the message asks for a change of the application, to be planned, or to find out what is wrong with it."""
 
     wants_change: bool
+    wants_debug: bool = False
 
 
 class BuilderTurnInput(OperationInput):
-    """One turn of the model that drives a session in smart mode; `turn` counts from 1 in each round."""
+    """One turn of the model that drives a session in smart mode; `turn` counts from 1 in each phase.
+
+    What is new since the turn before is told first: messages, the issues of failed checks, `notes` of the session.
+    """
 
     template: str
     phase_id: str
     turn: int
     message_ids: list[str] = Field(default_factory=list)
     issues: list[Issue] = Field(default_factory=list)
-    remaining_turns: int
+    notes: list[str] = Field(default_factory=list)
+    remaining_turns: int = 0
 
 
 class ToolRequest(BaseModel):
-    """A tool call by its id; the arguments are in the stored transcript."""
+    """A tool call by its place in the turn; the arguments are in the stored transcript. `queue` says where it runs."""
 
     id: str
     name: str
     summary: str
+    index: int = 0
+    queue: Literal["inference", "sandbox"] = "inference"
 
 
 class BuilderTurnResult(OperationResult):
@@ -205,14 +222,40 @@ class BuilderTurnResult(OperationResult):
 
 
 class ToolInput(OperationInput):
-    """Carry out one tool call of a turn."""
+    """Carry out one tool call of the turn with the step id `turn_id`."""
 
     template: str
     phase_id: str
+    turn_id: str = ""
     call: ToolRequest
 
 
 class ToolResult(FilesResult):
-    """What a tool changed. `outcome` is 'completed' when the model declared the work done."""
+    """What a tool changed. `outcome` is 'completed' when the model declared the work done.
+
+    `digest` is the same for the same call with the same result. The other fields are what became new by the call.
+    """
 
     outcome: Literal["ok", "error", "completed"]
+    digest: str = ""
+    question: Question | None = None
+    blueprint: Blueprint | None = None
+    preview: Preview | None = None
+    report: CheckReport | None = None
+    screenshots: list[ScreenshotRef] = Field(default_factory=list)
+
+
+class DebugInput(OperationInput):
+    """Find out what is wrong and mend it: what the checks found, and what a user said, if anybody."""
+
+    template: str
+    phase_id: str
+    issues: list[Issue] = Field(default_factory=list)
+    message_ids: list[str] = Field(default_factory=list)
+
+
+class DebugResult(FilesResult):
+    """What was wrong, in plain words; `solved` as the debugger judges it."""
+
+    diagnosis: str
+    solved: bool

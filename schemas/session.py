@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from schemas.blueprint import Blueprint, PhasePlan
 from schemas.checks import CheckReport
+from schemas.rounds import RoundState
 
 MAX_PROMPT = 20_000
 
@@ -57,7 +58,8 @@ MessageState = Literal["queued", "being_read", "planned", "done"]
 
 
 class QueuedMessage(BaseModel):
-    """A user's message and what became of it. `phase_id` names the phase that carries out the change it asked for."""
+    """A user's message and what became of it. `phase_id` names the phase that carries out the change it asked for;
+    with `wants_debug` it asked to find out what is wrong."""
 
     id: MessageId
     text: str
@@ -66,11 +68,12 @@ class QueuedMessage(BaseModel):
     state: MessageState = "queued"
     answered: bool = False
     wants_change: bool = False
+    wants_debug: bool = False
     phase_id: str | None = None
 
 
 class ChatMessage(BaseModel):
-    """One turn of the conversation beside the work."""
+    """One turn of the conversation beside the work. `options` are answers to choose from, where it asks something."""
 
     id: str
     role: Literal["user", "assistant", "notice"]
@@ -78,6 +81,17 @@ class ChatMessage(BaseModel):
     at: datetime
     author: str | None = None
     state: MessageState = "done"
+    options: list[str] = Field(default_factory=list)
+
+
+class Question(BaseModel):
+    """What the builder wants to know before it goes on: the next message answers it."""
+
+    id: str
+    text: str
+    options: list[str] = Field(default_factory=list)
+    phase_id: str | None = None
+    at: datetime
 
 
 class FileRef(BaseModel):
@@ -105,7 +119,7 @@ class ScreenshotRef(BaseModel):
 
 
 class PhaseProgress(BaseModel):
-    """A phase and how far it is. `files` lists the paths written so far."""
+    """A phase and how far it is. `files` lists the paths written so far; `turns` counts those of a model with tools."""
 
     id: str
     plan: PhasePlan
@@ -114,6 +128,7 @@ class PhaseProgress(BaseModel):
     checks: CheckReport | None = None
     screenshots: list[ScreenshotRef] = Field(default_factory=list)
     fix_rounds: int = 0
+    turns: int = 0
     message_ids: list[str] = Field(default_factory=list)
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -155,7 +170,7 @@ class Progress(BaseModel):
     """The answer to the workflow query `progress`: the whole picture that a watcher starts from.
 
     Every event up to and including `last_seq` is reflected here. Later events may be reflected in part; applying them
-    again changes nothing.
+    again changes nothing. `debugged` names the requests that the deep debugger has looked into.
     """
 
     session_id: str
@@ -173,6 +188,8 @@ class Progress(BaseModel):
     operations: list[Operation] = Field(default_factory=list)
     usage: UsageTotals = Field(default_factory=UsageTotals)
     preview: Preview = Field(default_factory=Preview)
+    question: Question | None = None
+    debugged: list[str] = Field(default_factory=list)
     created_at: datetime
     last_seq: int = 0
 
@@ -183,12 +200,14 @@ class CarriedState(BaseModel):
     progress: Progress
     outbox_next: int
     executions: int
+    round: RoundState | None = None
 
 
 class SessionRequest(BaseModel):
     """What starts a session, as JSON argument of the workflow `CodeGenSession`. The workflow id is the session id.
 
     `keep_open` False ends the workflow with the session's result instead of waiting for further messages.
+    `max_cost_usd` is what a round of the smart mode may spend before it asks whether to go on.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -199,6 +218,7 @@ class SessionRequest(BaseModel):
     user_id: str = "local"
     review_cycles: int = Field(default=3, ge=0, le=10)
     max_phases: int = Field(default=10, ge=1, le=10)
+    max_cost_usd: Decimal | None = Field(default=None, gt=0)
     keep_open: bool = True
     max_history_events: int = Field(default=1_000, ge=50)
     carried: CarriedState | None = None

@@ -1,6 +1,7 @@
 """The conversation of a session: turns in the order in which they came, each with an id its sender chose."""
 
 import asyncpg
+import orjson
 from pydantic import BaseModel
 
 from schemas.session import ChatMessage, MessageState
@@ -8,10 +9,12 @@ from storage.database import Database
 
 
 class MessageRecord(BaseModel):
-    """A turn and, where it asked for a change, the phase that carries it out."""
+    """A turn and, where it asked for a change, the phase that carries it out. `meaning` spells out what it asks for,
+    where its words alone do not."""
 
     message: ChatMessage
     phase_id: str | None
+    meaning: str | None = None
 
 
 class Messages:
@@ -23,8 +26,8 @@ class Messages:
     async def put(self, session_id: str, message: ChatMessage, phase_id: str | None = None) -> MessageRecord:
         """Store a turn unless its id is known. Returns what is stored."""
         await self._pool.execute(
-            """INSERT INTO messages (session_id, id, role, text, author, state, phase_id, created_at)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING""",
+            """INSERT INTO messages (session_id, id, role, text, author, state, phase_id, created_at, options)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::json) ON CONFLICT DO NOTHING""",
             session_id,
             message.id,
             message.role,
@@ -33,6 +36,7 @@ class Messages:
             message.state,
             phase_id,
             message.at,
+            orjson.dumps(message.options).decode(),
         )
         row = await self._pool.fetchrow(
             "SELECT * FROM messages WHERE session_id = $1 AND id = $2", session_id, message.id
@@ -53,6 +57,15 @@ class Messages:
             phase_id,
         )
 
+    async def set_meaning(self, session_id: str, message_id: str, meaning: str) -> None:
+        """Note what a turn asks for. The last note stands."""
+        await self._pool.execute(
+            "UPDATE messages SET meaning = $3, updated_at = now() WHERE session_id = $1 AND id = $2",
+            session_id,
+            message_id,
+            meaning.replace("\0", ""),
+        )
+
     async def list(self, session_id: str, limit: int = 1_000) -> list[MessageRecord]:
         """The last turns, oldest first."""
         rows = await self._pool.fetch(
@@ -67,6 +80,12 @@ class Messages:
 
 def _record(row: asyncpg.Record) -> MessageRecord:
     message = ChatMessage(
-        id=row["id"], role=row["role"], text=row["text"], at=row["created_at"], author=row["author"], state=row["state"]
+        id=row["id"],
+        role=row["role"],
+        text=row["text"],
+        at=row["created_at"],
+        author=row["author"],
+        state=row["state"],
+        options=orjson.loads(row["options"]),
     )
-    return MessageRecord(message=message, phase_id=row["phase_id"])
+    return MessageRecord(message=message, phase_id=row["phase_id"], meaning=row["meaning"])

@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from schemas.blueprint import Blueprint, PhasePlan
 from schemas.session import ChatMessage, Progress, SessionRequest, StateInfo
 from storage.blobs import Blobs
+from storage.blueprints import Blueprints
 from storage.database import Database
 from storage.messages import Messages
 from storage.operations import OperationMissing, Operations
@@ -134,3 +136,26 @@ async def test_screenshots(database: Database) -> None:
     assert again == first
     assert await screenshots.list("s1") == [first]
     assert await Blobs(database).get(first.sha256) == b"\x89PNG"
+
+
+async def test_the_options_and_the_meaning_of_a_message_are_kept(database: Database) -> None:
+    messages = Messages(database)
+    asked = ChatMessage(id="q1", role="assistant", text="Which?", at=NOW, options=["this", "that"])
+    stored = await messages.put("s1", asked)
+    assert (stored.message, stored.meaning) == (asked, None)
+    await messages.set_meaning("s1", "q1", "first\0 note")
+    await messages.set_meaning("s1", "q1", "second")
+    (kept,) = await messages.list("s1")
+    assert (kept.message.options, kept.meaning) == (["this", "that"], "second")
+
+
+async def test_the_newest_blueprint_stands_and_a_repeated_step_changes_nothing(database: Database) -> None:
+    blueprints = Blueprints(database)
+    assert await blueprints.latest("s1") is None
+    one = Blueprint(title="One", description="", first_phase=PhasePlan(name="p"))
+    two = one.model_copy(update={"title": "Two"})
+    await blueprints.put("s1", "a", one)
+    await blueprints.put("s1", "b", two)
+    await blueprints.put("s1", "a", one.model_copy(update={"title": "Again"}))
+    assert await blueprints.latest("s1") == two
+    assert await blueprints.latest("s2") is None

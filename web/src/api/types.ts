@@ -72,6 +72,8 @@ export interface ChatMessage {
   at: string;
   author: string | null;
   state: MessageState;
+  /** Answers to choose from, where the message asks something. */
+  options?: string[];
 }
 
 export interface FileRef {
