@@ -19,7 +19,7 @@ run: setup ## set up, then start everything and print one URL (PORT=8080, STICH_
 	@exec $(BIN)/python -m stich up
 
 test: setup ## set up, then run all tests: those of the rooms first, then whole systems
-	@$(PYTEST) -q tests --ignore=tests/e2e --ignore=tests/chaos --ignore=tests/bench
+	@$(PYTEST) -q tests --ignore=tests/e2e --ignore=tests/chaos --ignore=tests/bench -n 3 --dist loadfile
 	@$(QUIET_NPM) test --silent
 	@if [ -d tests/e2e ]; then $(PYTEST) -q tests/e2e; fi
 	@$(PYTEST) -q tests/chaos -m short
