@@ -21,7 +21,7 @@ run: setup ## set up, then start everything and print one URL (PORT=8080, STICH_
 test: setup ## set up, then run all tests: those of the rooms first, then whole systems
 	@$(PYTEST) -q tests --ignore=tests/e2e --ignore=tests/chaos --ignore=tests/bench -n 3 --dist loadfile
 	@$(QUIET_NPM) test --silent
-	@if [ -d tests/e2e ]; then $(PYTEST) -q tests/e2e; fi
+	@if [ -d tests/e2e ]; then $(PYTEST) -q tests/e2e -n 2 --dist loadfile; fi
 	@$(PYTEST) -q tests/chaos -m short
 
 check: setup ## check format, lint, types and the rooms' borders
