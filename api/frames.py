@@ -8,7 +8,7 @@ from typing import Final
 from schemas.http import SessionSnapshot
 from storage.event_tail import StoredEvent
 
-RETRY_MILLISECONDS: Final = 250
+RETRY_MILLISECONDS: Final = 150
 
 OPENING: Final = b"retry: %d\n\n" % RETRY_MILLISECONDS
 """First bytes of every stream: how long a browser waits before it comes back."""

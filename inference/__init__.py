@@ -1,5 +1,17 @@
 """One model call, done right, at whichever provider serves it."""
 
-from inference.client import Completion, Inference, Plan
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inference.client import Completion, Inference, Plan
 
 __all__ = ["Completion", "Inference", "Plan"]
+
+
+def __getattr__(name: str) -> object:
+    """Loads the client when it is asked for: who only reads the catalogue starts without it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from inference import client
+
+    return getattr(client, name)

@@ -42,6 +42,8 @@ async def run_api(settings: Settings, env: Mapping[str, str]) -> None:
     async with open_database(url, settings.database_connections, "stich-api") as database:
         app = create_app(api_settings, database=database, temporal=temporal)
         async with serving(app, listener) as server:
+            if settings.ready_file is not None:
+                settings.ready_file.touch()
             await until_stopped(stop, server)
 
 

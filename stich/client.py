@@ -24,7 +24,7 @@ from schemas.session import WORKING_STATES, StateInfo
 
 SILENCE_SECONDS: Final = 45.0
 """A stream without even a heartbeat for this long is taken for dead; the service sends one every 15 s."""
-FIRST_PAUSE: Final = 0.2
+FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
 ANSWER_SECONDS: Final = 30.0
 

@@ -1,17 +1,12 @@
-"""Where previews are shown, and how a session's project comes back when this machine does not have it any more."""
+"""Where previews are shown."""
 
 import hashlib
 import hmac
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
-from activities.workspace import project
-from sandbox import Sandbox
-from sandbox.gateway import Stored
 from stich.errors import StichError
 from stich.settings import Settings
-from storage.files import Files
-from storage.sessions import SessionMissing, Sessions
 
 LOCAL_SUFFIX = "preview.localhost"
 
@@ -52,24 +47,3 @@ def page_origins(settings: Settings) -> list[str]:
 def naming_secret(token: str) -> bytes:
     """What makes the host names of previews unguessable."""
     return hmac.digest(token.encode(), b"stich preview names", hashlib.sha256)
-
-
-class StoredProjects:
-    """Projects of sessions, out of the database."""
-
-    def __init__(self, sessions: Sessions, files: Files, sandbox: Sandbox) -> None:
-        self._sessions = sessions
-        self._files = files
-        self._sandbox = sandbox
-
-    async def __call__(self, session_id: str) -> Stored | None:
-        """The project, None where there is none."""
-        try:
-            session = await self._sessions.get(session_id)
-        except SessionMissing:
-            return None
-        if session.template is None:
-            return None
-        template = self._sandbox.template_files(session.template)
-        files, packages = project(await self._files.contents(session_id), template)
-        return Stored(session.template, files, packages)

@@ -21,6 +21,14 @@ GRACE_SECONDS: Final = 1
 class EmbeddedServer(uvicorn.Server):
     """A server that leaves signals to the process."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.serves = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.serves.set()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -28,7 +36,10 @@ class EmbeddedServer(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator[asyncio.Task[None]]:
-    """Serve `app` on a listening socket until the block is left. The task ends early only when serving failed."""
+    """Serve `app` on a listening socket until the block is left, from before it is entered.
+
+    The task ends early only when serving failed.
+    """
     config = uvicorn.Config(
         app,
         loop="none",
@@ -44,6 +55,9 @@ async def serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator[asynci
     server = EmbeddedServer(config)
     task = asyncio.create_task(server.serve(sockets=[listener]), name="http server")
     try:
+        serves = asyncio.create_task(server.serves.wait())
+        await asyncio.wait([serves, task], return_when=asyncio.FIRST_COMPLETED)
+        serves.cancel()
         yield task
     finally:
         server.should_exit = True

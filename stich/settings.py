@@ -28,6 +28,7 @@ VARIABLES: Final = {
     "temporal_ui": ("STICH_TEMPORAL_UI", "the address of the Temporal web page"),
     "database_url": ("DATABASE_URL", "an address that begins with postgresql://"),
     "database_connections": ("STICH_DATABASE_CONNECTIONS", "a number from 2 to 1000"),
+    "api_processes": ("STICH_API_PROCESSES", "a number from 1 to 16"),
     "workflow_slots": ("STICH_WORKFLOW_SLOTS", "a number from 1 to 10000"),
     "inference_slots": ("STICH_INFERENCE_SLOTS", "a number from 1 to 10000"),
     "sandbox_slots": ("STICH_SANDBOX_SLOTS", "a number from 1 to 1000"),
@@ -88,6 +89,7 @@ class Settings(BaseModel):
     temporal_ui: HttpUrl | None = None
     database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] | None = None
     database_connections: int = Field(default=20, ge=2, le=1_000)
+    api_processes: int = Field(default=2, ge=1, le=16)
     workflow_slots: int = Field(default=200, ge=1, le=10_000)
     inference_slots: int = Field(default=200, ge=1, le=10_000)
     sandbox_slots: int = Field(default_factory=lambda: max(2, os.cpu_count() or 2), ge=1, le=1_000)

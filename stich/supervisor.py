@@ -15,7 +15,7 @@ from stich.home import Home, RunningUp, listen, token_of
 from stich.processes.orphans import adopt_orphans, end_orphans
 from stich.processes.postgres import Postgres
 from stich.processes.program import Child, Program
-from stich.processes.roles import api_program, demo_program, worker_program
+from stich.processes.roles import api_programs, demo_program, worker_program
 from stich.processes.temporal import temporal_program
 from stich.settings import DEFAULT_PORT, Settings
 
@@ -68,14 +68,16 @@ class Supervisor:
         }
         async with together() as group:
             group.create_task(self._run(worker_program(self.home, preview_socket.fileno(), environment)))
-            group.create_task(self._run(api_program(api_socket.fileno(), port_of(api_socket), environment)))
+            count, port = self.settings.api_processes, port_of(api_socket)
+            for program in api_programs(self.home, count, api_socket.fileno(), port, environment):
+                group.create_task(self._run(program))
         self.home.announce(running)
         return running
 
     async def stop(self) -> None:
         """Stop what was started, those that use others first. Safe to call at any moment, also after a failed start."""
-        for names in (("api", "worker"), ("demo", "temporal"), ("postgres",)):
-            await asyncio.gather(*(child.stop() for child in self._children if child.program.name in names))
+        for parts in (("api", "worker"), ("demo", "temporal"), ("postgres",)):
+            await asyncio.gather(*(child.stop() for child in self._children if child.program.part in parts))
         await self._end_orphans()
         if self._postgres is not None:
             self._postgres.clean_up()

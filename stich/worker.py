@@ -22,9 +22,10 @@ from stich.database import open_database, required_url
 from stich.errors import StichError
 from stich.home import token_of
 from stich.logging import configure_logging
-from stich.previews import PreviewPlace, StoredProjects, naming_secret, page_origins
+from stich.previews import PreviewPlace, naming_secret, page_origins
 from stich.serving import listening_socket, serving, told_to_stop, until_stopped
 from stich.settings import Settings
+from stich.stored_projects import StoredProjects
 from stich.temporal import connect_temporal, require_namespace
 from storage.events import EventLog
 from storage.files import Files

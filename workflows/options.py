@@ -8,7 +8,8 @@ from temporalio.workflow import ActivityCancellationType
 
 from workflows.names import INFERENCE_QUEUE, SANDBOX_QUEUE, WORKFLOW_QUEUE
 
-HEARTBEAT: Final = timedelta(seconds=5)
+# How long a dead worker goes unnoticed. Six beats: only a process that is gone or frozen misses them all.
+HEARTBEAT: Final = timedelta(seconds=3)
 
 # Five attempts: the attempt number also walks the model's route, so each may go to another provider.
 MODEL_RETRY: Final = RetryPolicy(

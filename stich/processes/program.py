@@ -28,6 +28,7 @@ STEADY_SECONDS: Final = 30.0
 class Program:
     """What to run and how to treat it. Times are seconds.
 
+    name: of the part, with a number where several processes make up one (`api-2`).
     ready: asked again and again until it says yes. before: runs before each start, to clear away what an earlier run
     left. ends_with_us: the signal it gets from the kernel when we are killed. appear_as: see `launch.py`.
     """
@@ -46,6 +47,10 @@ class Program:
     appear_as: int = 0
     files: tuple[int, ...] = ()
     cannot_map: str = field(default="this machine allows no user namespaces", repr=False)
+
+    @property
+    def part(self) -> str:
+        return self.name.partition("-")[0]
 
 
 class Child:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
 import stich
@@ -51,14 +51,36 @@ def worker_program(home: Home, preview_socket: int, environment: Mapping[str, st
     )
 
 
-def api_program(api_socket: int, port: int, environment: Mapping[str, str]) -> Program:
-    """The API, on a socket that stays open while it restarts, so that requests wait instead of being refused."""
+def api_programs(
+    home: Home, count: int, api_socket: int, port: int, environment: Mapping[str, str]
+) -> Iterator[Program]:
+    """The processes of the API, all on one socket.
+
+    When one dies, the others take its share at once; while the last one restarts, requests wait instead of being
+    refused. (With a socket each, the kernel would go on to give connections to one that is frozen.)
+    """
+    for number in range(1, count + 1):
+        name = "api" if number == 1 else f"api-{number}"
+        title = "The web page" if count == 1 else f"The web page (process {number} of {count})"
+        yield api_program(name, title, home, api_socket, port, environment)
+
+
+def api_program(
+    name: str, title: str, home: Home, api_socket: int, port: int, environment: Mapping[str, str]
+) -> Program:
+    ready_file = home.run / f"{name}.ready"
+    service_answers = answers(port, "/readyz")
+
+    async def ready() -> bool:
+        return ready_file.exists() and await service_answers()  # the file tells this process from the others
+
     return Program(
-        "api",
-        "The web page",
+        name,
+        title,
         python_program("-m", "stich", "api"),
-        {**with_packages(environment), "STICH_LISTEN_FD": str(api_socket)},
-        ready=answers(port, "/readyz"),
+        {**with_packages(environment), "STICH_READY_FILE": str(ready_file), "STICH_LISTEN_FD": str(api_socket)},
+        ready=ready,
+        before=lambda: ready_file.unlink(missing_ok=True),
         stop_within=3,
         files=(api_socket,),
     )

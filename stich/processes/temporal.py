@@ -18,6 +18,9 @@ def temporal_program(home: Home, namespace: str, port: int, ui_port: int, enviro
     tuning = [
         *("--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"),
         *("--dynamic-config-value", "matching.enableFairness=true"),
+        # A frozen worker still holds polls, which swallow tasks: by default its connection stays for over a minute.
+        *("--dynamic-config-value", 'frontend.keepAliveTime="1s"'),
+        *("--dynamic-config-value", 'frontend.keepAliveTimeout="2s"'),
     ]
     command = [
         *(

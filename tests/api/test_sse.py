@@ -90,7 +90,7 @@ async def test_headers_and_resuming(served: Served, writer: EventWriter) -> None
     assert "no-store" in headers["cache-control"]
     assert "content-encoding" not in headers
     assert first.kinds == ["snapshot", *["session_info"] * 5]
-    assert first.retry == 250
+    assert first.retry == 150
 
     resumed, by_query, both, odd = Watcher(), Watcher(), Watcher(), Watcher()
     await read(resumed, served.url, until=5, headers={"Last-Event-ID": "2"})

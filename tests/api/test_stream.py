@@ -71,7 +71,7 @@ async def test_snapshot_then_tail(stream: Stream, writer: EventWriter) -> None:
     await asyncio.sleep(0.05)
     await write(writer, 3)
     await reading
-    assert watcher.retry == 250
+    assert watcher.retry == 150
     assert [(seq, kind) for seq, kind, _ in watcher.events[:2]] == [(3, "snapshot"), (4, "file_chunk")]
     assert [seq for seq, _, _ in watcher.events] == [3, 4, 5, 6, 7, 8]
     assert SessionSnapshot.model_validate(watcher.events[0][2]).progress.title == "Fresh"

@@ -20,6 +20,11 @@ def kill(part: str) -> Disaster:
     return happen
 
 
+async def kill_service(site: Site, run: Run, activity: str | None) -> None:
+    """kill -9 of the service process that those who watch are connected to."""
+    site.kill_busiest_service()
+
+
 async def kill_one_of_two(site: Site, run: Run, activity: str | None) -> None:
     """kill -9 of the worker that runs the activity, while another one is there; of any when none runs."""
     worker = await run.worker_of(activity) if activity else None
@@ -34,7 +39,7 @@ async def kill_everything(site: Site, run: Run, activity: str | None) -> None:
 
 DISASTERS: Final[dict[str, Disaster]] = {
     "worker": kill("worker"),
-    "api": kill("api"),
+    "api": kill_service,
     "temporal": kill("temporal"),
     "postgres": kill("postgres"),
     "one_of_two_workers": kill_one_of_two,

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 import asyncpg
 from temporalio.client import Client, WorkflowHandle
@@ -37,6 +38,9 @@ from tests.e2e.service import command, read
 
 AWAY_SECONDS: Final = 60.0
 """How long anything may take to come back on a busy machine."""
+
+SERVICES: Final = ("api", "api-2")
+"""The processes of the service, by name."""
 
 T = TypeVar("T")
 
@@ -94,14 +98,25 @@ class Site:
         return self.stich.up.child(part)
 
     def kill(self, part: str) -> None:
-        os.kill(self.pid(part), signal.SIGKILL)
+        """kill -9 of all processes of a part."""
+        for pid in self.stich.up.children(part):
+            os.kill(pid, signal.SIGKILL)
+
+    def kill_busiest_service(self) -> None:
+        """kill -9 of the service process that has most of the connections."""
+        port = urlsplit(self.stich.at.local_url).port
+        assert port is not None
+        mine = sockets_of(port)
+        pids = self.stich.up.children("api")
+        os.kill(max(pids, key=lambda pid: len(mine & open_sockets(pid))), signal.SIGKILL)
 
     async def wait_back(self) -> None:
         """Until every part runs and the service calls itself ready."""
 
         async def ready() -> bool:
             try:
-                self.pid("worker"), self.pid("postgres"), self.pid("temporal")
+                for part in ("worker", "postgres", "temporal", *SERVICES):
+                    self.pid(part)
                 async with StichClient(self.stich.at.local_url, self.stich.at.token, patience=0) as client:
                     return (await client._http.get("/readyz")).status_code == 200
             except (AssertionError, OSError):
@@ -144,7 +159,7 @@ class Site:
         """One more process of a role, with the settings of the first one and `env`."""
         first = read(self.pid(role), "environ").decode().split("\0")
         settings = dict(setting.split("=", 1) for setting in first if "=" in setting)
-        settings.pop("STICH_LISTEN_FD")
+        del settings["STICH_LISTEN_FD"], settings["STICH_READY_FILE"]
         process = await asyncio.to_thread(begin, role, {**settings, **env}, log)
         try:
             yield process
@@ -211,6 +226,21 @@ class Site:
             memo={"user_id": asked.user_id},
         )
         return Run(self, session_id, handle)
+
+
+def sockets_of(port: int) -> set[str]:
+    """The kernel's numbers of the established connections to a port of this machine."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {row[9] for row in rows if row[3] == "01" and int(row[1].rpartition(":")[2], 16) == port}
+
+
+def open_sockets(pid: int) -> set[str]:
+    """The kernel's numbers of the sockets that a process has open."""
+    targets = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            targets.append(str(entry.readlink()))
+    return {target[len("socket:[") : -1] for target in targets if target.startswith("socket:[")}
 
 
 def begin(role: str, env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:

@@ -43,7 +43,7 @@ async def test_another_worker_takes_over(
 async def test_the_only_worker_comes_back(
     seconds: int, whole: Site, undisturbed: Undisturbed, measured: list[str]
 ) -> None:
-    """A frozen worker still takes tasks out of its queues: in 40 s, all five attempts of the step."""
+    """The longer time is that of all five attempts of a step, if the frozen worker's polls would still take them."""
     moment = FileStreaming()
     run = await whole.start(PROMPT, faults=moment.faults)
     async with Watcher(run) as watcher:

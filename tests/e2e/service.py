@@ -60,17 +60,21 @@ class Up:
         return self.process.wait(STOP_SECONDS)
 
     def child(self, name: str) -> int:
-        """The process id of a part."""
+        """The process id of a part; where several processes make one up, of that with this name."""
+        found = [pid for pid in self.children(name.partition("-")[0]) if name[:3] != "api" or _is_called(pid, name)]
+        assert len(found) == 1, (name, found)
+        return found[0]
+
+    def children(self, part: str) -> list[int]:
+        """The process ids of a part."""
         needle = {
             "worker": b"stich\0worker",
             "api": b"stich\0api",
             "demo": b"stich.demo",
             "temporal": b"start-dev",
             "postgres": os.fsencode(self.home / "postgres" / "data"),
-        }[name]
-        found = [pid for pid in children(self.process.pid) if needle in read(pid, "cmdline")]
-        assert len(found) == 1, (name, found)
-        return found[0]
+        }[part]
+        return [pid for pid in children(self.process.pid) if needle in read(pid, "cmdline")]
 
     def close(self) -> None:
         """End it, whatever state it is in."""
@@ -81,6 +85,10 @@ class Up:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+
+def _is_called(pid: int, name: str) -> bool:
+    return f"/{name}.ready\0".encode() in read(pid, "environ")
 
 
 def until(condition: Callable[[], bool], seconds: float) -> None:

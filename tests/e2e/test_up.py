@@ -67,7 +67,7 @@ def test_others_on_this_machine_cannot_read_its_secrets(shared_up: Up) -> None:
     assert not any(token in log.read_text(errors="replace") for log in (shared_up.home / "logs").iterdir())
 
 
-@pytest.mark.parametrize("name", ["api", "demo", "temporal", "postgres", "worker"])
+@pytest.mark.parametrize("name", ["api", "api-2", "demo", "temporal", "postgres", "worker"])
 def test_a_part_that_is_killed_comes_back(shared_up: Up, name: str) -> None:
     running = shared_up.wait_ready()
     before = shared_up.child(name)
@@ -78,6 +78,16 @@ def test_a_part_that_is_killed_comes_back(shared_up: Up, name: str) -> None:
     assert shared_up.child(name) != before
     with signed_in(running) as client:
         until(lambda: client.get("/readyz").status_code == 200, 20)
+
+
+def test_one_service_process_goes_on_alone_while_the_other_is_away(shared_up: Up) -> None:
+    running = shared_up.wait_ready()
+    said = len(shared_up.output)
+    os.kill(shared_up.child("api"), signal.SIGKILL)
+    with signed_in(running) as client:  # before the other one can be back
+        assert client.get("/api/sessions").status_code == 200
+        assert "is back" not in shared_up.output[said:]
+    until(lambda: "The web page (process 1 of 2) is back" in shared_up.output[said:], 60)
 
 
 def test_a_signal_while_it_starts_stops_everything(make_up: MakeUp) -> None:

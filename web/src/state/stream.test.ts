@@ -158,7 +158,7 @@ describe("SessionStream", () => {
 
   it("reads what the snapshot leaves out, once, and after a new snapshot only what was missed", async () => {
     const log = [
-      "retry: 250\n\n",
+      "retry: 150\n\n",
       frame(1, "file_chunk", chunk(0, "x")),
       frame(2, "error", broke("first")),
       frame(3, "session_state", {}),
