@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from inference import Inference
 from sandbox import Sandbox
 from sandbox.browser import Browser
+from sandbox.hosting import DeploymentTokens, Places
 from storage.database import Database
 from storage.events import EventLog
 from storage.files import Files
 from storage.ledger import Ledger
 from storage.messages import Messages
 from storage.operations import Operations
+from storage.published import PublishedSites
 from storage.screenshots import Screenshots
 from storage.sessions import Sessions
 from storage.transcripts import Transcripts
@@ -19,7 +21,7 @@ from storage.transcripts import Transcripts
 
 @dataclass(frozen=True, kw_only=True)
 class Rooms:
-    """Storage, inference and sandbox of this process. `preview_url` gives a session's preview address."""
+    """Storage, inference and sandbox of this process. `preview_url` and `site_url` give a session's addresses."""
 
     database: Database
     events: EventLog
@@ -34,3 +36,7 @@ class Rooms:
     sandbox: Sandbox
     browser: Browser
     preview_url: Callable[[str], str]
+    site_url: Callable[[str], str]
+    published: PublishedSites
+    deployment_tokens: DeploymentTokens
+    places: Places

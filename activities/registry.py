@@ -11,6 +11,7 @@ from activities.conversation import ConversationActivities
 from activities.phase_generation import PhaseGenerationActivities
 from activities.phase_implementation import PhaseImplementationActivities
 from activities.project_setup import ProjectSetupActivities
+from activities.publish import PublishActivities
 from activities.session import SessionActivities
 from activities.smart_builder import SmartBuilderActivities
 from activities.template_selection import TemplateSelectionActivities
@@ -39,10 +40,12 @@ def inference_activities(rooms: Rooms) -> list[Activity]:
 
 def sandbox_activities(rooms: Rooms) -> list[Activity]:
     """Work on the host's cores: as many at once as it has."""
-    checks = CheckActivities(rooms)
+    checks, publishing = CheckActivities(rooms), PublishActivities(rooms)
     return [
         ProjectSetupActivities(rooms).install,
         checks.check,
         checks.open_preview,
         SmartBuilderActivities(rooms).use_tool,
+        publishing.publish,
+        publishing.withdraw,
     ]

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from temporalio.client import Client
 
-from api import about, files, health, sessions
+from api import about, deployments, files, health, sessions
 from api.auth import RequireSignIn, SignIn
 from api.endpoints import Answer, Endpoint
 from api.openapi import openapi_document
@@ -36,6 +36,7 @@ async def openapi_json(request: Request) -> Response:
 ENDPOINTS: tuple[Endpoint, ...] = (
     *sessions.ENDPOINTS,
     *files.ENDPOINTS,
+    *deployments.ENDPOINTS,
     *about.ENDPOINTS,
     *health.ENDPOINTS,
     Endpoint(

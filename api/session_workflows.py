@@ -7,9 +7,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import structlog
+from pydantic import BaseModel
 from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
@@ -22,13 +23,16 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.problems import NO_SESSION, NO_WORKER, NOT_NOW, SESSION_ENDED, TEMPORAL_AWAY, Kind, Refusal
+from schemas.deployments import Deployment, DeploymentRequest, DeploymentWithdrawal
 from schemas.session import Progress, SessionRequest, StateInfo, UserMessage
 from workflows.names import (
     QUERY_PROGRESS,
     SESSION_WORKFLOW,
     SIGNAL_MESSAGE,
+    UPDATE_PUBLISH,
     UPDATE_RESUME,
     UPDATE_STOP,
+    UPDATE_WITHDRAW,
     WORKFLOW_QUEUE,
 )
 
@@ -46,6 +50,9 @@ AWAY = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.RESOURCE_EXHAUSTED, R
 TOO_LATE = frozenset({RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED})
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("api")
+
+
+Result = TypeVar("Result", bound=BaseModel)
 
 
 class Started(NamedTuple):
@@ -118,11 +125,19 @@ class SessionWorkflows:
 
     async def stop(self, session_id: str) -> StateInfo:
         """Stop what runs. Returns the state afterwards."""
-        return await self._update(session_id, UPDATE_STOP)
+        return await self._update(session_id, UPDATE_STOP, StateInfo)
 
     async def resume(self, session_id: str) -> StateInfo:
         """Go on with what is missing. Raises Refusal NOT_NOW when there is nothing to resume."""
-        return await self._update(session_id, UPDATE_RESUME)
+        return await self._update(session_id, UPDATE_RESUME, StateInfo)
+
+    async def publish(self, session_id: str, request: DeploymentRequest) -> Deployment:
+        """Ask for a deployment. Raises Refusal NOT_NOW when nothing can be published now."""
+        return await self._update(session_id, UPDATE_PUBLISH, Deployment, request)
+
+    async def withdraw(self, session_id: str, withdrawal: DeploymentWithdrawal) -> Deployment:
+        """Ask for the end of what is published at a target. Raises Refusal NOT_NOW when nothing is."""
+        return await self._update(session_id, UPDATE_WITHDRAW, Deployment, withdrawal)
 
     async def reachable(self) -> bool:
         """Whether Temporal answers at all."""
@@ -143,22 +158,23 @@ class SessionWorkflows:
                 raise Refusal(TEMPORAL_AWAY, "The workflow service cannot be reached right now.") from None
             raise
 
-    async def _update(self, session_id: str, name: str) -> StateInfo:
+    async def _update(self, session_id: str, name: str, result_type: type[Result], *arguments: BaseModel) -> Result:
         handle = self._client.get_workflow_handle(session_id)
         async with self._asking_worker(missing=SESSION_ENDED):
             update = await handle.start_update(
                 name,
+                args=arguments,
                 wait_for_stage=WorkflowUpdateStage.ACCEPTED,
-                result_type=StateInfo,
+                result_type=result_type,
                 rpc_timeout=timedelta(seconds=ANSWER_SECONDS),
             )
         try:
             async with _bounded(NO_WORKER, missing=SESSION_ENDED, seconds=CARRY_OUT_SECONDS):
-                state = await update.result(rpc_timeout=timedelta(seconds=CARRY_OUT_SECONDS))
+                result = await update.result(rpc_timeout=timedelta(seconds=CARRY_OUT_SECONDS))
         except WorkflowUpdateFailedError as error:
             raise _not_now(error) from None
-        assert isinstance(state, StateInfo)
-        return state
+        assert isinstance(result, result_type)
+        return result
 
 
 @asynccontextmanager

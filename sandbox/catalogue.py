@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from sandbox.errors import UnknownTemplate
-from schemas.templates import TemplateInfo
+from schemas.templates import ProjectType, TemplateInfo
 
 FOLDER = Path(__file__).parent / "templates"
 # What tools leave behind in a checkout.
@@ -49,6 +49,11 @@ class Template:
     def extensible(self) -> bool:
         """Whether packages can be added."""
         return "package.json" in self.files
+
+    @property
+    def publishable(self) -> bool:
+        """Whether a build of it can be served as plain files, without a server of its own."""
+        return self.info.project_type is not ProjectType.PYTHON_API
 
     def package(self) -> dict[str, dict[str, str]]:
         """npm dependencies of the project or its tools, by kind."""

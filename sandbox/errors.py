@@ -10,6 +10,8 @@ SandboxError
   PreviewFailed        the development server does not come up
   BrowserFailed        the browser could not be used
   QuotaExceeded        the workspace is full
+  NothingToPublish     the project has no build that could be published
+  HostingFailed        a place to publish at refused, or could not be reached
 """
 
 
@@ -53,3 +55,19 @@ class BrowserFailed(SandboxError):
 
 class QuotaExceeded(SandboxError):
     code = "workspace_full"
+
+
+class NothingToPublish(SandboxError):
+    code = "nothing_to_publish"
+
+
+class HostingFailed(SandboxError):
+    """`retry` says whether trying again can help, `retry_after` in how many seconds."""
+
+    def __init__(
+        self, sentence: str, *, code: str = "deployment_failed", retry: bool = False, retry_after: float | None = None
+    ) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.retry = retry
+        self.retry_after = retry_after

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlencode
 
+import structlog
 from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -24,8 +25,10 @@ from sandbox.addresses import preview_name, session_of
 from sandbox.errors import PreviewFailed, SandboxError
 from sandbox.preview import DevServer, ServerState
 from sandbox.sandbox import Sandbox
-from sandbox.sites import Sites
+from sandbox.sites import Published, Sites
 from sandbox.upstream import Headers, Upstream, UpstreamError
+
+log = structlog.get_logger(__name__)
 
 _ENTRANCE = "/__stich/enter"
 _COOKIE = "__Host-stich"
@@ -76,6 +79,7 @@ class PreviewGateway:
         restore: Restore,
         *,
         revision: Revision | None = None,
+        published: Published | None = None,
         frame_ancestors: Sequence[str] = (),
         suffix: str = "preview.localhost",
         site_suffix: str = "site.localhost",
@@ -87,7 +91,7 @@ class PreviewGateway:
         self._revisions: dict[str, tuple[float, int | None]] = {}
         self._suffix = "." + suffix
         self._site_suffix = "." + site_suffix
-        self._sites = Sites(sandbox.settings)
+        self._sites = Sites(published) if published is not None else None
         self._opening: dict[str, asyncio.Task[DevServer | None]] = {}
         self._upstreams: dict[str, Upstream] = {}
         ancestors = " ".join(("'self'", *frame_ancestors))
@@ -198,10 +202,10 @@ class PreviewGateway:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         navigation = b"text/html" in _header(scope, b"accept")
         host = _host(scope)
-        if host.endswith(self._site_suffix):
+        session_id = self._session(scope)
+        if session_id is None and host.endswith(self._site_suffix):
             await self._site(host.removesuffix(self._site_suffix), scope, send, navigation)
             return
-        session_id = self._session(scope)
         if session_id is None:
             await self._page(send, 404, pages.unknown())
             return
@@ -238,8 +242,13 @@ class PreviewGateway:
     async def _site(self, name: str, scope: Scope, send: Send, navigation: bool) -> None:
         session_id = session_of(self._secret, name, "site")
         asset = None
-        if session_id is not None and scope["method"] in ("GET", "HEAD"):
-            asset = await self._sites.find(session_id, scope["path"], navigation)
+        if session_id is not None and self._sites is not None and scope["method"] in ("GET", "HEAD"):
+            try:
+                asset = await self._sites.find(session_id, scope["path"], navigation)
+            except Exception:  # whatever the store's trouble is, the page tells that there is one
+                log.exception("a published site could not be read", session=session_id)
+                await self._page(send, 503, pages.unavailable())
+                return
         if asset is None:
             await self._page(send, 404, pages.unknown())
             return

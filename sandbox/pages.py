@@ -41,6 +41,12 @@ def unknown() -> bytes:
     )
 
 
+def unavailable() -> bytes:
+    """Shown where a published site could not be read just now."""
+    body = "<h1>This site cannot be shown right now</h1><p>Try again in a moment.</p>"
+    return _page("Not available", body, '<meta http-equiv="refresh" content="5">')
+
+
 def not_allowed() -> bytes:
     """Shown to a browser without a valid grant."""
     body = (

@@ -1,35 +1,75 @@
-"""Production builds published under an address of their own, served as plain files.
+"""Production builds under an address of their own, served as plain files.
 
-Published files lie in the stich home, one folder per version; a small file names the current one. Unlike a preview, a
-site needs no running process and stays as it was published.
+Unlike a preview, a site needs no running process, stays as it was published while the session goes on, and is public to
+whoever knows its unguessable address.
 """
 
 import asyncio
-import contextlib
 import hashlib
-import json
 import mimetypes
 import re
-import shutil
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
-from sandbox.errors import PathRefused, QuotaExceeded
-from sandbox.files import Folder, checked
-from sandbox.settings import SandboxSettings
+from sandbox.errors import NothingToPublish, QuotaExceeded
+from sandbox.files import Folder
+from sandbox.settings import MEBIBYTE
 
-_SESSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_LARGEST = 32 * 1024 * 1024
-_VERSIONS_KEPT = 3
+MOST_FILES = 5_000
+MOST_BYTES = 100 * MEBIBYTE
+_LARGEST = 25 * MEBIBYTE  # what every target takes
+_PRESENT_SECONDS = 1.0
+_MOST_MANIFESTS = 1_000
+_KEPT_BYTES = 64 * MEBIBYTE
+_HASHED = re.compile(r"^assets/.+-[\w-]{8,}\.\w+$")
 
 
 @dataclass(frozen=True)
-class Published:
-    """A published version: its number of files and their size in bytes."""
+class Site:
+    """A build as it goes to a target: its files by path, and a digest that tells contents apart."""
 
-    version: str
-    files: int
-    size: int
+    digest: str
+    files: Mapping[str, bytes]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(map(len, self.files.values()))
+
+    @property
+    def single_page(self) -> bool:
+        """Whether addresses that the application makes up lead to its start page."""
+        return "404.html" not in self.files and not any(
+            path.endswith(".html") and path != "index.html" for path in self.files
+        )
+
+
+async def collect(dist: Path) -> Site:
+    """Read a build's folder. Links in it are left out. Raises NothingToPublish, QuotaExceeded."""
+    return await asyncio.to_thread(_collect, dist)
+
+
+def _collect(dist: Path) -> Site:
+    folder = Folder(dist, owner=0)
+    paths = folder.list(most=MOST_FILES + 1)
+    if "index.html" not in paths:
+        raise NothingToPublish("The build has no index.html, so there is nothing to publish.")
+    if len(paths) > MOST_FILES:
+        raise QuotaExceeded(f"The build has more than {MOST_FILES:,} files and cannot be published.")
+    files: dict[str, bytes] = {}
+    size = 0
+    digest = hashlib.sha256()
+    for path in paths:
+        content = files[path] = folder.read(path, limit=_LARGEST)
+        size += len(content)
+        if size > MOST_BYTES:
+            raise QuotaExceeded(f"The build has more than {MOST_BYTES // MEBIBYTE} MiB and cannot be published.")
+        digest.update(f"{path}\0{len(content)}\0".encode() + content)
+    return Site(digest.hexdigest()[:16], files)
 
 
 @dataclass(frozen=True)
@@ -41,91 +81,74 @@ class Asset:
     lasting: bool
 
 
+class Published(Protocol):
+    """Where published sites are kept, for every host."""
+
+    async def manifest(self, session_id: str) -> Mapping[str, str] | None:
+        """Names of the contents by path, None where nothing is published."""
+
+    async def content(self, name: str) -> bytes:
+        """A content that a manifest names."""
+
+
+class _Manifest(NamedTuple):
+    since: float
+    files: Mapping[str, str] | None
+
+
 class Sites:
-    """The published sites of one home."""
+    """Finds what a request for a published site is answered with; keeps what is asked for often."""
 
-    def __init__(self, settings: SandboxSettings) -> None:
-        self._settings = settings
-        self._root = settings.home / "published"
-
-    async def publish(self, session_id: str, dist: Path) -> Published:
-        """Make a build the current version of the session's site. Links in it are left out.
-
-        Raises PathRefused for odd session ids and builds without a page, QuotaExceeded.
-        """
-        return await asyncio.to_thread(self._publish, session_id, dist)
-
-    def _publish(self, session_id: str, dist: Path) -> Published:
-        site = self._site(session_id)
-        source = Folder(dist, owner=0)
-        paths = source.list(most=self._settings.quota_files)
-        if "index.html" not in paths:
-            raise PathRefused("The build has no index.html, so there is nothing to publish.")
-        contents = {path: source.read(path, limit=_LARGEST) for path in paths}
-        size = sum(map(len, contents.values()))
-        if size > self._settings.quota_bytes:
-            raise QuotaExceeded("The build is too large to be published.")
-        digest = hashlib.sha256()
-        for path, content in contents.items():
-            digest.update(f"{path}\0{len(content)}\0".encode() + content)
-        version = digest.hexdigest()[:16]
-        folder = site / version
-        if not folder.is_dir():
-            staging = site / f".{version}"
-            shutil.rmtree(staging, ignore_errors=True)
-            staging.mkdir(parents=True)
-            for path, content in contents.items():
-                target = staging.joinpath(*checked(path))
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content)
-            staging.rename(folder)
-        (site / "current.new").write_text(json.dumps({"version": version}))
-        (site / "current.new").rename(site / "current")
-        self._forget_old(site, version)
-        return Published(version, len(contents), size)
-
-    async def withdraw(self, session_id: str) -> None:
-        """Take the session's site from the net and delete its files."""
-        await asyncio.to_thread(shutil.rmtree, self._site(session_id), ignore_errors=True)
+    def __init__(self, published: Published) -> None:
+        self._published = published
+        self._manifests: dict[str, _Manifest] = {}
+        self._contents: OrderedDict[str, bytes] = OrderedDict()
+        self._kept = 0
 
     async def find(self, session_id: str, path: str, navigation: bool) -> Asset | None:
         """The file for a request's path; the start page for the addresses an application makes up; None otherwise."""
-        return await asyncio.to_thread(self._find, session_id, path, navigation)
-
-    def _find(self, session_id: str, path: str, navigation: bool) -> Asset | None:
-        try:
-            site = self._site(session_id)
-            version = json.loads((site / "current").read_text())["version"]
-        except (OSError, ValueError, KeyError, PathRefused):
+        files = await self._manifest(session_id)
+        if files is None:
             return None
-        folder = Folder(site / str(version), owner=0)
         wanted = path.strip("/")
-        for candidate in (wanted, f"{wanted}/index.html".lstrip("/"), f"{wanted}.html"):
-            with contextlib.suppress(OSError, PathRefused):
-                return _asset(candidate, folder.read(candidate, limit=_LARGEST))
+        candidates = [wanted, f"{wanted}/index.html".lstrip("/"), f"{wanted}.html"]
         if navigation:
-            with contextlib.suppress(OSError, PathRefused):
-                return _asset("index.html", folder.read("index.html", limit=_LARGEST))
+            candidates.append("index.html")
+        for candidate in candidates:
+            if (name := files.get(candidate)) is not None:
+                return _asset(candidate, await self._content(name))
         return None
 
-    def _site(self, session_id: str) -> Path:
-        if not _SESSION.fullmatch(session_id):
-            raise PathRefused(f"{session_id[:80]!r} is not a usable session id.")
-        return self._root / session_id
+    async def _manifest(self, session_id: str) -> Mapping[str, str] | None:
+        known = self._manifests.get(session_id)
+        if known is None or time.monotonic() - known.since > _PRESENT_SECONDS:
+            if len(self._manifests) > _MOST_MANIFESTS:
+                self._manifests.clear()
+            known = _Manifest(time.monotonic(), await self._published.manifest(session_id))
+            self._manifests[session_id] = known
+        return known.files
 
-    def _forget_old(self, site: Path, current: str) -> None:
-        versions = sorted(
-            (folder for folder in site.iterdir() if folder.is_dir() and folder.name != current),
-            key=lambda folder: folder.stat().st_mtime,
-            reverse=True,
-        )
-        for folder in versions[_VERSIONS_KEPT - 1 :]:
-            shutil.rmtree(folder, ignore_errors=True)
+    async def _content(self, name: str) -> bytes:
+        if name in self._contents:
+            self._contents.move_to_end(name)
+            return self._contents[name]
+        content = await self._published.content(name)
+        if name not in self._contents:  # nobody else brought it meanwhile
+            self._contents[name] = content
+            self._kept += len(content)
+        while self._kept > _KEPT_BYTES:
+            self._kept -= len(self._contents.popitem(last=False)[1])
+        return content
+
+
+def media_type(path: str) -> str:
+    """What a file of a site is sent as."""
+    kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
+    if kind.startswith("text/") or kind in ("application/javascript", "image/svg+xml"):
+        kind += "; charset=utf-8"
+    return kind
 
 
 def _asset(path: str, content: bytes) -> Asset:
-    kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
-    if kind.startswith("text/") or kind == "application/javascript":
-        kind += "; charset=utf-8"
-    # Names below assets/ carry a hash of their content.
-    return Asset(content, kind, lasting=path.startswith("assets/"))
+    # The names that the build gives below assets/ carry a hash of the content.
+    return Asset(content, media_type(path), lasting=_HASHED.match(path) is not None)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from schemas.blueprint import Blueprint
 from schemas.checks import CheckReport
+from schemas.deployments import Deployment
 from schemas.session import ChatMessage, FileRef, Operation, PhaseProgress, Preview, StateInfo, UsageTotals
 
 
@@ -161,6 +162,13 @@ class PreviewEvent(BaseModel):
     preview: Preview
 
 
+class DeploymentEvent(BaseModel):
+    """A deployment is new or changed: the whole of it."""
+
+    type: Literal["deployment"] = "deployment"
+    deployment: Deployment
+
+
 class MessageEvent(BaseModel):
     """A turn of the conversation is new or changed."""
 
@@ -226,6 +234,7 @@ Event = Annotated[
     | ChecksEvent
     | CommandEvent
     | PreviewEvent
+    | DeploymentEvent
     | MessageEvent
     | ConversationDelta
     | UsageEvent

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.deployments import Deployment, DeploymentId, Target
 from schemas.events import Staleness
 from schemas.session import ChatMessage, MessageId, Mode, Progress, Prompt, State
 
@@ -88,6 +89,25 @@ class FileInfo(BaseModel):
     sha256: str
     size: int
     version: int
+
+
+class CreateDeployment(BaseModel):
+    """Body of `POST /api/sessions/{id}/deployments`. Without an id the service makes one.
+
+    `version` is a version of the project's files, as in their history; without it, the newest.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    target: Target = "local"
+    version: int | None = Field(default=None, ge=1)
+    id: DeploymentId | None = None
+
+
+class DeploymentList(BaseModel):
+    """Answer of `GET /api/sessions/{id}/deployments`, newest first."""
+
+    deployments: list[Deployment]
 
 
 class TemplateSummary(BaseModel):

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from schemas.blueprint import Blueprint, PhasePlan
 from schemas.checks import CheckReport, Issue
+from schemas.deployments import Deployment
 from schemas.events import Outbox
 from schemas.session import (
     FileRef,
@@ -173,6 +174,19 @@ class PreviewResult(OperationResult):
     preview: Preview
     report: CheckReport = Field(default_factory=CheckReport)
     screenshots: list[ScreenshotRef] = Field(default_factory=list)
+
+
+class PublishInput(OperationInput):
+    """Bring a deployment to its target, or take it from there."""
+
+    template: str
+    deployment: Deployment
+
+
+class PublishResult(OperationResult):
+    """What became of it."""
+
+    deployment: Deployment
 
 
 class ConversationInput(OperationInput):

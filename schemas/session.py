@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from schemas.blueprint import Blueprint, PhasePlan
 from schemas.checks import CheckReport
+from schemas.deployments import Deployment
 from schemas.rounds import RoundState
 
 MAX_PROMPT = 20_000
@@ -190,6 +191,7 @@ class Progress(BaseModel):
     preview: Preview = Field(default_factory=Preview)
     question: Question | None = None
     debugged: list[str] = Field(default_factory=list)
+    deployments: list[Deployment] = Field(default_factory=list)
     created_at: datetime
     last_seq: int = 0
 

@@ -13,6 +13,7 @@ from stich.errors import StichError
 COMMANDS: Final = {
     "up": "run everything on this machine until Ctrl-C",
     "build": "build an application from a prompt into a folder",
+    "publish": "publish a session's application under an address of its own",
     "models": "list the models, and which of them can be used now",
     "doctor": "check this machine and this set-up",
     "worker": "run one worker (production)",
@@ -27,6 +28,11 @@ EXAMPLES: Final = {
         'stich build "A budget tracker" --template react-vite --out budget',
         'stich build "A kanban board" --json | tail -n 1',
         "stich build --resume SESSION --out board",
+    ],
+    "publish": [
+        "stich publish SESSION",
+        "stich publish SESSION --target netlify",
+        "stich publish SESSION --withdraw",
     ],
     "models": ["stich models", "stich models --json", "stich models --usable"],
     "doctor": ["stich doctor"],
@@ -75,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
     }
     add_up(made["up"])
     add_build(made["build"])
+    add_publish(made["publish"])
     add_models(made["models"])
     add_record(made["record"])
     return top
@@ -102,6 +109,17 @@ def add_build(build: argparse.ArgumentParser) -> None:
     build.add_argument(
         "--resume", metavar="SESSION", help="go on with a session that was stopped, instead of a new one"
     )
+
+
+def add_publish(publish: argparse.ArgumentParser) -> None:
+    publish.add_argument("session", metavar="SESSION", help="the session whose application is published")
+    publish.add_argument(
+        "--target", choices=["local", "cloudflare", "netlify", "vercel"], default="local",
+        help="where to (default: local, this service itself)",
+    )  # fmt: skip
+    publish.add_argument("--version", type=int, metavar="N", help="a version of its files (default: the newest)")
+    publish.add_argument("--withdraw", action="store_true", help="take it from the net instead")
+    publish.add_argument("--json", action="store_true", help="print the deployment as one JSON object")
 
 
 def add_models(models: argparse.ArgumentParser) -> None:

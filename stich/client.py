@@ -18,8 +18,19 @@ import httpx
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
+from schemas.deployments import Deployment, DeploymentWithdrawal, Target
 from schemas.events import Event
-from schemas.http import CreateSession, FileList, MessageAccepted, PostMessage, Problem, SessionCreated, SessionSnapshot
+from schemas.http import (
+    CreateDeployment,
+    CreateSession,
+    DeploymentList,
+    FileList,
+    MessageAccepted,
+    PostMessage,
+    Problem,
+    SessionCreated,
+    SessionSnapshot,
+)
 from schemas.session import WORKING_STATES, StateInfo
 
 SILENCE_SECONDS: Final = 45.0
@@ -119,6 +130,26 @@ class StichClient:
     async def files(self, session_id: str) -> FileList:
         """The files of the project as it stands."""
         return FileList.model_validate_json((await self._call("GET", _path(session_id, "files"))).content)
+
+    async def publish(self, session_id: str, deployment: CreateDeployment) -> Deployment:
+        """Ask for a deployment. Asking again with the same id is harmless; `deployments` and events tell the rest."""
+        if deployment.id is None:
+            deployment = deployment.model_copy(update={"id": f"d-{secrets.token_hex(8)}"})
+        body = deployment.model_dump_json(exclude_none=True)
+        return Deployment.model_validate_json(
+            (await self._call("POST", _path(session_id, "deployments"), body)).content
+        )
+
+    async def deployments(self, session_id: str) -> list[Deployment]:
+        """What was published, newest first."""
+        answer = await self._call("GET", _path(session_id, "deployments"))
+        return DeploymentList.model_validate_json(answer.content).deployments
+
+    async def withdraw(self, session_id: str, target: Target) -> Deployment:
+        """Take what is published at a target from the net."""
+        body = DeploymentWithdrawal(target=target).model_dump_json()
+        answer = await self._call("POST", _path(session_id, "deployments/withdraw"), body)
+        return Deployment.model_validate_json(answer.content)
 
     async def export(self, session_id: str) -> bytes:
         """The whole project as a ZIP archive."""

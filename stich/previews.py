@@ -9,6 +9,7 @@ from stich.errors import StichError
 from stich.settings import Settings
 
 LOCAL_SUFFIX = "preview.localhost"
+LOCAL_SITES = "site.localhost"
 
 
 class PreviewPlace(NamedTuple):
@@ -27,6 +28,11 @@ class PreviewPlace(NamedTuple):
         if parts.scheme not in ("http", "https") or not parts.netloc.startswith("*.") or parts.path not in ("", "/"):
             raise StichError("STICH_PREVIEW_ORIGIN should be a wildcard origin, such as https://*.preview.example.org.")
         return cls(parts.scheme, (parts.hostname or "").removeprefix("*."), parts.port)
+
+    @property
+    def site_suffix(self) -> str:
+        """The domain below which published sites lie: a configured domain serves both, told apart by their names."""
+        return LOCAL_SITES if self.suffix == LOCAL_SUFFIX else self.suffix
 
     @property
     def source(self) -> str:

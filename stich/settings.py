@@ -33,6 +33,9 @@ VARIABLES: Final = {
     "inference_slots": ("STICH_INFERENCE_SLOTS", "a number from 1 to 10000"),
     "sandbox_slots": ("STICH_SANDBOX_SLOTS", "a number from 1 to 1000"),
     "unsafe_local": ("STICH_UNSAFE_LOCAL", "1 to run generated code without isolation, else nothing"),
+    "cloudflare_api": ("STICH_CLOUDFLARE_API", "the address of Cloudflare's interface"),
+    "netlify_api": ("STICH_NETLIFY_API", "the address of Netlify's interface"),
+    "vercel_api": ("STICH_VERCEL_API", "the address of Vercel's interface"),
     "log_level": ("STICH_LOG_LEVEL", "one of debug, info, warning, error"),
     "log_format": ("STICH_LOG_FORMAT", "json or console"),
     "listen_fd": ("STICH_LISTEN_FD", "a file descriptor, set by `stich up`"),
@@ -94,6 +97,9 @@ class Settings(BaseModel):
     inference_slots: int = Field(default=200, ge=1, le=10_000)
     sandbox_slots: int = Field(default_factory=lambda: max(2, os.cpu_count() or 2), ge=1, le=1_000)
     unsafe_local: bool = False
+    cloudflare_api: HttpUrl | None = None
+    netlify_api: HttpUrl | None = None
+    vercel_api: HttpUrl | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] | None = None
     listen_fd: int | None = Field(default=None, ge=3)

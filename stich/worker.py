@@ -18,6 +18,7 @@ from inference.settings import InferenceSettings, InvalidSetting
 from sandbox import Sandbox, SandboxSettings
 from sandbox.browser import Browser
 from sandbox.gateway import PreviewGateway
+from sandbox.hosting import EnvironmentTokens, Places
 from stich.database import open_database, required_url
 from stich.errors import StichError
 from stich.home import token_of
@@ -32,6 +33,7 @@ from storage.files import Files
 from storage.ledger import Ledger
 from storage.messages import Messages
 from storage.operations import Operations
+from storage.published import PublishedSites
 from storage.screenshots import Screenshots
 from storage.sessions import Sessions
 from storage.transcripts import Transcripts
@@ -88,13 +90,15 @@ async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterato
         )
         place = PreviewPlace.of(settings)
         browser = await stack.enter_async_context(Browser(sandbox.settings, settings.preview_port or settings.port + 1))
-        sessions, files = Sessions(database), Files(database)
+        sessions, files, published = Sessions(database), Files(database), PublishedSites(database)
         gateway = PreviewGateway(
             sandbox,
             naming_secret(token_of(settings)),
             StoredProjects(sessions, files, sandbox),
+            published=published,
             frame_ancestors=page_origins(settings),
             suffix=place.suffix,
+            site_suffix=place.site_suffix,
         )
         rooms = Rooms(
             database=database,
@@ -110,8 +114,18 @@ async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterato
             browser=browser,
             screenshots=Screenshots(database),
             preview_url=lambda session_id: place.address(gateway.host(session_id)),
+            site_url=lambda session_id: place.address(gateway.site_host(session_id)),
+            published=published,
+            deployment_tokens=EnvironmentTokens(env),
+            places=deployment_places(settings),
         )
         yield rooms, gateway
+
+
+def deployment_places(settings: Settings) -> Places:
+    """Where the hosting services' interfaces are, unless the settings name others."""
+    given = {"cloudflare": settings.cloudflare_api, "netlify": settings.netlify_api, "vercel": settings.vercel_api}
+    return Places(**{name: url for name, url in given.items() if url is not None})
 
 
 def temporal_workers(client: Client, rooms: Rooms, settings: Settings) -> list[Worker]:

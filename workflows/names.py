@@ -6,6 +6,8 @@ SESSION_WORKFLOW: Final = "CodeGenSession"
 SIGNAL_MESSAGE: Final = "message"
 UPDATE_STOP: Final = "stop"
 UPDATE_RESUME: Final = "resume"
+UPDATE_PUBLISH: Final = "publish"
+UPDATE_WITHDRAW: Final = "withdraw"
 QUERY_PROGRESS: Final = "progress"
 
 WORKFLOW_QUEUE: Final = "stich-workflows"

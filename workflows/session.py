@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
 
     from activities.conversation import ConversationActivities
     from activities.session import SessionActivities
+    from schemas.deployments import Deployment, DeploymentRequest, DeploymentWithdrawal
     from schemas.failures import Failure
     from schemas.operations import ConversationInput, CreateSessionInput
     from schemas.session import (
@@ -29,8 +30,17 @@ with workflow.unsafe.imports_passed_through():
         UserMessage,
     )
     from workflows.deterministic import DeterministicBuilder
-    from workflows.names import QUERY_PROGRESS, SESSION_WORKFLOW, SIGNAL_MESSAGE, UPDATE_RESUME, UPDATE_STOP
+    from workflows.names import (
+        QUERY_PROGRESS,
+        SESSION_WORKFLOW,
+        SIGNAL_MESSAGE,
+        UPDATE_PUBLISH,
+        UPDATE_RESUME,
+        UPDATE_STOP,
+        UPDATE_WITHDRAW,
+    )
     from workflows.options import MODEL_STEP, SESSION_STEP
+    from workflows.publishing import Publisher
     from workflows.smart import SmartBuilder
     from workflows.steps import CAN, Session
 
@@ -61,7 +71,7 @@ class CodeGenSession:
             review_cycles=request.review_cycles,
             max_phases=request.max_phases,
         )
-        self._renewing = False
+        self._publisher = Publisher(self._session)
 
     @workflow.run
     async def run(self, request: Any = None) -> Progress:
@@ -72,6 +82,7 @@ class CodeGenSession:
         background = [
             asyncio.create_task(self._session.record_in_background()),
             asyncio.create_task(self._answer_messages()),
+            asyncio.create_task(self._publisher.work()),
         ]
         try:
             await self._build()
@@ -92,7 +103,9 @@ class CodeGenSession:
                     continue
                 self._finish()
             if not self._request.keep_open:
-                await workflow.wait_condition(lambda: self._session.quiet and workflow.all_handlers_finished())
+                await workflow.wait_condition(
+                    lambda: self._session.quiet and self._publisher.idle and workflow.all_handlers_finished()
+                )
                 return
             await self._rest()
 
@@ -140,7 +153,7 @@ class CodeGenSession:
         """Continue as new between phases, with everything a watcher or a builder needs."""
         if not self._history_is_long:
             return
-        self._renewing = True
+        self._session.renewing = True
         await workflow.wait_condition(lambda: self._session.quiet and workflow.all_handlers_finished())
         messages = self._progress.messages
         older = [message for message in messages[:-MAX_MESSAGES_KEPT] if message.state != "done"]
@@ -168,8 +181,8 @@ class CodeGenSession:
     async def _answer_messages(self) -> None:
         """Answer each message as it comes, beside the work, in the order of their arrival."""
         while True:
-            await workflow.wait_condition(lambda: bool(self._unread()) and not self._renewing and self._created)
-            while (unread := self._unread()) and not self._renewing:
+            await workflow.wait_condition(lambda: bool(self._unread()) and not self._session.renewing and self._created)
+            while (unread := self._unread()) and not self._session.renewing:
                 await self._answer(unread[0])
 
     async def _answer(self, message: QueuedMessage) -> None:
@@ -226,6 +239,26 @@ class CodeGenSession:
         state = self._progress.state
         if "resume" not in state.can:
             raise ApplicationError(f"The session is {state.name}, there is nothing to resume.", type="not_stopped")
+
+    # --- publishing -----------------------------------------------------------------------------------------------
+
+    @workflow.update(name=UPDATE_PUBLISH)
+    def publish(self, request: DeploymentRequest) -> Deployment:
+        """Publish the application, beside whatever else goes on. The answer says that it is asked for."""
+        return self._publisher.request(request)
+
+    @publish.validator
+    def _may_publish(self, request: DeploymentRequest) -> None:
+        self._publisher.check(request)
+
+    @workflow.update(name=UPDATE_WITHDRAW)
+    def withdraw(self, withdrawal: DeploymentWithdrawal) -> Deployment:
+        """Take what is published at a target from the net."""
+        return self._publisher.withdraw(withdrawal)
+
+    @withdraw.validator
+    def _may_withdraw(self, withdrawal: DeploymentWithdrawal) -> None:
+        self._publisher.check_withdrawal(withdrawal)
 
     # --- questions ------------------------------------------------------------------------------------------------
 

@@ -89,6 +89,7 @@ class Session:
         self._interrupting = False
         self.stopped = False
         self.resumes = 0
+        self.renewing = False  # about to continue as new: nothing begins any more
 
     # --- what happened, shown and recorded ----------------------------------------------------------------------
 

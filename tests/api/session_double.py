@@ -4,8 +4,17 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from schemas.deployments import Deployment, DeploymentRequest, DeploymentWithdrawal
     from schemas.session import Progress, QueuedMessage, SessionRequest, State, StateInfo, UserMessage
-    from workflows.names import QUERY_PROGRESS, SESSION_WORKFLOW, SIGNAL_MESSAGE, UPDATE_RESUME, UPDATE_STOP
+    from workflows.names import (
+        QUERY_PROGRESS,
+        SESSION_WORKFLOW,
+        SIGNAL_MESSAGE,
+        UPDATE_PUBLISH,
+        UPDATE_RESUME,
+        UPDATE_STOP,
+        UPDATE_WITHDRAW,
+    )
 
 END = "please end"
 CANNOT_STOP = "this one takes its time to stop"
@@ -58,6 +67,26 @@ class SessionDouble:
     def _may_resume(self) -> None:
         if self._progress.state.name != "stopped":
             raise ApplicationError(f"The session is {self._progress.state.name}, there is nothing to resume.")
+
+    @workflow.update(name=UPDATE_PUBLISH)
+    def publish(self, request: DeploymentRequest) -> Deployment:
+        now = workflow.now()
+        made = Deployment(
+            id=request.id, target=request.target, version=request.version, requested_at=now, changed_at=now
+        )
+        self._progress.deployments.append(made)
+        return made
+
+    @workflow.update(name=UPDATE_WITHDRAW)
+    def withdraw(self, withdrawal: DeploymentWithdrawal) -> Deployment:
+        found = [known for known in self._progress.deployments if known.target == withdrawal.target]
+        found[-1].status = "withdrawing"
+        return found[-1]
+
+    @withdraw.validator
+    def _may_withdraw(self, withdrawal: DeploymentWithdrawal) -> None:
+        if all(known.target != withdrawal.target for known in self._progress.deployments):
+            raise ApplicationError("Nothing is published there.")
 
     @workflow.query(name=QUERY_PROGRESS)
     def progress(self) -> Progress:

@@ -1,10 +1,11 @@
 """A prepared machine, one sandbox, one preview gateway and one browser for all tests of this room."""
 
 import asyncio
+import hashlib
 import itertools
 import shutil
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -67,12 +68,32 @@ async def limited(settings: SandboxSettings, session_id: str) -> AsyncIterator[C
 
 
 @dataclass
+class Shelf:
+    """Published sites in memory."""
+
+    sites: dict[str, dict[str, str]] = field(default_factory=dict)
+    contents: dict[str, bytes] = field(default_factory=dict)
+
+    def put(self, session_id: str, files: Mapping[str, bytes]) -> None:
+        names = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
+        self.contents |= {names[path]: content for path, content in files.items()}
+        self.sites[session_id] = names
+
+    async def manifest(self, session_id: str) -> Mapping[str, str] | None:
+        return self.sites.get(session_id)
+
+    async def content(self, name: str) -> bytes:
+        return self.contents[name]
+
+
+@dataclass
 class Gateway:
     """The running gateway, and the projects it can restore."""
 
     app: PreviewGateway
     port: int
-    stored: dict[str, Stored] = field(default_factory=dict)
+    stored: dict[str, Stored]
+    shelf: Shelf
 
     def url(self, session_id: str, path: str = "/") -> str:
         return f"http://{self.app.host(session_id)}:{self.port}{path}"
@@ -91,7 +112,8 @@ async def gateway(sandbox: Sandbox) -> AsyncIterator[Gateway]:
     async def restore(session_id: str) -> Stored | None:
         return stored.get(session_id)
 
-    app = PreviewGateway(sandbox, b"a secret of the tests", restore, frame_ancestors=[UI_ORIGIN])
+    shelf = Shelf()
+    app = PreviewGateway(sandbox, b"a secret of the tests", restore, published=shelf, frame_ancestors=[UI_ORIGIN])
     port = free_port()
     config = uvicorn.Config(app, port=port, log_level="warning", http="httptools", ws="websockets-sansio")
     server = uvicorn.Server(config)
@@ -100,7 +122,7 @@ async def gateway(sandbox: Sandbox) -> AsyncIterator[Gateway]:
         if server.started:
             break
         await asyncio.sleep(0.02)
-    yield Gateway(app, port, stored)
+    yield Gateway(app, port, stored, shelf)
     server.should_exit = True
     await serving
 

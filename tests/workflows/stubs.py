@@ -31,6 +31,8 @@ from schemas.operations import (
     PhaseImplementationInput,
     PreviewInput,
     PreviewResult,
+    PublishInput,
+    PublishResult,
     ReadBackInput,
     RecordEventsInput,
     SessionCreatedResult,
@@ -183,10 +185,20 @@ class Rooms:
             files = [ref("src/App.tsx")] if given.call.name == "write_file" else []
             return ToolResult(**common, outcome=outcome, files=files)
 
+        @activity.defn(name="publish")
+        async def publish(given: PublishInput) -> PublishResult:
+            live = {"status": "live", "url": f"http://{given.deployment.target}", "digest": "d", "files": 3, "size": 9}
+            return PublishResult(**await self.begin(given), deployment=given.deployment.model_copy(update=live))
+
+        @activity.defn(name="withdraw")
+        async def withdraw(given: PublishInput) -> PublishResult:
+            gone = {"status": "withdrawn", "url": None}
+            return PublishResult(**await self.begin(given), deployment=given.deployment.model_copy(update=gone))
+
         return {
             "session": [create, record, read_back],
             "inference": [choose, blueprint, plan_phase, implement, fix, answer, turn],
-            "sandbox": [install, check, preview, use_tool],
+            "sandbox": [install, check, preview, use_tool, publish, withdraw],
         }
 
 
