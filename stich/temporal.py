@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -14,8 +16,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from stich.errors import StichError
 from stich.settings import DEFAULT_TEMPORAL, Settings
+from workflows.cockpit import SEARCH_ATTRIBUTES
 
 NAMESPACE_SECONDS: Final = 30.0
+ATTRIBUTES_SECONDS: Final = 60.0
 
 
 async def connect_temporal(settings: Settings, env: Mapping[str, str], *, lazy: bool = True) -> Client:
@@ -56,3 +60,45 @@ async def require_namespace(client: Client) -> None:
             reason = "it does not answer"
         await asyncio.sleep(0.2)
     raise StichError(f"Temporal at {client.service_client.config.target_host} cannot be used: {reason}.")
+
+
+async def require_search_attributes(client: Client) -> None:
+    """See that the namespace knows the attributes sessions are searched by: a workflow that sets others gets stuck.
+
+    Registers what is missing and waits until Temporal knows it. Raises StichError where that is not allowed.
+    """
+    wanted = {key.name: IndexedValueType.ValueType(key.indexed_value_type) for key in SEARCH_ATTRIBUTES}
+    service, namespace = client.operator_service, client.namespace
+    deadline = time.monotonic() + ATTRIBUTES_SECONDS
+    asked = False
+    while True:
+        try:
+            listed = await service.list_search_attributes(ListSearchAttributesRequest(namespace=namespace))
+            known = listed.custom_attributes
+            missing = {name: kind for name, kind in wanted.items() if name not in known}
+            wrong = sorted(name for name, kind in wanted.items() if name in known and known[name] != kind)
+            if wrong:
+                raise StichError(f"Search attributes of another type exist already: {', '.join(wrong)}; remove them.")
+            if not missing:
+                return
+            if not asked:
+                request = AddSearchAttributesRequest(namespace=namespace, search_attributes=missing)
+                await service.add_search_attributes(request)
+                asked = True
+        except RPCError as error:
+            if error.status is RPCStatusCode.ALREADY_EXISTS:  # another worker was first
+                asked = True
+            elif error.status in (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED):
+                raise StichError(_attributes_to_add(namespace)) from None
+        if time.monotonic() > deadline:
+            raise StichError(_attributes_to_add(namespace))
+        await asyncio.sleep(0.2)
+
+
+def _attributes_to_add(namespace: str) -> str:
+    names = {"KEYWORD": "Keyword", "INT": "Int", "DOUBLE": "Double"}
+    listed = " ".join(f"--name {key.name} --type {names[key.indexed_value_type.name]}" for key in SEARCH_ATTRIBUTES)
+    return (
+        f"The namespace {namespace!r} lacks search attributes; let its operator run:"
+        f" temporal operator search-attribute create --namespace {namespace} {listed}"
+    )

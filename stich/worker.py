@@ -27,7 +27,7 @@ from stich.previews import PreviewPlace, naming_secret, page_origins
 from stich.serving import listening_socket, serving, told_to_stop, until_stopped
 from stich.settings import Settings
 from stich.stored_projects import StoredProjects
-from stich.temporal import connect_temporal, require_namespace
+from stich.temporal import connect_temporal, require_namespace, require_search_attributes
 from storage.events import EventLog
 from storage.files import Files
 from storage.ledger import Ledger
@@ -55,6 +55,7 @@ async def run_worker(settings: Settings, env: Mapping[str, str]) -> None:
     stop = told_to_stop()
     await require_namespace(await connect_temporal(settings, env))
     client = await connect_temporal(settings, env, lazy=False)
+    await require_search_attributes(client)
     async with open_rooms(settings, env) as (rooms, gateway):
         listener = listening_socket(settings, settings.preview_port or settings.port + 1)
         async with serving(gateway, listener) as previews:

@@ -15,6 +15,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from storage.database import Database
+from workflows.cockpit import SEARCH_ATTRIBUTES
 
 TEMPLATE = "stich_template"
 
@@ -93,6 +94,7 @@ async def temporal_environment() -> AsyncIterator[WorkflowEnvironment]:
     environment = await WorkflowEnvironment.start_local(
         dev_server_existing_path=shutil.which("temporal", path=str(Path(sys.executable).parent)),
         data_converter=pydantic_data_converter,
+        search_attributes=SEARCH_ATTRIBUTES,
         dev_server_log_level="error",
     )
     yield environment

@@ -36,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
         State,
         StateInfo,
     )
+    from workflows.cockpit import Cockpit
     from workflows.journal import Journal
     from workflows.options import RECORD, SESSION_STEP, StepOptions
 
@@ -81,6 +82,7 @@ class Session:
         self.user_id = user_id
         self.journal = Journal(outbox_next)
         self.executions = executions
+        self._cockpit = Cockpit(user_id)
         self._keep_open = keep_open
         self._known_seq = progress.last_seq
         self._running: dict[str, workflow.ActivityHandle[Any]] = {}
@@ -104,10 +106,12 @@ class Session:
         can = list(CAN[name])
         self.progress.state = StateInfo(name=name, since=since, reason=reason, can=can, until=until, code=code)
         self.emit(SessionStateEvent(state=self.progress.state))
+        self._cockpit.show(self.progress)
 
     def show_phase(self, phase: PhaseProgress) -> None:
         """Record that a phase changed."""
         self.emit(PhaseEvent(phase=phase))
+        self._cockpit.show(self.progress)
 
     def show_message(self, message: QueuedMessage) -> None:
         """Record what became of a user's message."""

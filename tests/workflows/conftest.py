@@ -17,6 +17,7 @@ from temporalio.worker import Worker
 
 from schemas.session import Progress, SessionRequest
 from tests.workflows.stubs import Rooms, Script
+from workflows.cockpit import SEARCH_ATTRIBUTES
 from workflows.names import INFERENCE_QUEUE, SANDBOX_QUEUE, SESSION_WORKFLOW, WORKFLOW_QUEUE
 from workflows.session import CodeGenSession
 
@@ -28,6 +29,7 @@ async def client() -> AsyncIterator[Client]:
     environment = await WorkflowEnvironment.start_local(
         dev_server_existing_path=shutil.which("temporal", path=str(Path(sys.executable).parent)),
         data_converter=pydantic_data_converter,
+        search_attributes=SEARCH_ATTRIBUTES,
         dev_server_log_level="error",
     )
     yield environment.client
