@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
@@ -21,14 +21,33 @@ BODY_SECONDS = 10.0
 Model = TypeVar("Model", bound=BaseModel)
 
 
+class Nothing(BaseModel):
+    """The body of a request that has nothing to say: an empty object, or no body at all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+async def read_nothing(request: Request) -> None:
+    """Raises Refusal 400, 408, 413 or 422 when the request brings a body that says anything."""
+    if raw := (await _read_in_time(request, JSON_LIMIT)).strip():
+        _parse(raw, Nothing)
+
+
 async def read_json(request: Request, model: type[Model], limit: int = JSON_LIMIT) -> Model:
     """The request's JSON body as `model`. Raises Refusal: 400, 408, 413, 415 or 422."""
     require_json_type(request)
+    return _parse(await _read_in_time(request, limit), model)
+
+
+async def _read_in_time(request: Request, limit: int) -> bytes:
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            raw = await _read(request, limit)
+            return await _read(request, limit)
     except TimeoutError:
         raise Refusal(SLOW_BODY, f"The body did not arrive within {BODY_SECONDS:.0f} seconds.") from None
+
+
+def _parse(raw: bytes, model: type[Model]) -> Model:
     try:
         data: object = orjson.loads(raw)
     except orjson.JSONDecodeError:

@@ -60,6 +60,9 @@ KEY_REUSED: Final = Kind(
     "This Idempotency-Key belongs to another request",
     "Use a new Idempotency-Key for a new session.",
 )
+MESSAGE_ID_REUSED: Final = Kind(
+    "message_id_reused", 409, "This id belongs to another message", "Use a new id for a new message, or leave it away."
+)
 NOT_NOW: Final = Kind(
     "not_possible_now", 409, "The session cannot do that now", "Look at the session's state and what it can do."
 )

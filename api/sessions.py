@@ -17,12 +17,13 @@ from starlette.responses import Response
 
 from api.access import Session, session_of
 from api.auth import principal_of
-from api.bodies import PROMPT_LIMIT, read_headers, read_query
+from api.bodies import PROMPT_LIMIT, read_headers, read_nothing, read_query
 from api.endpoints import ANSWER_SECONDS, Answer, Endpoint, JsonResponse, body_of, within
 from api.problems import (
     DATABASE_AWAY,
     INVALID,
     KEY_REUSED,
+    MESSAGE_ID_REUSED,
     NO_SESSION,
     NO_WORKER,
     NOT_NOW,
@@ -149,10 +150,20 @@ def _digest(request: SessionRequest) -> str:
 async def list_sessions(request: Request) -> Response:
     services = services_of(request)
     query = read_query(request, ListQuery)
-    records = await services.sessions.list(principal_of(request).user_id, query.limit + 1, query.before)
+    user_id = principal_of(request).user_id
+    if query.before is not None:
+        await _check_cursor(services, user_id, query.before)
+    records = await services.sessions.list(user_id, query.limit + 1, query.before)
     page = records[: query.limit]
     summaries = await _summaries(services, page)
     return JsonResponse(SessionList(sessions=summaries, next=page[-1].id if len(records) > len(page) else None))
+
+
+async def _check_cursor(services: Services, user_id: str, before: str) -> None:
+    with suppress(SessionMissing):
+        if (await services.sessions.get(before)).user_id == user_id:
+            return
+    raise Refusal(INVALID, "The field “before” is not the `next` of a page of your sessions.")
 
 
 async def _summaries(services: Services, records: Sequence[SessionRecord]) -> list[SessionSummary]:
@@ -227,16 +238,21 @@ async def post_message(request: Request) -> Response:
         interrupt=body.interrupt,
         author=principal_of(request).user_id,
     )
-    await services_of(request).workflows.send(session.id, message)
+    services = services_of(request)
+    if body.id is not None and not await services.messages.claim(session.id, body.id, body.text):
+        raise Refusal(MESSAGE_ID_REUSED, "This id was used for a message with another text. Nothing was changed.")
+    await services.workflows.send(session.id, message)
     return JsonResponse(MessageAccepted(id=message.id), status_code=202)
 
 
 async def stop(request: Request) -> Response:
+    await read_nothing(request)
     session = await within(ANSWER_SECONDS, session_of(request, "edit"))
     return JsonResponse(await services_of(request).workflows.stop(session.id))
 
 
 async def resume(request: Request) -> Response:
+    await read_nothing(request)
     session = await within(ANSWER_SECONDS, session_of(request, "edit"))
     return JsonResponse(await services_of(request).workflows.resume(session.id))
 
@@ -349,7 +365,7 @@ ENDPOINTS: Final = (
         answer=Answer(
             status=202, description="The session has it.", schema=MessageAccepted, example=MessageAccepted(id="m-1")
         ),
-        problems=(NO_SESSION, SESSION_ENDED, *AWAY),
+        problems=(NO_SESSION, MESSAGE_ID_REUSED, SESSION_ENDED, *AWAY),
     ),
     Endpoint(
         method="POST",

@@ -23,6 +23,21 @@ class Messages:
     def __init__(self, database: Database) -> None:
         self._pool = database.pool
 
+    async def claim(self, session_id: str, message_id: str, text: str) -> bool:
+        """Keep an id for a text, from the first call on. False where the id belongs to another text."""
+        text = text.replace("\0", "")
+        claimed: bool = await self._pool.fetchval(
+            """WITH claimed AS (
+                 INSERT INTO message_ids AS m (session_id, id, sha256) VALUES ($1, $2, sha256(convert_to($3, 'UTF8')))
+                 ON CONFLICT (session_id, id) DO UPDATE SET id = m.id RETURNING sha256)
+               SELECT sha256 = sha256(convert_to($3, 'UTF8')) AND NOT EXISTS (
+                 SELECT FROM messages WHERE session_id = $1 AND id = $2 AND text <> $3) FROM claimed""",
+            session_id,
+            message_id,
+            text,
+        )
+        return claimed
+
     async def put(self, session_id: str, message: ChatMessage, phase_id: str | None = None) -> MessageRecord:
         """Store a turn unless its id is known. Returns what is stored."""
         await self._pool.execute(

@@ -216,6 +216,19 @@ async def test_a_query_with_a_null_character(service: Service) -> None:
     assert answer.status_code == 422
 
 
+@pytest.mark.parametrize("what", ["stop", "resume"])
+@pytest.mark.parametrize(
+    ("content", "status"), [(b"{", 400), (b"[]", 400), (b"\xff", 400), (b'{"now":true}', 422), (b"x" * 70_000, 413)]
+)
+async def test_a_stop_has_nothing_to_say(service: Service, what: str, content: bytes, status: int) -> None:
+    session_id = (await service.signed_in.post("/api/sessions", json={"prompt": "An app"})).json()["id"]
+    answer = await service.signed_in.post(f"/api/sessions/{session_id}/{what}", content=content, headers=JSON)
+    assert answer.status_code == status
+    assert problem_of(answer.content).detail
+    shown = (await service.signed_in.get(f"/api/sessions/{session_id}")).json()
+    assert shown["progress"]["state"]["name"] == "planning", "a request that does not fit changes nothing"
+
+
 @pytest.mark.parametrize("key", ["with space", "x" * 201, ""])
 async def test_an_idempotency_key_that_does_not_fit(service: Service, key: str) -> None:
     answer = await service.signed_in.post("/api/sessions", json={"prompt": "An app"}, headers={"Idempotency-Key": key})

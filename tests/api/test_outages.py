@@ -77,7 +77,8 @@ def impatient() -> Iterator[None]:
 
 
 async def ask(service: Service, method: str, path: str) -> tuple[httpx.Response, Problem]:
-    body = {"text": "Hello"} if path.endswith("messages") else {"prompt": "An app"} if method == "POST" else None
+    bodies = {"messages": {"text": "Hello"}, "sessions": {"prompt": "An app"}}
+    body = bodies.get(path.rpartition("/")[2]) if method == "POST" else None
     began = time.perf_counter()
     answer = await service.signed_in.request(method, path, json=body)
     assert time.perf_counter() - began < IN_TIME

@@ -114,11 +114,14 @@ async def test_the_list_is_newest_first_and_comes_in_pages(service: Service, tem
             seen += page.sessions
             before = f"&before={page.next}"
         nowhere = await ann.signed_in.get("/api/sessions?before=listed-nowhere")
+        others = await ann.signed_in.get("/api/sessions?before=listed-other")
     assert [summary.id for summary in seen] == [f"listed-{number}" for number in (4, 3, 2, 1, 0)]
     assert page.next is None
     assert (seen[0].cost_usd, seen[0].demo, seen[0].title) == (Decimal("0.25"), True, "Kanban")
     assert (seen[1].cost_usd, seen[1].demo, seen[1].state) == (Decimal(0), False, "starting")
-    assert SessionList.model_validate_json(nowhere.content).sessions == []
+    for answer in (nowhere, others):
+        assert answer.status_code == 422
+        assert "“before”" in Problem.model_validate_json(answer.content).detail
 
 
 async def test_a_message_is_taken_once_however_often_it_is_sent(service: Service) -> None:
@@ -139,6 +142,35 @@ async def test_a_message_is_taken_once_however_often_it_is_sent(service: Service
         ("m-1", "user", "local"),
         (made, "user", "local"),
     ]
+
+
+async def test_the_id_of_a_message_cannot_be_used_for_another_text(service: Service, messages: Messages) -> None:
+    session_id = await start(service)
+    path = f"/api/sessions/{session_id}/messages"
+    assert (await service.signed_in.post(path, json={"text": "Add dark mode", "id": "m-1"})).status_code == 202
+    at = datetime.now(UTC)
+    await messages.put(session_id, ChatMessage(id="m-2", role="user", text="Said to Temporal itself", at=at))
+    for message_id in ("m-1", "m-2"):
+        answer = await service.signed_in.post(path, json={"text": "Remove dark mode", "id": message_id})
+        assert answer.status_code == 409
+        assert Problem.model_validate_json(answer.content).code == "message_id_reused"
+    assert [m.text for m in (await snapshot(service, session_id)).progress.messages] == ["Add dark mode"]
+    assert (await service.signed_in.post(path, json={"text": "Add dark mode", "id": "m-1"})).status_code == 202
+    other = await start(service)
+    answer = await service.signed_in.post(f"/api/sessions/{other}/messages", json={"text": "Another", "id": "m-1"})
+    assert answer.status_code == 202, "ids belong to their session"
+
+
+async def test_of_many_texts_sent_at_once_under_one_id_one_is_taken(service: Service) -> None:
+    session_id = await start(service)
+    path = f"/api/sessions/{session_id}/messages"
+    answers = await asyncio.gather(
+        *(service.signed_in.post(path, json={"text": f"Text {number % 4}", "id": "m-1"}) for number in range(12))
+    )
+    taken = {number % 4 for number, answer in enumerate(answers) if answer.status_code == 202}
+    assert len(taken) == 1
+    assert sum(answer.status_code == 202 for answer in answers) == 3
+    assert [m.text for m in (await snapshot(service, session_id)).progress.messages] == [f"Text {taken.pop()}"]
 
 
 async def test_the_conversation_holds_each_turn_once(service: Service, messages: Messages) -> None:
@@ -182,7 +214,8 @@ async def test_an_ended_session_takes_nothing_more(service: Service, temporal: C
     session_id = await start(service)
     await service.signed_in.post(f"/api/sessions/{session_id}/messages", json={"text": END})
     await temporal.get_workflow_handle(session_id).result()
-    answer = await service.signed_in.post(f"/api/sessions/{session_id}/{what}", json={"text": "More"})
+    body = {"text": "More"} if what == "messages" else {}
+    answer = await service.signed_in.post(f"/api/sessions/{session_id}/{what}", json=body)
     assert answer.status_code == 409
     assert Problem.model_validate_json(answer.content).code == "session_ended"
     assert (await snapshot(service, session_id)).progress.session_id == session_id
@@ -214,7 +247,7 @@ async def test_a_session_that_is_unknown_or_somebody_elses_is_not_found(
     await sessions.create(SessionRecord(id="session-bob", user_id="bob", prompt="Bob's app", mode="smart"))
     details = set()
     for session_id in (unstored, without_memo, "session-bob", "session-nowhere", "with spaces", "%00", "x" * 200):
-        body = {"text": "Hello"} if method == "POST" else None
+        body = {"text": "Hello"} if path == "/messages" else None
         answer = await service.signed_in.request(method, f"/api/sessions/{session_id}{path}", json=body)
         assert answer.status_code == 404, session_id
         problem = Problem.model_validate_json(answer.content)

@@ -5,6 +5,7 @@ All play the recording of the counter: a blueprint, one phase with two files, ch
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -40,7 +41,7 @@ class Missed(Exception):
     """The moment was over before anything could befall it; another session may meet it."""
 
 
-class Moment:
+class Moment(ABC):
     """One moment. `faults` shape the provider; `activity` of `operation` runs then. `runs`: of the workflow."""
 
     faults: tuple[Fault, ...] = ()
@@ -50,16 +51,16 @@ class Moment:
     rate: float | None = None
     runs = 1
 
+    @abstractmethod
     async def come(self, run: Run, watcher: Watcher) -> None:
         """Wait until the moment is there. Raises Missed."""
-        raise NotImplementedError
 
     @asynccontextmanager
     async def during(self, run: Run) -> AsyncIterator[None]:
         """Around the disaster."""
         yield
 
-    async def afterwards(self, run: Run, watcher: Watcher) -> None:
+    async def afterwards(self, run: Run, watcher: Watcher) -> None:  # noqa: B027 - mostly nothing
         """What people do once it is over."""
 
 
