@@ -21,8 +21,8 @@ from temporalio.exceptions import ApplicationError
 
 from inference import Inference, Plan, prices, tokens
 from inference.agents import NotAllowed
+from inference.custom import UserCredentials
 from inference.errors import InferenceError, rejects, to_application_error
-from inference.gateway import UserCredentials
 from inference.routing import Tried
 from inference.tools import LoopResult, OnResult, OnStart, Tool, loop
 from schemas.inference import (

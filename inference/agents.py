@@ -5,7 +5,8 @@ what users choose alike: a default that broke its own rule would be a rule for o
 operator (`STICH_MODEL`, `STICH_MODEL_<ACTION>`), who pays and may know a model that the catalogue does not.
 """
 
-from inference.catalogue import MODELS, Model, UnknownModel, resolve
+from inference.catalogue import MODELS, Model, UnknownModel
+from inference.custom import UserCredentials, find
 from inference.providers import PROVIDERS
 from schemas.inference import ActionKey, AgentConfig, ModelOverrides
 
@@ -99,14 +100,14 @@ def permitted(action: ActionKey, model: Model) -> str:
 
 
 def _free(model: Model) -> bool:
-    """Whether calls of `model` cost nothing wherever it is served: sizes are about cost."""
-    return all(PROVIDERS[provider].free for provider in model.served)
+    """Whether calls of `model` cost the operator nothing wherever it is served: sizes are about cost."""
+    return all(provider not in PROVIDERS or PROVIDERS[provider].free for provider in model.served)
 
 
-def check(action: ActionKey, name: str) -> Model:
+def check(action: ActionKey, name: str, user: UserCredentials | None = None) -> Model:
     """The model called `name`, if `action` may use it. Raises NotAllowed."""
     try:
-        model = resolve(name).model
+        model = find(name, user).model
     except UnknownModel as error:
         raise NotAllowed(str(error)) from None
     if reason := permitted(action, model):
@@ -119,7 +120,9 @@ def allowed(action: ActionKey) -> list[str]:
     return [model.name for model in MODELS.values() if not permitted(action, model)]
 
 
-def configuration(action: ActionKey, overrides: ModelOverrides | None = None) -> AgentConfig:
+def configuration(
+    action: ActionKey, overrides: ModelOverrides | None = None, user: UserCredentials | None = None
+) -> AgentConfig:
     """The configuration of `action` with `overrides` on top, field by field. Raises NotAllowed for a model that the
     action may not use: a choice is refused, never silently replaced."""
     base = AGENTS[action]
@@ -128,5 +131,5 @@ def configuration(action: ActionKey, overrides: ModelOverrides | None = None) ->
     chosen = overrides.model_dump(exclude_none=True, exclude={"policy"})
     for field in ("model", "fallback"):
         if field in chosen:
-            check(action, chosen[field])
+            check(action, chosen[field], user)
     return base.model_copy(update=chosen)

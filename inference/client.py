@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from inference import agents, prices, routing, structured, telemetry, tokens
 from inference.answers import AnswerCache
+from inference.custom import UserCredentials
 from inference.dialects import BUILDERS, READERS
 from inference.errors import (
     ConnectionFailed,
@@ -22,7 +23,8 @@ from inference.errors import (
     TimedOut,
     UnreadableAnswer,
 )
-from inference.gateway import Endpoint, UserCredentials, endpoint
+from inference.gateway import Endpoint, endpoint
+from inference.guarded_transport import guarded_client
 from inference.history import repaired
 from inference.routing import Step, Tried
 from inference.settings import InferenceSettings
@@ -35,6 +37,7 @@ from schemas.inference import (
     Finish,
     Message,
     ModelCall,
+    ModelOverrides,
     Speed,
     TextDelta,
     ToolCallDelta,
@@ -133,6 +136,7 @@ class Inference:
         self.settings = settings
         self._client = client or make_client(settings.connect_timeout)
         self._owns_client = client is None
+        self._guarded: httpx.AsyncClient | None = None
         self._answers = AnswerCache(settings.answer_cache_size)
 
     async def __aenter__(self) -> Self:
@@ -145,11 +149,18 @@ class Inference:
         """End it. A client that was given is its owner's to close."""
         if self._owns_client:
             await self._client.aclose()
+        if self._guarded is not None:
+            await self._guarded.aclose()
 
-    def serves(self, action: ActionKey, user: UserCredentials | None = None) -> tuple[str, bool]:
+    def serves(
+        self, action: ActionKey, user: UserCredentials | None = None, overrides: ModelOverrides | None = None
+    ) -> tuple[str, bool]:
         """(name of the model that a plain call of `action` goes to first, whether it is the demo model).
-        Raises NotConfigured."""
-        step = self.plan(ModelCall(action=action, messages=(Message(role="user", content="?"),)), user=user).step
+        Raises NotConfigured, and agents.NotAllowed as `plan` does."""
+        call = ModelCall(
+            action=action, messages=(Message(role="user", content="?"),), overrides=overrides or ModelOverrides()
+        )
+        step = self.plan(call, user=user).step
         return step.model.name, step.provider == "demo"
 
     def plan(
@@ -165,7 +176,7 @@ class Inference:
         """Resolve `call` for `attempt` (from 1). `tried` are the steps of the attempts before it, oldest first; None
         means that they walked the route. `avoid` are keys of open breakers. Raises NotConfigured, ContextTooLong, and
         agents.NotAllowed for an override that the action's constraints exclude."""
-        config = agents.configuration(call.action, call.overrides)
+        config = agents.configuration(call.action, call.overrides, user)
         route = routing.route(call, config, self.settings, user=user, speeds=speeds)
         if tried is None:
             tried = [Tried(step.provider, step.model.name) for step in route[: attempt - 1]]
@@ -280,7 +291,7 @@ class Inference:
         caller can record them one by one. The repair's call number is `repair_number` above the call's."""
         json_schema = structured.schema_of(schema)
         call = call.model_copy(update={"output_schema": json_schema})
-        key = self._answers.key(call) if self._cacheable(call) else None
+        key = self._answers.key(call) if self._cacheable(call, user) else None
         if key is not None and (kept := self._answers.get(key)) is not None:
             return Completion(structured.read(kept, schema, json_schema), Answer(text=kept))
         answer = await self._whole(run(call), call.output_name, on_text)
@@ -333,7 +344,7 @@ class Inference:
 
         patience = 2.0 if target.effort in ("medium", "high") else 1.0
         return exchange(
-            self._client,
+            self._guarded_client() if plan.endpoint.guarded else self._client,
             plan.endpoint.base_url + request.path,
             headers,
             request.body,
@@ -341,6 +352,16 @@ class Inference:
             first_token_timeout=self.settings.first_token_timeout * patience,
             stall_timeout=self.settings.stall_timeout,
         )
+
+    def _guarded_client(self) -> httpx.AsyncClient:
+        """The client for addresses that users named."""
+        if self._guarded is None:
+            self._guarded = guarded_client(
+                self.settings.allow_private,
+                timeout=httpx.Timeout(None, connect=self.settings.connect_timeout, write=60),
+                headers={"accept-encoding": "identity"},
+            )
+        return self._guarded
 
     def _complete(self, plan: Plan, finish: Finish) -> Finish:
         """Fill in what only the plan knows."""
@@ -378,8 +399,8 @@ class Inference:
         """The call that asks a cheaper model to bring `text` into form: without the conversation, which it does not
         need, and with the text as data."""
         served = answer.finish.model if answer.finish else ""
-        config = agents.configuration(call.action, call.overrides)
-        used = routing.configured_model(served or routing.configured_name(call, config, self.settings))
+        config = agents.configuration(call.action, call.overrides, user)
+        used = routing.configured_model(served or routing.configured_name(call, config, self.settings), user)
         model = routing.repairer(call, self.settings, user, used)
         changes = {"effort": "none", "temperature": 0.0} | ({"model": model, "policy": "quality"} if model else {})
         material = f"<problems>\n{error.problems}\n</problems>\n<answer>\n{text}\n</answer>"
@@ -397,8 +418,8 @@ class Inference:
             }
         )
 
-    def _cacheable(self, call: ModelCall) -> bool:
-        config = agents.configuration(call.action, call.overrides)
+    def _cacheable(self, call: ModelCall, user: UserCredentials | None) -> bool:
+        config = agents.configuration(call.action, call.overrides, user)
         return self.settings.answer_cache_size > 0 and config.temperature == 0 and not call.tools
 
 

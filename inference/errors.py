@@ -13,6 +13,7 @@
     │   └── GatewayFailed           the gateway itself, not the provider behind it
     ├── CallRejected                the same request would be rejected again
     │   ├── AuthFailed              401, 403
+    │   ├── AddressNotAllowed       a user's server at an address that may not be reached
     │   ├── OutOfCredit             402, exhausted quota
     │   ├── ModelNotFound           404
     │   ├── NoRecording             the demo model was asked for something that it has no recording of
@@ -199,6 +200,12 @@ class AuthFailed(CallRejected):
     code = "auth_failed"
     sentence = "The provider does not accept the API key."
     next_action = "Set a valid key for this provider."
+
+
+class AddressNotAllowed(CallRejected):
+    code = "address_not_allowed"
+    sentence = "The address of this model server may not be used."
+    next_action = "Use a public address, or let the operator set STICH_ALLOW_PRIVATE_ADDRESSES=1."
 
 
 class OutOfCredit(CallRejected):

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import SecretStr
 
-from inference.catalogue import resolve
+from inference.custom import UserCredentials, find
 from inference.errors import NotConfigured
 from inference.providers import PROVIDERS, Provider
 from inference.settings import GatewaySettings, InferenceSettings
@@ -20,19 +20,10 @@ from schemas.inference import ModelCall
 METADATA_HEADER = "x-stich-metadata"
 
 
-class UserCredentials(BaseModel):
-    """What a user brought: keys by provider, and base URLs that only these keys go to. Never stored or logged."""
-
-    model_config = ConfigDict(frozen=True)
-
-    user_id: str
-    keys: dict[str, SecretStr] = Field(default_factory=dict)
-    base_urls: dict[str, str] = Field(default_factory=dict)
-
-
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where one call goes. `key` is a SecretStr, `headers` hold no provider key; `request_headers` adds it."""
+    """Where one call goes. `key` is a SecretStr, `headers` hold no provider key; `request_headers` adds it. `guarded`
+    says that a user named the address: it is reached only through `guarded_transport`."""
 
     provider: Provider
     base_url: str
@@ -41,6 +32,7 @@ class Endpoint:
     headers: Mapping[str, str] = field(default_factory=dict)
     gateway_token: SecretStr | None = None
     via_gateway: bool = False
+    guarded: bool = False
 
     def secrets(self) -> list[str]:
         """What must not be shown of this call: to be used at once and not kept."""
@@ -78,7 +70,7 @@ def build_gateway_url(provider: str | None, gateway: GatewaySettings) -> str:
 
 def usable(provider: str, settings: InferenceSettings, user: UserCredentials | None) -> bool:
     """Whether a call of `user` (None: of the platform) can go to `provider`."""
-    return settings.usable(provider) or (user is not None and _users_own(provider, user))
+    return settings.usable(provider) or (user is not None and user.has(provider))
 
 
 def configuration_for_model(
@@ -93,7 +85,7 @@ def configuration_for_model(
     """Where a call of `model` (`provider/model` or `[provider]model`) goes: the first of its providers that can be
     used. `gateway=False` goes around the gateway, `retry` tells it not to answer from its cache.
     Raises NotConfigured, UnknownModel."""
-    reference = resolve(model)
+    reference = find(model, user)
     providers = [reference.forced_provider] if reference.forced_provider else list(reference.model.served)
     for provider in providers:
         if usable(provider, settings, user):
@@ -112,12 +104,16 @@ def endpoint(
     retry: bool = False,
 ) -> Endpoint:
     """Where a call to `provider` goes and with whose key. The user's own key comes first. Raises NotConfigured."""
+    if user is not None and call is not None and call.user_id not in (None, user.user_id):
+        raise NotConfigured("a call of one user was given another user's keys", provider=provider)
+    if user is not None and (server := user.servers.get(provider)) is not None:
+        return Endpoint(server.provider, server.provider.base_url, server.key, "user", guarded=True)
     facts = PROVIDERS[provider]
-    if user is not None and _users_own(provider, user) and (call is None or call.user_id in (None, user.user_id)):
+    if user is not None and user.has(provider):
         own = user.base_urls.get(provider)
         key = user.keys.get(provider)
         if own is not None:  # with that user's key or none: never the platform's
-            return Endpoint(facts, own.rstrip("/"), key, "user")
+            return Endpoint(facts, own.rstrip("/"), key, "user", guarded=True)
         if gateway and settings.gateway is not None and facts.gateway is not None:
             return _through(settings.gateway, facts, key, "user", call, retry)
         return Endpoint(facts, facts.base_url, key, "user")
@@ -132,10 +128,6 @@ def endpoint(
         raise NotConfigured(settings.why_not_usable(provider) or facts.title, provider=provider)
     headers = {METADATA_HEADER: _metadata(call)} if provider == "demo" and call is not None else {}
     return Endpoint(facts, configured.base_url, configured.key, "platform" if configured.key else "none", headers)
-
-
-def _users_own(provider: str, user: UserCredentials) -> bool:
-    return provider in user.base_urls or (provider in user.keys and bool(PROVIDERS[provider].base_url))
 
 
 def _through(

@@ -20,7 +20,9 @@ def price(provider: str, wire_id: str, usage: Usage) -> tuple[Decimal | None, st
 
     Cached input and cache writes are part of `input_tokens` and are priced at their own rates.
     """
-    facts = PROVIDERS[provider]
+    facts = PROVIDERS.get(provider)
+    if facts is None:
+        return None, "unknown"  # a user's own server
     if facts.free:
         return Decimal(0), "no charge"
     if facts.price_id is None:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from inference import agents, gateway, tokens
-from inference.catalogue import MODELS, SUBSTITUTES, Model, Reference, UnknownModel, resolve, uncatalogued
+from inference.catalogue import MODELS, SUBSTITUTES, Model, Reference, UnknownModel, uncatalogued
+from inference.custom import UserCredentials, find
 from inference.errors import ContextTooLong, NotConfigured
-from inference.gateway import UserCredentials
 from inference.prices import per_million
 from inference.providers import PROVIDERS, provider_id
 from inference.settings import InferenceSettings
@@ -70,7 +70,7 @@ def route(
 
     Raises NotConfigured where no provider can serve it, ContextTooLong where no model's window holds it.
     """
-    if settings.demo and not (user and (user.keys or user.base_urls)):
+    if settings.demo and not (user and user.any):
         return [Step(MODELS["demo/demo"], "demo", "demo model")]
     policy = call.overrides.policy or settings.policy
     steps = _quality(call, config, settings, user)
@@ -106,9 +106,9 @@ def ordered(steps: Sequence[Step], tried: Sequence[Tried], avoid: Set[str] = fro
     return sorted(steps, key=rank)
 
 
-def configured_model(name: str) -> Model:
+def configured_model(name: str, user: UserCredentials | None = None) -> Model:
     """The model called `name`. Raises NotConfigured where there is none."""
-    return _reference(name, operators=True).model
+    return _reference(name, user, operators=True).model
 
 
 def repairer(call: ModelCall, settings: InferenceSettings, user: UserCredentials | None, used: Model) -> str | None:
@@ -129,10 +129,10 @@ def _quality(
     call: ModelCall, config: AgentConfig, settings: InferenceSettings, user: UserCredentials | None
 ) -> list[Step]:
     name = configured_name(call, config, settings)
-    primary = _reference(name, operators=call.overrides.model is None)
+    primary = _reference(name, user, operators=call.overrides.model is None)
     steps = _served(primary, settings, user, "configured model")
     if config.fallback and config.fallback != name:
-        steps += _served(_reference(config.fallback), settings, user, "fallback model")
+        steps += _served(_reference(config.fallback, user), settings, user, "fallback model")
     if steps:
         return steps
     for substitute in SUBSTITUTES[primary.model.size]:
@@ -226,10 +226,11 @@ def _unable(call: ModelCall, model: Model) -> str:
     return f"{model.name} cannot see images" if images and not model.images else ""
 
 
-def _reference(name: str, *, operators: bool = False) -> Reference:
-    """The model called `name`. An operator may name any model of a known provider, users only catalogued ones."""
+def _reference(name: str, user: UserCredentials | None, *, operators: bool = False) -> Reference:
+    """The model called `name`. An operator may name any model of a known provider, users only catalogued ones and those
+    of their own servers."""
     try:
-        return resolve(name)
+        return find(name, user)
     except UnknownModel as error:
         vendor, _, rest = name.partition("/")
         provider = provider_id(vendor)
@@ -250,5 +251,5 @@ def _why_none(name: str, settings: InferenceSettings, user: UserCredentials | No
     for provider in PROVIDERS.values():
         if provider.id != "demo" and gateway.usable(provider.id, settings, user):
             return f"{provider.title} is configured, but not which of its models: set STICH_MODEL={provider.id}/MODEL"
-    providers = _reference(name, operators=True).model.served
+    providers = _reference(name, user, operators=True).model.served
     return "; or ".join(settings.why_not_usable(provider) for provider in providers)

@@ -44,7 +44,8 @@ class InferenceSettings(BaseModel):
     """Everything the inference room is configured by. Made by `from_env`; tests construct it.
 
     `models` overrides the model of actions, `model` of all. Times are seconds: `connect_timeout` for the connection,
-    `first_token_timeout` from the request to the first token, `stall_timeout` between tokens.
+    `first_token_timeout` from the request to the first token, `stall_timeout` between tokens. `allow_private` is
+    the operator's word that users may name servers on this machine and in its networks.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,6 +59,7 @@ class InferenceSettings(BaseModel):
     first_token_timeout: float = Field(default=120, gt=0)
     stall_timeout: float = Field(default=60, gt=0)
     answer_cache_size: int = Field(default=0, ge=0)
+    allow_private: bool = False
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
@@ -86,6 +88,7 @@ class InferenceSettings(BaseModel):
             first_token_timeout=_seconds(env, "STICH_FIRST_TOKEN_TIMEOUT", 120),
             stall_timeout=_seconds(env, "STICH_STALL_TIMEOUT", 60),
             answer_cache_size=_count(env, "STICH_ANSWER_CACHE", 0),
+            allow_private=allows_private(env),
         )
 
     @property
@@ -110,6 +113,16 @@ class InferenceSettings(BaseModel):
         if provider == "cloudflare":
             missing = "CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID are not both set"
         return f"{facts.title}: {missing}"
+
+
+def allows_private(env: Mapping[str, str]) -> bool:
+    """Whether the operator lets users and models name addresses of this machine and its networks."""
+    value = env.get("STICH_ALLOW_PRIVATE_ADDRESSES", "").strip().lower()
+    if value in ("", "0", "no", "false"):
+        return False
+    if value in ("1", "yes", "true"):
+        return True
+    raise InvalidSetting("STICH_ALLOW_PRIVATE_ADDRESSES must be 1, or nothing")
 
 
 def _first(env: Mapping[str, str], names: tuple[str, ...]) -> str | None:

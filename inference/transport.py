@@ -13,7 +13,16 @@ from typing import Self
 
 import httpx
 
-from inference.errors import ConnectionFailed, InferenceError, StreamBroken, StreamStalled, TimedOut, UnreadableAnswer
+from inference.errors import (
+    AddressNotAllowed,
+    ConnectionFailed,
+    InferenceError,
+    StreamBroken,
+    StreamStalled,
+    TimedOut,
+    UnreadableAnswer,
+)
+from inference.guarded_transport import AddressRefused
 from inference.wire import AnswerReader
 from schemas.inference import Delta
 
@@ -57,6 +66,8 @@ async def exchange(
             response = await client.send(request, stream=True)
     except TimeoutError:
         raise errors.error(TimedOut, f"no answer within {first_token_timeout:g} s") from None
+    except AddressRefused as error:
+        raise errors.error(AddressNotAllowed, str(error)) from None
     except httpx.HTTPError as error:
         raise connection_error(errors, error) from error
     try:

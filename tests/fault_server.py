@@ -297,6 +297,7 @@ FAULTS: dict[str, Callable[[Connection], Awaitable[None]]] = {
     "error_in_stream": _error_in_stream,
     "reset": _reset,
     "endless": _endless,
+    "302": status(302, "moved", "Elsewhere.", location="http://127.0.0.1:1/elsewhere"),
     "401": status(401, "authentication_error", LEAKY),
     "402": status(402, "billing_error", "Payment required."),
     "404": status(404, "not_found_error", "No such model."),

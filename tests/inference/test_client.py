@@ -16,8 +16,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pydantic import BaseModel, SecretStr
 
 from inference import Inference
+from inference.custom import UserCredentials
 from inference.errors import GatewayFailed, InferenceError, MalformedOutput, OutputTruncated, to_application_error
-from inference.gateway import UserCredentials
 from inference.providers import PROVIDERS
 from inference.settings import GatewaySettings, InferenceSettings, ProviderSettings
 from inference.wire import gather

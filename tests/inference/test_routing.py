@@ -6,8 +6,9 @@ import pytest
 from pydantic import SecretStr
 
 from inference import Inference, agents, catalogue, routing
+from inference.custom import UserCredentials
 from inference.errors import ContextTooLong, NotConfigured, Overloaded, RateLimited, to_application_error
-from inference.gateway import UserCredentials, build_gateway_url, configuration_for_model, endpoint
+from inference.gateway import build_gateway_url, configuration_for_model, endpoint
 from inference.routing import Tried
 from inference.settings import GatewaySettings, InferenceSettings, InvalidSetting
 from schemas.inference import ActionKey, ImagePart, Message, ModelCall, ModelOverrides, Speed
@@ -247,8 +248,9 @@ class TestKeysAndUrls:
         mine = endpoint("openai", settings, self.USER, call=call(user_id="u1"))
         assert (mine.credential, mine.base_url) == ("user", "https://api.openai.com/v1")
         assert mine.request_headers()["authorization"] == "Bearer sk-user-1"
-        other = endpoint("openai", settings, self.USER, call=call(user_id="u2"))
-        assert other.request_headers()["authorization"] == f"Bearer {KEYS['OPENAI_API_KEY']}"
+        with pytest.raises(NotConfigured):
+            endpoint("openai", settings, self.USER, call=call(user_id="u2"))
+        assert "sk-user-1" not in repr(self.USER) + repr(mine)
 
     @pytest.mark.parametrize("provider", ["openai", "anthropic", "google", "groq", "ollama", "compatible"])
     @pytest.mark.parametrize("with_gateway", [True, False])

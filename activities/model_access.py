@@ -1,0 +1,70 @@
+"""With whose keys and by which settings a step calls models: read inside the step, kept no longer than it runs."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from temporalio.exceptions import ApplicationError
+
+from inference import choices
+from inference.custom import UserCredentials, server
+from inference.settings import InferenceSettings
+from schemas.inference import ActionKey, ModelOverrides
+from schemas.model_settings import ModelSettings
+from storage.database import until_available
+from storage.model_choices import ModelChoices
+from storage.vault import Vault, VaultLocked
+
+
+class AccessRooms(Protocol):
+    """What resolving needs of the worker's rooms."""
+
+    @property
+    def vault(self) -> Vault: ...
+    @property
+    def model_choices(self) -> ModelChoices: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAccess:
+    """What every model call of one step goes by. `user` is None where the user brought nothing."""
+
+    user: UserCredentials | None = None
+    settings: ModelSettings = field(default_factory=dict)
+
+    def overrides(
+        self, action: ActionKey, settings: InferenceSettings, own: ModelOverrides | None = None
+    ) -> ModelOverrides:
+        """What the user chose for `action`; what the call site sets comes first."""
+        chosen = choices.overrides_of(self.settings.get(action), action, settings)
+        return chosen if own is None else chosen.model_copy(update=own.model_dump(exclude_none=True))
+
+    def enabled(self, action: ActionKey) -> bool:
+        """Whether the user lets `action` run at all."""
+        return choices.enabled(self.settings.get(action), action)
+
+
+async def model_access(rooms: AccessRooms, session_id: str, user_id: str) -> ModelAccess:
+    """The user's keys and servers as they are now, and the settings that the session began with.
+
+    Waits for Postgres. Raises ApplicationError where a stored key does not open: nobody else's is used instead."""
+
+    async def read() -> ModelAccess:
+        providers = await rooms.model_choices.providers(user_id)
+        keys = await rooms.vault.open(user_id, {provider.id: provider.base_url for provider in providers})
+        taken = await rooms.model_choices.taken(session_id)
+        servers = {
+            each.id: server(each.id, each.title, each.base_url, each.models, keys.pop(each.id, None))
+            for each in providers
+        }
+        user = UserCredentials(user_id, keys=keys, servers=servers)
+        return ModelAccess(user if user.any else None, taken.settings if taken else {})
+
+    try:
+        return await until_available(read, "reading the keys and settings of a user")
+    except VaultLocked:
+        details = {
+            "code": "vault_locked",
+            "sentence": "Your stored keys cannot be opened by this worker.",
+            "next_action": "Tell the operator that this worker lacks the vault's key, or store your keys again.",
+        }
+        raise ApplicationError(details["sentence"], details, type="VaultLocked", non_retryable=True) from None
