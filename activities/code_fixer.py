@@ -29,7 +29,8 @@ class CodeFixerActivities:
             material = await gather(self._rooms, given.session_id, given.template, broken)
             report = await fix_by_rule(step, given, material)
             install = list(report.install)
-            if any(issue.severity is Severity.ERROR for issue in report.open):
+            wanted = (await step.model_access()).enabled(ActionKey.FAST_CODE_FIXER)
+            if wanted and any(issue.severity is Severity.ERROR for issue in report.open):
                 if report.written:
                     material = await gather(self._rooms, given.session_id, given.template, broken)
                 asked = await self._ask(step, given, material, report.open)

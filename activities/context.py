@@ -12,11 +12,13 @@ from storage.events import EventLog
 from storage.files import Files
 from storage.ledger import Ledger
 from storage.messages import Messages
+from storage.model_choices import ModelChoices
 from storage.operations import Operations
 from storage.published import PublishedSites
 from storage.screenshots import Screenshots
 from storage.sessions import Sessions
 from storage.transcripts import Transcripts
+from storage.vault import Vault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,8 @@ class Rooms:
     operations: Operations
     transcripts: Transcripts
     ledger: Ledger
+    vault: Vault
+    model_choices: ModelChoices
     inference: Inference
     sandbox: Sandbox
     browser: Browser

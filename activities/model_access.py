@@ -6,6 +6,7 @@ from typing import Protocol
 from temporalio.exceptions import ApplicationError
 
 from inference import choices
+from inference.agents import NotAllowed
 from inference.custom import UserCredentials, server
 from inference.settings import InferenceSettings
 from schemas.inference import ActionKey, ModelOverrides
@@ -41,6 +42,16 @@ class ModelAccess:
     def enabled(self, action: ActionKey) -> bool:
         """Whether the user lets `action` run at all."""
         return choices.enabled(self.settings.get(action), action)
+
+
+def not_allowed(error: NotAllowed) -> ApplicationError:
+    """The failure of a step whose model may not serve it."""
+    details = {
+        "code": "model_not_allowed",
+        "sentence": f"{error}.",
+        "next_action": "Choose another model, then let the session take the new settings.",
+    }
+    return ApplicationError(str(error), details, type="ModelNotAllowed", non_retryable=True)
 
 
 async def model_access(rooms: AccessRooms, session_id: str, user_id: str) -> ModelAccess:

@@ -17,11 +17,10 @@ from typing import Protocol, TypeVar
 import structlog
 from pydantic import BaseModel
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
+from activities.model_access import ModelAccess, not_allowed
 from inference import Inference, Plan, prices, tokens
 from inference.agents import NotAllowed
-from inference.custom import UserCredentials
 from inference.errors import InferenceError, rejects, to_application_error
 from inference.routing import Tried
 from inference.tools import LoopResult, OnResult, OnStart, Tool, loop
@@ -41,6 +40,7 @@ from schemas.inference import (
 from storage.breakers import Breakers
 from storage.database import Database, until_available
 from storage.ledger import Ledger
+from storage.vault import Vault
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +69,8 @@ class ModelRooms(Protocol):
     def inference(self) -> Inference: ...
     @property
     def ledger(self) -> Ledger: ...
+    @property
+    def vault(self) -> Vault: ...
 
 
 class OperationFacts(Protocol):
@@ -89,6 +91,7 @@ class ModelStep(Protocol):
     def session_id(self) -> str: ...
     @property
     def id(self) -> str: ...
+    async def model_access(self) -> ModelAccess: ...
 
 
 async def stream_model(
@@ -101,7 +104,6 @@ async def stream_model(
     cacheable_prefix: int | None = None,
     context_parts: dict[str, int] | None = None,
     overrides: ModelOverrides | None = None,
-    user: UserCredentials | None = None,
 ) -> AsyncGenerator[Delta, None]:
     """The answer of the model that serves `action`, delta by delta, with `Finish` as the last.
 
@@ -109,10 +111,11 @@ async def stream_model(
     same from call to call, by default the system messages. A stop of the activity closes the connection at once, even
     while the consumer is busy with a delta. Raises ApplicationError; what was yielded before it is not an answer.
     """
-    call = _call(step, action, messages, call_number, cacheable_prefix, overrides).model_copy(
+    access = await step.model_access()
+    call = _call(step, access, action, messages, call_number, cacheable_prefix, overrides).model_copy(
         update={"tools": tuple(tools), "context_parts": context_parts or {}}
     )
-    async with aclosing(_attempted(step, call, user)) as deltas:
+    async with aclosing(_attempted(step, call, access)) as deltas:
         async for delta in deltas:
             yield delta
 
@@ -128,22 +131,24 @@ async def complete_model(
     cacheable_prefix: int | None = None,
     context_parts: dict[str, int] | None = None,
     overrides: ModelOverrides | None = None,
-    user: UserCredentials | None = None,
 ) -> T:
     """The answer as `schema`, repaired once by a cheaper model where it does not fit. `on_text` sees the text as it is
     written. The repair takes the call number after `call_number`. Raises ApplicationError."""
-    call = _call(step, action, messages, call_number, cacheable_prefix, overrides).model_copy(
+    access = await step.model_access()
+    call = _call(step, access, action, messages, call_number, cacheable_prefix, overrides).model_copy(
         update={"output_name": action.value, "context_parts": context_parts or {}}
     )
 
     def run(call: ModelCall) -> AsyncGenerator[Delta, None]:
-        return _attempted(step, call, user)
+        return _attempted(step, call, access)
 
     def repair(call: ModelCall) -> AsyncGenerator[Delta, None]:
-        return _attempted(step, call, user, repair=True)
+        return _attempted(step, call, access, repair=True)
 
     try:
-        completion = await step.rooms.inference.complete_with(run, repair, call, schema, user=user, on_text=on_text)
+        completion = await step.rooms.inference.complete_with(
+            run, repair, call, schema, user=access.user, on_text=on_text
+        )
     except InferenceError as error:  # the answer came, but not in form
         raise to_application_error(error, attempt=_attempt()) from None
     return completion.value
@@ -162,13 +167,13 @@ async def use_tools(
     on_start: OnStart | None = None,
     on_result: OnResult | None = None,
     overrides: ModelOverrides | None = None,
-    user: UserCredentials | None = None,
 ) -> LoopResult:
     """Let the model call `tools` until it is done (see `inference.tools.loop`). Each of its turns is one call on
     record, numbered from `call_number` on. Raises ApplicationError; what the tools did before it has been done."""
-    call = _call(step, action, messages, call_number, cacheable_prefix, overrides)
+    access = await step.model_access()
+    call = _call(step, access, action, messages, call_number, cacheable_prefix, overrides)
     return await loop(
-        lambda asked: _attempted(step, asked, user),
+        lambda asked: _attempted(step, asked, access),
         call,
         tools,
         depth=depth,
@@ -180,6 +185,7 @@ async def use_tools(
 
 def _call(
     step: ModelStep,
+    access: ModelAccess,
     action: ActionKey,
     messages: Sequence[Message],
     call_number: int,
@@ -195,7 +201,7 @@ def _call(
         user_id=step.given.user_id,
         call_number=call_number,
         cacheable_prefix=_stable(messages) if cacheable_prefix is None else cacheable_prefix,
-        overrides=overrides or ModelOverrides(),
+        overrides=access.overrides(action, step.rooms.inference.settings, overrides),
     )
 
 
@@ -210,10 +216,10 @@ def _attempt() -> int:
 
 
 async def _attempted(
-    step: ModelStep, call: ModelCall, user: UserCredentials | None, *, repair: bool = False
+    step: ModelStep, call: ModelCall, access: ModelAccess, *, repair: bool = False
 ) -> AsyncGenerator[Delta, None]:
     """One call to a provider, on record from before its first byte."""
-    plan = await _plan(step, call, user, repair)
+    plan = await _plan(step, call, access, repair)
     entry = _Entry(step, plan)
     deltas = step.rooms.inference.run(plan)
     stop = asyncio.create_task(_close_when_stopped(deltas, entry))
@@ -239,9 +245,9 @@ async def _attempted(
         await entry.settle("cancelled")
 
 
-async def _plan(step: ModelStep, call: ModelCall, user: UserCredentials | None, repair: bool) -> Plan:
+async def _plan(step: ModelStep, call: ModelCall, access: ModelAccess, repair: bool) -> Plan:
     """The plan of this attempt. A repair has a route of its own: only failures take it off the first step."""
-    inference, attempt = step.rooms.inference, _attempt()
+    inference, user, attempt = step.rooms.inference, access.user, _attempt()
     try:
         plan = inference.plan(call, attempt=attempt, user=user, tried=() if repair else None)
         if len(plan.steps) > 1:
@@ -256,8 +262,7 @@ async def _plan(step: ModelStep, call: ModelCall, user: UserCredentials | None, 
     except InferenceError as error:
         raise to_application_error(error, attempt=attempt) from None
     except NotAllowed as error:
-        details = {"code": "model_not_allowed", "sentence": str(error), "next_action": "Choose another model."}
-        raise ApplicationError(str(error), details, type="ModelNotAllowed", non_retryable=True) from None
+        raise not_allowed(error) from None
     return plan
 
 
@@ -289,6 +294,7 @@ class _Entry:
     def __init__(self, step: ModelStep, plan: Plan) -> None:
         self._ledger = step.rooms.ledger
         self._breakers = Breakers(step.rooms.database)
+        self._vault = step.rooms.vault
         self._plan = plan
         self._execution = step.given.execution
         self._started_at = datetime.now(UTC)
@@ -327,15 +333,19 @@ class _Entry:
 
     async def _write(self, record: AttemptRecord, error: InferenceError | None) -> None:
         await until_available(lambda: self._ledger.settle(record), "settling a model call")
-        if self._plan.demo or record.credential == "user":
-            return  # the demo has no rival; a user's key has limits of its own
+        if self._plan.demo:
+            return  # it has no rival
         try:
-            if record.outcome == "succeeded":
+            if record.credential == "user":  # which has limits of its own
+                await self._vault.used(record.user_id or "", [record.provider])
+            elif record.outcome == "succeeded":
                 await self._breakers.succeeded(self._plan.step.keys, record.duration)
             elif error is not None and (key := self._plan.breaker(error)) is not None:
                 await self._breakers.failed(key, error.code, error.retry_after)
         except Exception as problem:
-            log.warning("a provider's health could not be noted", error=type(problem).__name__)
+            log.warning(
+                "the health of a provider, or the use of a key, could not be noted", error=type(problem).__name__
+            )
 
     def _record(self, outcome: Outcome, error: InferenceError | None, reserved: Decimal = Decimal(0)) -> AttemptRecord:
         plan, call = self._plan, self._plan.call

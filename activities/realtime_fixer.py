@@ -81,7 +81,7 @@ class RealtimeFixer:
         if mended != text and await self._keep(path, text, mended, contents, faults, "rule"):
             text = mended
             faults = await asyncio.to_thread(find_faults, path, dict(contents), expected)
-        if faults:
+        if faults and (await self._step.model_access()).enabled(ActionKey.REALTIME_CODE_FIXER):
             async with self._slots:
                 await self._by_model(path, text, contents, faults, expected)
 

@@ -25,7 +25,8 @@ class SessionActivities:
 
     @activity.defn(name="create_session")
     async def create(self, given: CreateSessionInput) -> SessionCreatedResult:
-        """Create the session's rows, whoever started the workflow, and say which model will answer."""
+        """Create the session's rows, whoever started the workflow, keep the model settings that its user has now, and
+        say which model will answer."""
         progress = given.progress
         await self._rooms.sessions.create(
             SessionRecord(
@@ -38,7 +39,8 @@ class SessionActivities:
             )
         )
         async with running(self._rooms, given) as step:
-            model, demo = self._rooms.inference.serves(ActionKey.PHASE_IMPLEMENTATION)
+            await self._rooms.model_choices.take(given.session_id, given.user_id)
+            model, demo = await step.serves(ActionKey.PHASE_IMPLEMENTATION)
             shown = progress.model_copy(update={"model": model, "demo": demo})
             await self._rooms.sessions.save_progress(given.session_id, shown)
             seq, usage = await step.ended()

@@ -10,6 +10,9 @@ from temporalio.exceptions import ApplicationError
 
 from activities.context import Rooms
 from activities.heartbeat import heartbeat
+from activities.model_access import ModelAccess, model_access, not_allowed
+from inference.agents import NotAllowed
+from inference.errors import InferenceError, to_application_error
 from schemas.events import Event, MessageEvent, OperationReset, Outbox, SessionStateEvent, UsageEvent, WaitingEvent
 from schemas.failures import Failure
 from schemas.inference import ActionKey
@@ -29,6 +32,7 @@ class Step:
         self.rooms = rooms
         self.given = given
         self.writer = writer
+        self._access: ModelAccess | None = None
 
     @property
     def session_id(self) -> str:
@@ -42,6 +46,23 @@ class Step:
     @property
     def attempt(self) -> int:
         return activity.info().attempt
+
+    async def model_access(self) -> ModelAccess:
+        """With whose keys and by which settings this step calls models; read once."""
+        if self._access is None:
+            self._access = await model_access(self.rooms, self.session_id, self.given.user_id)
+        return self._access
+
+    async def serves(self, action: ActionKey) -> tuple[str, bool]:
+        """(name of the model that a plain call of `action` goes to first, whether it is the demo model).
+        Raises ApplicationError where there is none."""
+        access, inference = await self.model_access(), self.rooms.inference
+        try:
+            return inference.serves(action, access.user, access.overrides(action, inference.settings))
+        except InferenceError as error:
+            raise to_application_error(error, attempt=self.attempt) from None
+        except NotAllowed as error:
+            raise not_allowed(error) from None
 
     def emit(self, event: Event) -> None:
         """Send an event to the watchers."""
@@ -57,7 +78,10 @@ class Step:
         usage = await self.rooms.ledger.session_totals(self.session_id)
         if self.given.operation.action in MODEL_ACTIONS:
             action = ActionKey(self.given.operation.action)
-            model, _ = self.rooms.inference.serves(action)
+            try:
+                model, _ = await self.serves(action)
+            except ApplicationError:  # a key or a model went away while the step ran
+                model = ""
             self.emit(UsageEvent(operation_id=self.id, action=action, model=model, usage=usage))
         return await self.writer.flush(), usage
 

@@ -36,6 +36,7 @@ VARIABLES: Final = {
     "cloudflare_api": ("STICH_CLOUDFLARE_API", "the address of Cloudflare's interface"),
     "netlify_api": ("STICH_NETLIFY_API", "the address of Netlify's interface"),
     "vercel_api": ("STICH_VERCEL_API", "the address of Vercel's interface"),
+    "vault_key": ("STICH_VAULT_KEY", "32 random bytes in base64, or several, the newest first"),
     "log_level": ("STICH_LOG_LEVEL", "one of debug, info, warning, error"),
     "log_format": ("STICH_LOG_FORMAT", "json or console"),
     "listen_fd": ("STICH_LISTEN_FD", "a file descriptor, set by `stich up`"),
@@ -100,6 +101,7 @@ class Settings(BaseModel):
     cloudflare_api: HttpUrl | None = None
     netlify_api: HttpUrl | None = None
     vercel_api: HttpUrl | None = None
+    vault_key: SecretStr | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] | None = None
     listen_fd: int | None = Field(default=None, ge=3)
@@ -130,6 +132,6 @@ class Settings(BaseModel):
 def _explain(error: ValidationError, given: Mapping[str, str]) -> str:
     field = str(error.errors(include_url=False, include_input=False)[0]["loc"][0])
     name, meaning = VARIABLES[field]
-    secret = field in ("token", "database_url")
+    secret = field in ("token", "database_url", "vault_key")
     value = "a value that cannot be used" if secret else f"“{given[field][:80]}”"
     return f"{name} is {value}; it should be {meaning}."

@@ -22,6 +22,7 @@ from sandbox.hosting import EnvironmentTokens, Places
 from stich.database import open_database, required_url
 from stich.errors import StichError
 from stich.home import token_of
+from stich.keys import master_keys
 from stich.logging import configure_logging
 from stich.previews import PreviewPlace, naming_secret, page_origins
 from stich.serving import listening_socket, serving, told_to_stop, until_stopped
@@ -32,11 +33,13 @@ from storage.events import EventLog
 from storage.files import Files
 from storage.ledger import Ledger
 from storage.messages import Messages
+from storage.model_choices import ModelChoices
 from storage.operations import Operations
 from storage.published import PublishedSites
 from storage.screenshots import Screenshots
 from storage.sessions import Sessions
 from storage.transcripts import Transcripts
+from storage.vault import Vault
 from workflows.names import INFERENCE_QUEUE, SANDBOX_QUEUE, WORKFLOW_QUEUE
 from workflows.session import CodeGenSession
 
@@ -110,6 +113,8 @@ async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterato
             operations=Operations(database),
             transcripts=Transcripts(database),
             ledger=Ledger(database),
+            vault=Vault(database, master_keys(settings)),
+            model_choices=ModelChoices(database),
             inference=inference,
             sandbox=sandbox,
             browser=browser,

@@ -20,10 +20,13 @@ from schemas.session import Operation
 from storage.database import Database
 from storage.events import EventLog
 from storage.files import Files
+from storage.keyring import KeyRing, KeySource, new_key
 from storage.ledger import Ledger
 from storage.messages import Messages
+from storage.model_choices import ModelChoices
 from storage.operations import Operations
 from storage.sessions import SessionRecord, Sessions
+from storage.vault import Vault
 from tests.fault_server import FaultServer
 from tests.inference.conftest import KEY, shared_client
 
@@ -91,6 +94,8 @@ async def model_rooms(database: Database) -> AsyncIterator[ModelRooms]:
             messages=Messages(database),
             operations=Operations(database),
             ledger=Ledger(database),
+            vault=Vault(database, KeySource.given(KeyRing([new_key()]).text())),
+            model_choices=ModelChoices(database),
             inference=Inference(settings, client=shared_client()),
             sandbox=SimpleNamespace(templates=lambda: [entry.info for entry in templates().values()]),
         )

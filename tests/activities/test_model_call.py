@@ -5,7 +5,7 @@ import dataclasses
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
@@ -16,6 +16,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.heartbeat import heartbeat
+from activities.model_access import ModelAccess
 from activities.model_call import complete_model, stream_model, use_tools
 from inference import Inference
 from inference.settings import InferenceSettings, ProviderSettings
@@ -25,7 +26,9 @@ from schemas.failures import Failure
 from schemas.inference import ActionKey, Delta, Message, ModelOverrides, TextDelta
 from storage.breakers import Breakers
 from storage.database import Database
+from storage.keyring import KeyRing, KeySource, new_key
 from storage.ledger import Ledger
+from storage.vault import Vault
 from tests.fault_server import TEXT, FaultServer
 from tests.inference.conftest import KEY, shared_client
 
@@ -45,6 +48,7 @@ class Rooms:
     database: Database
     inference: Inference
     ledger: Ledger
+    vault: Vault
 
 
 @dataclass
@@ -53,6 +57,10 @@ class Step:
     given: Given
     session_id: str = "s1"
     id: str = "o1"
+    access: ModelAccess = field(default_factory=ModelAccess)
+
+    async def model_access(self) -> ModelAccess:
+        return self.access
 
 
 @pytest.fixture
@@ -66,7 +74,8 @@ def step_with(database: Database, server: FaultServer, **faults: str) -> Step:
         name: ProviderSettings(base_url=server.url(fault), key=SecretStr(KEY)) for name, fault in faults.items()
     }
     inference = Inference(InferenceSettings(providers=providers, stall_timeout=60), client=shared_client())
-    return Step(Rooms(database, inference, Ledger(database)), Given())
+    vault = Vault(database, KeySource.given(KeyRing([new_key()]).text()))
+    return Step(Rooms(database, inference, Ledger(database), vault), Given())
 
 
 def environment(attempt: int = 1) -> ActivityEnvironment:
