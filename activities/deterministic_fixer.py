@@ -26,7 +26,14 @@ async def fix_by_rule(step: Step, given: FixInput, material: Material) -> FixRep
     )
     for path, text in report.written.items():
         reason = BY_RULE + " ".join(dict.fromkeys(report.reasons[path]))
-        files = ProjectFiles(step, given.template, phase_id=given.phase_id, reason=reason[:_REASON], author="fix")
+        files = ProjectFiles(
+            step,
+            given.template,
+            phase_id=given.phase_id,
+            reason=reason[:_REASON],
+            author="fix",
+            seen=material.files,
+        )
         await files.write(path, text)
     return report
 

@@ -44,7 +44,9 @@ class FileStream:
         self._step = step
         self._action = action
         self._phase_id = phase_id
-        self.files = ProjectFiles(step, material.template.name, phase_id=phase_id, reason=reason, author=author)
+        self.files = ProjectFiles(
+            step, material.template.name, phase_id=phase_id, reason=reason, author=author, seen=material.files
+        )
         self._contents = dict(material.files)
         self._format: FileFormat = "full_content"
         self._open: str | None = None
@@ -165,11 +167,11 @@ class FileStream:
         if self._fixer is not None:
             await self._fixer.give_up(event.path)
         try:
-            await self.files.write(event.path, event.content)
+            stored = await self.files.write(event.path, event.content)
         except ValueError as error:
             self._refuse(event.path, "file_refused", str(error))
         else:
-            self._contents[event.path] = event.content
+            self._contents[event.path] = stored
             self._expected.discard(event.path)
             if self._fixer is not None:
                 self._fixer.look_at(event.path, self._contents)

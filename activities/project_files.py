@@ -1,5 +1,6 @@
 """Changes of the project's files by a step: stored and announced in one."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from activities.context import Rooms
@@ -7,19 +8,32 @@ from activities.material import matches, template_named
 from activities.step import Step
 from schemas.events import FileDeleted, FileGenerated
 from schemas.session import FileRef
+from storage.conflicts import UNSEEN, Unseen
 from storage.files import BadPath, FileTooLarge, FileVersion, TooManyFiles
 
 
 class ProjectFiles:
-    """What one step writes and deletes."""
+    """What one step writes and deletes.
+
+    `seen` are the texts of all files that the step works from: what users change of them meanwhile is merged with what
+    the step writes. Without it, what the step writes replaces what is there.
+    """
 
     def __init__(
-        self, step: Step, template: str, *, phase_id: str, reason: str, author: Literal["model", "fix"]
+        self,
+        step: Step,
+        template: str,
+        *,
+        phase_id: str,
+        reason: str,
+        author: Literal["model", "fix"],
+        seen: Mapping[str, str] | None = None,
     ) -> None:
         self._step = step
         self._phase_id = phase_id
         self._reason = reason
         self._author: Literal["model", "fix"] = author
+        self._seen = None if seen is None else dict(seen)
         self._protected = template_named(step.rooms, template).protected_files
 
     def protects(self, path: str) -> bool:
@@ -28,9 +42,9 @@ class ProjectFiles:
 
     async def write(
         self, path: str, content: str, *, author: Literal["model", "fix"] | None = None, reason: str | None = None
-    ) -> None:
+    ) -> str:
         """Store a file as a new version and tell watchers, both or neither. `author` and `reason` are the step's own
-        unless given.
+        unless given. Returns the text as it is stored: a user's edits may be merged into it.
 
         Raises ValueError for a path that the project must not have or that is protected, and for a file too large.
         """
@@ -38,7 +52,7 @@ class ProjectFiles:
         if self.protects(path):
             raise ValueError(f"{path} belongs to the template and cannot be changed.")
         try:
-            await step.rooms.files.close_file(
+            version = await step.rooms.files.close_file(
                 step.writer,
                 path,
                 content,
@@ -46,12 +60,21 @@ class ProjectFiles:
                 reason=reason or self._reason,
                 phase_id=self._phase_id,
                 announce=lambda version: FileGenerated(operation_id=step.id, file=file_ref(version)),
+                seen=self._seen_of(path),
             )
         except (BadPath, FileTooLarge, TooManyFiles) as error:
             raise ValueError(str(error)) from error
+        if version.given_sha256 is not None:
+            content = await step.rooms.files.read(step.session_id, path, version.version)
+        if self._seen is not None:
+            self._seen[path] = content
+        return content
+
+    def _seen_of(self, path: str) -> str | Unseen | None:
+        return UNSEEN if self._seen is None else self._seen.get(path)
 
     async def delete(self, paths: list[str]) -> None:
-        """Take files out of the project; those that are protected or not there are left alone."""
+        """Take files out of the project; those that are protected, changed by a user, or not there are left alone."""
         step = self._step
         for path in paths:
             if self.protects(path):
@@ -63,12 +86,13 @@ class ProjectFiles:
                 reason=self._reason,
                 phase_id=self._phase_id,
                 announce=lambda version: FileDeleted(operation_id=step.id, path=version.path),
+                seen=self._seen_of(path),
             )
 
 
 async def changes_of(rooms: Rooms, session_id: str, operation_id: str) -> tuple[list[FileRef], list[str]]:
-    """What a step did in all its attempts: the files it wrote, and the paths it deleted."""
-    versions = await rooms.files.of_operation(session_id, operation_id)
+    """What a step did in all its attempts, as it stands now: the files it wrote, and the paths it deleted."""
+    versions = await rooms.files.standing(session_id, operation_id)
     written = [file_ref(version) for version in versions if version.sha256 is not None]
     return written, [version.path for version in versions if version.sha256 is None]
 

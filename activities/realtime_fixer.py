@@ -173,10 +173,10 @@ class RealtimeFixer:
             return False
         reason = f"Repaired as it was written: {faults[0].message}"[:300]
         try:
-            await self._files.write(path, after, author="fix", reason=reason)
+            stored = await self._files.write(path, after, author="fix", reason=reason)
         except ValueError:  # it grew too large to be stored
             return False
-        contents[path] = after
+        contents[path] = stored
         self._show(path, "fixed", by, faults)
         return True
 

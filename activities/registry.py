@@ -8,6 +8,7 @@ from activities.checks import CheckActivities
 from activities.code_fixer import CodeFixerActivities
 from activities.context import Rooms
 from activities.conversation import ConversationActivities
+from activities.edits import EditActivities, RestoreActivities
 from activities.phase_generation import PhaseGenerationActivities
 from activities.phase_implementation import PhaseImplementationActivities
 from activities.project_setup import ProjectSetupActivities
@@ -22,7 +23,8 @@ Activity = Callable[..., Any]
 def session_activities(rooms: Rooms) -> list[Activity]:
     """On the workflow's queue: short, Postgres only."""
     session = SessionActivities(rooms)
-    return [session.create, session.record_events, session.read_back]
+    restoring = RestoreActivities(rooms)
+    return [session.create, session.record_events, session.read_back, restoring.restore, restoring.fork]
 
 
 def inference_activities(rooms: Rooms) -> list[Activity]:
@@ -48,4 +50,5 @@ def sandbox_activities(rooms: Rooms) -> list[Activity]:
         SmartBuilderActivities(rooms).use_tool,
         publishing.publish,
         publishing.withdraw,
+        EditActivities(rooms).show,
     ]

@@ -14,6 +14,7 @@ from schemas.operations import (
     RecordEventsInput,
     SessionCreatedResult,
 )
+from storage.images import PROMPT, Images
 from storage.sessions import SessionRecord
 
 
@@ -38,6 +39,8 @@ class SessionActivities:
                 template=progress.template,
             )
         )
+        if progress.images:
+            await Images(self._rooms.database).attach(given.session_id, PROMPT, progress.images)
         async with running(self._rooms, given) as step:
             await self._rooms.model_choices.take(given.session_id, given.user_id)
             model, demo = await step.serves(ActionKey.PHASE_IMPLEMENTATION)

@@ -135,10 +135,9 @@ async def record(rooms: Rooms, session_id: str, outbox: Outbox) -> int:
     seq = await rooms.events.append_outbox(
         session_id, outbox.first, outbox.events, run_id=activity.info().workflow_run_id or ""
     )
-    for event in outbox.events:
+    for number, event in enumerate(outbox.events, outbox.first):
         if isinstance(event, MessageEvent):
-            await rooms.messages.put(session_id, event.message)
-            await rooms.messages.set_state(session_id, event.message.id, event.message.state)
+            await rooms.messages.follow(session_id, event.message, number)
     states = [event.state for event in outbox.events if isinstance(event, SessionStateEvent)]
     if states:
         await rooms.sessions.set_state(session_id, states[-1].name, states[-1].reason)

@@ -95,7 +95,7 @@ async def create(request: Request) -> Response:
     body = body_of(request, CreateSession)
     _check_template(body.template, services.settings)
     key = read_headers(request, CreateHeaders).idempotency_key
-    session_request = SessionRequest(**body.model_dump(), user_id=user_id)
+    session_request = SessionRequest(**body.model_dump(exclude={"image_ids"}), user_id=user_id)
     digest = _digest(session_request)
     session_id = (
         new_session_id() if key is None else keyed_session_id(services.settings.derive_key("session ids"), user_id, key)

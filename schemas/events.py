@@ -13,6 +13,7 @@ from schemas.blueprint import Blueprint
 from schemas.checks import CheckReport
 from schemas.deployments import Deployment
 from schemas.session import ChatMessage, FileRef, Operation, PhaseProgress, Preview, StateInfo, UsageTotals
+from schemas.versions import FileConflict
 
 
 class SessionStateEvent(BaseModel):
@@ -115,6 +116,13 @@ class FileDeleted(BaseModel):
     type: Literal["file_deleted"] = "file_deleted"
     operation_id: str
     path: str
+
+
+class FileConflictEvent(BaseModel):
+    """A user's edit and the session's change of a file could not be merged, or the user has chosen between them."""
+
+    type: Literal["file_conflict"] = "file_conflict"
+    conflict: FileConflict
 
 
 class FileReset(BaseModel):
@@ -229,6 +237,7 @@ Event = Annotated[
     | FileChunk
     | FileGenerated
     | FileDeleted
+    | FileConflictEvent
     | FileReset
     | FileFix
     | ChecksEvent

@@ -2,16 +2,20 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from schemas.deployments import Deployment, DeploymentId, Target
 from schemas.events import Staleness
-from schemas.session import ChatMessage, MessageId, Mode, Progress, Prompt, State
+from schemas.session import MAX_IMAGES, ChatMessage, MessageId, Mode, Progress, Prompt, State
+from schemas.versions import FileConflict, VersionNumber
+
+ImageId = Annotated[str, StringConstraints(pattern=r"^img-[a-z0-9]{20,40}$")]
 
 
 class CreateSession(BaseModel):
-    """Body of `POST /api/sessions`."""
+    """Body of `POST /api/sessions`. `image_ids` are pictures that were uploaded before."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -21,6 +25,7 @@ class CreateSession(BaseModel):
     review_cycles: int = Field(default=3, ge=0, le=10)
     max_phases: int = Field(default=10, ge=1, le=10)
     max_cost_usd: Decimal | None = Field(default=None, gt=0)
+    image_ids: list[ImageId] = Field(default_factory=list, max_length=MAX_IMAGES)
 
 
 class SessionCreated(BaseModel):
@@ -38,6 +43,24 @@ class PostMessage(BaseModel):
     text: Prompt
     id: MessageId | None = None
     interrupt: bool = False
+    image_ids: list[ImageId] = Field(default_factory=list, max_length=MAX_IMAGES)
+
+
+class EditMessage(BaseModel):
+    """Body of `PUT /api/sessions/{id}/messages/{message_id}`: what the message is to say instead."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Prompt
+    image_ids: list[ImageId] = Field(default_factory=list, max_length=MAX_IMAGES)
+
+
+class ForkSession(BaseModel):
+    """Body of `POST /api/sessions/{id}/forks`: the version that the new session goes on from."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: VersionNumber
 
 
 class MessageAccepted(BaseModel):
@@ -73,6 +96,7 @@ class SessionSnapshot(BaseModel):
 
     progress: Progress
     conversation: list[ChatMessage]
+    conflicts: list[FileConflict] = Field(default_factory=list)
     stale: Staleness | None = None
 
 
@@ -89,6 +113,7 @@ class FileInfo(BaseModel):
     sha256: str
     size: int
     version: int
+    author: str = "model"
 
 
 class CreateDeployment(BaseModel):
@@ -111,11 +136,12 @@ class DeploymentList(BaseModel):
 
 
 class TemplateSummary(BaseModel):
-    """A project template that a session can start from."""
+    """A project template that a session can start from. Files that match `protected_files` cannot be edited."""
 
     name: str
     title: str
     description: str
+    protected_files: list[str] = Field(default_factory=list)
 
 
 class About(BaseModel):

@@ -10,7 +10,10 @@ from schemas.deployments import Deployment
 from schemas.events import Outbox
 from schemas.session import (
     FileRef,
+    ForkOrigin,
+    Mode,
     Operation,
+    PhaseProgress,
     Preview,
     Progress,
     Question,
@@ -18,6 +21,7 @@ from schemas.session import (
     ScreenshotRef,
     UsageTotals,
 )
+from schemas.versions import RestoreProject
 
 
 class OperationInput(BaseModel):
@@ -43,6 +47,51 @@ class FilesResult(OperationResult):
     files: list[FileRef] = Field(default_factory=list)
     deleted: list[str] = Field(default_factory=list)
     install: list[str] = Field(default_factory=list)
+
+
+class EditsInput(OperationInput):
+    """Users changed files: what stands since version `since` is to be shown. `template` is None while there is none."""
+
+    since: int
+    template: str | None
+
+
+class EditsResult(OperationResult):
+    """The files that changed since, as they stand, and those that are gone, with the version in which they went."""
+
+    files: list[FileRef] = Field(default_factory=list)
+    deleted: dict[str, int] = Field(default_factory=dict)
+
+
+class RestoreInput(OperationInput):
+    """Make the project, or the file at `path`, what it was at a version."""
+
+    wanted: RestoreProject
+
+
+class RestoreResult(OperationResult):
+    """The whole project after a restore, and what the restore changed. `version` is None when nothing was different."""
+
+    files: list[FileRef]
+    changed: list[str]
+    version: int | None
+
+
+class ForkInput(OperationInput):
+    """Begin a session with what another one had at a version."""
+
+    origin: ForkOrigin
+    mode: Mode
+
+
+class ForkResult(OperationResult):
+    """What the session begins with."""
+
+    title: str
+    template: str | None
+    blueprint: Blueprint | None
+    phases: list[PhaseProgress]
+    files: list[FileRef]
 
 
 class ReadBackInput(OperationInput):

@@ -12,6 +12,7 @@ from schemas.deployments import Deployment
 from schemas.rounds import RoundState
 
 MAX_PROMPT = 20_000
+MAX_IMAGES = 2  # of one message
 
 Mode = Literal["deterministic", "smart"]
 State = Literal[
@@ -44,6 +45,19 @@ class StateInfo(BaseModel):
     code: str | None = None
 
 
+class ImageRef(BaseModel):
+    """A picture that a user sent along: size in bytes, width and height in pixels."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^img-[a-z0-9]{20,40}$")]
+    media_type: Literal["image/png", "image/jpeg", "image/webp"]
+    width: int
+    height: int
+    size: int
+
+
+Images = Annotated[list[ImageRef], Field(max_length=MAX_IMAGES)]
+
+
 class UserMessage(BaseModel):
     """Something a person says to a running session. The id makes sending it twice harmless."""
 
@@ -53,14 +67,28 @@ class UserMessage(BaseModel):
     text: Prompt
     interrupt: bool = False
     author: str = "local"
+    images: Images = Field(default_factory=list)
 
 
-MessageState = Literal["queued", "being_read", "planned", "done"]
+class MessageEdit(BaseModel):
+    """Another text, and other pictures, for a message that nobody has taken up yet."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: MessageId
+    text: Prompt
+    images: Images = Field(default_factory=list)
+
+
+MessageState = Literal["queued", "being_read", "planned", "done", "withdrawn"]
 
 
 class QueuedMessage(BaseModel):
     """A user's message and what became of it. `phase_id` names the phase that carries out the change it asked for;
-    with `wants_debug` it asked to find out what is wrong."""
+    with `wants_debug` it asked to find out what is wrong.
+
+    `taken_up` says that a plan is made of it: from then on it can no longer be edited or withdrawn.
+    """
 
     id: MessageId
     text: str
@@ -70,11 +98,14 @@ class QueuedMessage(BaseModel):
     answered: bool = False
     wants_change: bool = False
     wants_debug: bool = False
+    taken_up: bool = False
     phase_id: str | None = None
+    images: Images = Field(default_factory=list)
 
 
 class ChatMessage(BaseModel):
-    """One turn of the conversation beside the work. `options` are answers to choose from, where it asks something."""
+    """One turn of the conversation beside the work. `options` are answers to choose from, where it asks something;
+    `phase_id` names the phase that carries out what it asked for."""
 
     id: str
     role: Literal["user", "assistant", "notice"]
@@ -83,6 +114,8 @@ class ChatMessage(BaseModel):
     author: str | None = None
     state: MessageState = "done"
     options: list[str] = Field(default_factory=list)
+    phase_id: str | None = None
+    images: list[ImageRef] = Field(default_factory=list)
 
 
 class Question(BaseModel):
@@ -167,6 +200,15 @@ class Preview(BaseModel):
     detail: str = ""
 
 
+class ForkOrigin(BaseModel):
+    """Where a session begins that goes on from another one's version."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    session_id: str
+    version: int = Field(ge=1, le=2**31 - 1)
+
+
 class Progress(BaseModel):
     """The answer to the workflow query `progress`: the whole picture that a watcher starts from.
 
@@ -192,6 +234,8 @@ class Progress(BaseModel):
     question: Question | None = None
     debugged: list[str] = Field(default_factory=list)
     deployments: list[Deployment] = Field(default_factory=list)
+    images: list[ImageRef] = Field(default_factory=list)
+    forked_from: ForkOrigin | None = None
     created_at: datetime
     last_seq: int = 0
 
@@ -208,7 +252,8 @@ class CarriedState(BaseModel):
 class SessionRequest(BaseModel):
     """What starts a session, as JSON argument of the workflow `CodeGenSession`. The workflow id is the session id.
 
-    `keep_open` False ends the workflow with the session's result instead of waiting for further messages.
+    `images` belong to the prompt. With `fork` the session goes on from a version of another one, `prompt` being that
+    one's. `keep_open` False ends the workflow with the session's result instead of waiting for further messages.
     `max_cost_usd` is what a round of the smart mode may spend before it asks whether to go on.
     """
 
@@ -221,6 +266,8 @@ class SessionRequest(BaseModel):
     review_cycles: int = Field(default=3, ge=0, le=10)
     max_phases: int = Field(default=10, ge=1, le=10)
     max_cost_usd: Decimal | None = Field(default=None, gt=0)
+    images: Images = Field(default_factory=list)
+    fork: ForkOrigin | None = None
     keep_open: bool = True
     max_history_events: int = Field(default=1_000, ge=50)
     carried: CarriedState | None = None

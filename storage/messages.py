@@ -1,11 +1,14 @@
 """The conversation of a session: turns in the order in which they came, each with an id its sender chose."""
 
+from collections.abc import Sequence
+
 import asyncpg
 import orjson
 from pydantic import BaseModel
 
-from schemas.session import ChatMessage, MessageState
+from schemas.session import ChatMessage, ImageRef
 from storage.database import Database
+from storage.images import attach_images
 
 
 class MessageRecord(BaseModel):
@@ -21,6 +24,7 @@ class Messages:
     """Repository of conversations."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._pool = database.pool
 
     async def claim(self, session_id: str, message_id: str, text: str) -> bool:
@@ -49,7 +53,7 @@ class Messages:
             message.text.replace("\0", ""),  # Postgres text cannot hold it
             message.author,
             message.state,
-            phase_id,
+            phase_id or message.phase_id,
             message.at,
             orjson.dumps(message.options).decode(),
         )
@@ -57,20 +61,38 @@ class Messages:
             "SELECT * FROM messages WHERE session_id = $1 AND id = $2", session_id, message.id
         )
         assert row is not None  # stored just now, and never deleted
-        return _record(row)
+        return _record(row, message.images)
 
-    async def set_state(
-        self, session_id: str, message_id: str, state: MessageState, phase_id: str | None = None
-    ) -> None:
-        """Note what became of a turn; `phase_id` is kept when None is given. An unknown id changes nothing."""
-        await self._pool.execute(
-            """UPDATE messages SET state = $3, phase_id = coalesce($4, phase_id), updated_at = now()
-               WHERE session_id = $1 AND id = $2""",
-            session_id,
-            message_id,
-            state,
-            phase_id,
-        )
+    async def follow(self, session_id: str, message: ChatMessage, number: int) -> bool:
+        """Store a turn, with its pictures, as the workflow's event `number` tells it. False where a later one did.
+
+        Written in any order and any number of times, the last event is what stays.
+        """
+        async with self._database.transaction() as connection:
+            status = await connection.execute(
+                """INSERT INTO messages AS m
+                     (session_id, id, role, text, author, state, phase_id, created_at, reflects, options)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                   ON CONFLICT (session_id, id) DO UPDATE
+                   SET text = $4, state = $6, phase_id = coalesce($7, m.phase_id), reflects = $9, updated_at = now(),
+                     meaning = CASE WHEN m.text = $4 THEN m.meaning END  -- another text may mean something else
+                   WHERE m.reflects <= $9""",
+                session_id,
+                message.id,
+                message.role,
+                message.text.replace("\0", ""),  # Postgres text cannot hold it
+                message.author,
+                message.state,
+                message.phase_id,
+                message.at,
+                number,
+                orjson.dumps(message.options).decode(),
+            )
+            if status == "INSERT 0 0":
+                return False
+            if message.role == "user":
+                await attach_images(connection, session_id, message.id, message.images)
+            return True
 
     async def set_meaning(self, session_id: str, message_id: str, meaning: str) -> None:
         """Note what a turn asks for. The last note stands."""
@@ -90,10 +112,19 @@ class Messages:
             session_id,
             limit,
         )
-        return [_record(row) for row in rows]
+        images = await self._pool.fetch(
+            """SELECT m.message_id, i.id, i.media_type, i.width, i.height, i.size
+               FROM message_images m JOIN images i ON i.id = m.image_id
+               WHERE m.session_id = $1 ORDER BY m.message_id, m.position""",
+            session_id,
+        )
+        shown: dict[str, list[ImageRef]] = {}
+        for row in images:
+            shown.setdefault(row["message_id"], []).append(ImageRef.model_validate(dict(row)))
+        return [_record(row, shown.get(row["id"], [])) for row in rows]
 
 
-def _record(row: asyncpg.Record) -> MessageRecord:
+def _record(row: asyncpg.Record, images: Sequence[ImageRef]) -> MessageRecord:
     message = ChatMessage(
         id=row["id"],
         role=row["role"],
@@ -102,5 +133,7 @@ def _record(row: asyncpg.Record) -> MessageRecord:
         author=row["author"],
         state=row["state"],
         options=orjson.loads(row["options"]),
+        phase_id=row["phase_id"],
+        images=list(images),
     )
     return MessageRecord(message=message, phase_id=row["phase_id"], meaning=row["meaning"])

@@ -9,7 +9,6 @@ with workflow.unsafe.imports_passed_through():
     from activities.phase_implementation import PhaseImplementationActivities
     from activities.project_setup import ProjectSetupActivities
     from schemas.checks import Issue
-    from schemas.events import BlueprintReady
     from schemas.operations import (
         BlueprintInput,
         FixInput,
@@ -46,10 +45,11 @@ class DeterministicBuilder:
                 state=("planning", "Writing the blueprint."),
             )
             progress.blueprint, progress.title = planned.blueprint, planned.blueprint.title
-            session.emit(BlueprintReady(blueprint=planned.blueprint))
+            session.show_blueprint(planned.blueprint)
             session.show_info()
-            await self._install("setup", planned.blueprint.dependencies)
-            session.add_phase(planned.blueprint.first_phase, [])
+        if not progress.phases:
+            await self._install("setup", progress.blueprint.dependencies)
+            session.add_phase(progress.blueprint.first_phase, [])
 
     @property
     def _template(self) -> str:
@@ -96,6 +96,7 @@ class DeterministicBuilder:
         session, progress = self._session, self._session.progress
         # What users ask for comes on top of the budget that the plan was given.
         self._phase_budget += len(progress.phases) >= self._phase_budget
+        session.take_up(requests)
         phase_id = f"phase-{len(progress.phases) + 1}"
         last_checks = progress.phases[-1].checks
         planned = await session.step(

@@ -4,10 +4,15 @@ from typing import Final
 
 SESSION_WORKFLOW: Final = "CodeGenSession"
 SIGNAL_MESSAGE: Final = "message"
+SIGNAL_FILES_EDITED: Final = "files_edited"
 UPDATE_STOP: Final = "stop"
 UPDATE_RESUME: Final = "resume"
 UPDATE_PUBLISH: Final = "publish"
 UPDATE_WITHDRAW: Final = "withdraw"
+UPDATE_EDIT_MESSAGE: Final = "edit_message"
+UPDATE_WITHDRAW_MESSAGE: Final = "withdraw_message"
+UPDATE_RESTORE: Final = "restore"
+UPDATE_CHECK: Final = "check"
 QUERY_PROGRESS: Final = "progress"
 
 WORKFLOW_QUEUE: Final = "stich-workflows"

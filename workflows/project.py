@@ -36,30 +36,34 @@ async def choose_template(session: Session, wanted: str | None) -> None:
     session.show_info()
 
 
-async def check(session: Session, phase: PhaseProgress, template: str) -> CheckReport:
-    """Check and build the project as it stands, for `phase`; if that is clean, show it and look at it."""
+async def check(session: Session, phase: PhaseProgress, template: str, name: str | None = None) -> CheckReport:
+    """Check and build the project as it stands, for `phase`; if that is clean, show it and look at it.
+
+    `name` tells a check that a user asked for from those that follow each repair.
+    """
+    number = name or str(phase.fix_rounds)
     phase.status = "checking"
     session.show_phase(phase)
     checked = await session.step(
         CheckActivities.check,
         lambda common: CheckInput(**common, phase_id=phase.id, template=template, build=True),
-        session.operation(f"{phase.id}/check-{phase.fix_rounds}", "checks", "Checking the code", phase.id),
+        session.operation(f"{phase.id}/check-{number}", "checks", "Checking the code", phase.id),
         SANDBOX_STEP,
         state=("reviewing", "Checking types, style and build."),
     )
     report = checked.report
     if report.ok:
-        report = merged(report, await _show(session, phase, template))
+        report = merged(report, await _show(session, phase, template, number))
     phase.checks = report
     session.emit(ChecksEvent(phase_id=phase.id, report=report))
     return report
 
 
-async def _show(session: Session, phase: PhaseProgress, template: str) -> CheckReport:
+async def _show(session: Session, phase: PhaseProgress, template: str, number: str) -> CheckReport:
     shown = await session.step(
         CheckActivities.open_preview,
         lambda common: PreviewInput(**common, phase_id=phase.id, template=template),
-        session.operation(f"{phase.id}/preview-{phase.fix_rounds}", "preview", "Looking at the application", phase.id),
+        session.operation(f"{phase.id}/preview-{number}", "preview", "Looking at the application", phase.id),
         SANDBOX_STEP,
         state=("reviewing", "Looking at the application."),
     )

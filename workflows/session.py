@@ -23,29 +23,44 @@ with workflow.unsafe.imports_passed_through():
     from schemas.operations import ConversationInput, CreateSessionInput
     from schemas.session import (
         CarriedState,
+        MessageEdit,
         Progress,
         QueuedMessage,
         SessionRequest,
         StateInfo,
         UserMessage,
     )
+    from schemas.versions import FilesEdited, Restored, RestoreProject
+    from workflows.changes import UserChanges
     from workflows.deterministic import DeterministicBuilder
     from workflows.names import (
         QUERY_PROGRESS,
         SESSION_WORKFLOW,
+        SIGNAL_FILES_EDITED,
         SIGNAL_MESSAGE,
+        UPDATE_CHECK,
+        UPDATE_EDIT_MESSAGE,
         UPDATE_PUBLISH,
+        UPDATE_RESTORE,
         UPDATE_RESUME,
         UPDATE_STOP,
         UPDATE_WITHDRAW,
+        UPDATE_WITHDRAW_MESSAGE,
     )
     from workflows.options import MODEL_STEP, SESSION_STEP
+    from workflows.project import check, template_of
     from workflows.publishing import Publisher
     from workflows.smart import SmartBuilder
     from workflows.steps import CAN, Session
 
 INTERRUPTIBLE = frozenset({"phase_implementation", "fast_code_fixer", "smart_builder"})
 MAX_MESSAGES_KEPT = 200
+_TOO_LATE = {
+    "being_read": "is being read right now; try again when it is answered",
+    "planned": "is planned already and can no longer be changed",
+    "done": "is done",
+    "withdrawn": "was withdrawn",
+}
 SESSION_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,43}")  # it names hosts of previews and folders of workspaces
 
 
@@ -72,6 +87,9 @@ class CodeGenSession:
             max_phases=request.max_phases,
         )
         self._publisher = Publisher(self._session)
+        self._changes = UserChanges(self._session)
+        self._check_asked = False
+        self._resting = False
 
     @workflow.run
     async def run(self, request: Any = None) -> Progress:
@@ -83,6 +101,7 @@ class CodeGenSession:
             asyncio.create_task(self._session.record_in_background()),
             asyncio.create_task(self._answer_messages()),
             asyncio.create_task(self._publisher.work()),
+            asyncio.create_task(self._changes.show_in_background()),
         ]
         try:
             await self._build()
@@ -94,7 +113,11 @@ class CodeGenSession:
     async def _build(self) -> None:
         if self._request.carried is None:
             await self._create()
+            if self._request.fork is not None:
+                await self._changes.fork(self._request.fork)
         await self._builder.plan(self._request.template)
+        if self._request.fork is not None and self._request.carried is None and self._is_built:
+            await self._check_again()  # nothing is left to do, but nobody has seen it run
         while True:
             await self._renew_when_long()
             requests = await self._requests()
@@ -103,9 +126,7 @@ class CodeGenSession:
                     continue
                 self._finish()
             if not self._request.keep_open:
-                await workflow.wait_condition(
-                    lambda: self._session.quiet and self._publisher.idle and workflow.all_handlers_finished()
-                )
+                await workflow.wait_condition(lambda: self._publisher.idle and self._may_end())
                 return
             await self._rest()
 
@@ -135,13 +156,37 @@ class CodeGenSession:
             raise ApplicationError(reason, failure.model_dump(), type=failure.code, non_retryable=True)
 
     async def _rest(self) -> None:
-        """Wait for a message that wants a change, or for a resume after open problems."""
-        seen = self._session.resumes
-        await workflow.wait_condition(
-            lambda: bool(self._wanted()) or self._session.resumes > seen or self._history_is_long
-        )
+        """Wait for a message that wants a change, or for a resume after open problems; check again when asked to."""
+        while True:
+            seen, self._resting = self._session.resumes, True
+            await workflow.wait_condition(
+                lambda seen=seen: (  # type: ignore[misc]
+                    bool(self._wanted()) or self._session.resumes > seen or self._check_asked or self._history_is_long
+                )
+            )
+            self._resting = False
+            if not self._check_asked:
+                break
+            self._check_asked = False
+            await self._check_again()
         if self._session.resumes > seen:
             self._builder.reopen()
+
+    @property
+    def _is_built(self) -> bool:
+        phases = self._progress.phases
+        return bool(phases) and all(phase.status == "completed" for phase in phases) and phases[-1].plan.last
+
+    async def _check_again(self) -> None:
+        """Check the project as it stands, without any repair: nothing that costs money."""
+        session, phase = self._session, self._progress.phases[-1]
+        await check(session, phase, template_of(session), name=f"asked-{session.executions + 1}")
+        phase.status = "completed"
+        session.show_phase(phase)
+        self._finish()
+
+    def _may_end(self) -> bool:
+        return self._session.quiet and self._changes.quiet and workflow.all_handlers_finished()
 
     # --- history --------------------------------------------------------------------------------------------------
 
@@ -154,7 +199,7 @@ class CodeGenSession:
         if not self._history_is_long:
             return
         self._session.renewing = True
-        await workflow.wait_condition(lambda: self._session.quiet and workflow.all_handlers_finished())
+        await workflow.wait_condition(self._may_end)
         messages = self._progress.messages
         older = [message for message in messages[:-MAX_MESSAGES_KEPT] if message.state != "done"]
         self._progress.messages = older + messages[-MAX_MESSAGES_KEPT:]
@@ -172,11 +217,50 @@ class CodeGenSession:
         """Take a user's message into the queue. One with a known id was sent twice and is ignored."""
         if any(known.id == message.id for known in self._progress.messages):
             return
-        queued = QueuedMessage(id=message.id, text=message.text, author=message.author, at=workflow.now())
+        queued = QueuedMessage(
+            id=message.id, text=message.text, author=message.author, at=workflow.now(), images=message.images
+        )
         self._progress.messages.append(queued)
         self._session.show_message(queued)
         if message.interrupt:
             self._session.interrupt(INTERRUPTIBLE)
+
+    @workflow.update(name=UPDATE_EDIT_MESSAGE)
+    def edit_message(self, edit: MessageEdit) -> QueuedMessage:
+        """Give a message another text and other pictures, as long as nobody has taken it up."""
+        message = self._message(edit.id)
+        message.text, message.images = edit.text, edit.images
+        self._session.show_message(message)
+        return message
+
+    @edit_message.validator
+    def _may_edit(self, edit: MessageEdit) -> None:
+        self._require_queued(edit.id)
+
+    @workflow.update(name=UPDATE_WITHDRAW_MESSAGE)
+    def withdraw_message(self, message_id: str) -> QueuedMessage:
+        """Take a message out of the queue. Withdrawing it twice is harmless."""
+        message = self._message(message_id)
+        if message.state != "withdrawn":
+            message.state, message.answered, message.wants_change = "withdrawn", True, False
+            self._session.show_message(message)
+        return message
+
+    @withdraw_message.validator
+    def _may_withdraw_message(self, message_id: str) -> None:
+        if self._message(message_id).state != "withdrawn":
+            self._require_queued(message_id)
+
+    def _require_queued(self, message_id: str) -> None:
+        message = self._message(message_id)
+        if message.state != "queued" or message.taken_up:
+            raise ApplicationError(f"The message {_TOO_LATE.get(message.state, 'is being planned')}.", type="too_late")
+
+    def _message(self, message_id: str) -> QueuedMessage:
+        for message in self._progress.messages:
+            if message.id == message_id:
+                return message
+        raise ApplicationError("The session has no such message.", type="unknown_message")
 
     async def _answer_messages(self) -> None:
         """Answer each message as it comes, beside the work, in the order of their arrival."""
@@ -218,6 +302,34 @@ class CodeGenSession:
         """The changes asked for, once every message so far is read."""
         await workflow.wait_condition(lambda: not self._unread())
         return self._wanted()
+
+    # --- files and versions ---------------------------------------------------------------------------------------
+
+    @workflow.signal(name=SIGNAL_FILES_EDITED)
+    def files_edited(self, edit: FilesEdited) -> None:
+        """A user changed files, which are stored already."""
+        self._changes.edited(edit)
+
+    @workflow.update(name=UPDATE_RESTORE)
+    async def restore(self, wanted: RestoreProject) -> Restored:
+        """Make the project, or one file, what it was at a version, as a new version."""
+        return await self._changes.restore(wanted)
+
+    @restore.validator
+    def _may_restore(self, wanted: RestoreProject) -> None:
+        self._changes.require_rest("restore")
+
+    @workflow.update(name=UPDATE_CHECK)
+    def check(self) -> StateInfo:
+        """Check the project as it stands: types, style, build, preview. Nothing is repaired, nothing is paid."""
+        self._check_asked = True
+        return self._progress.state
+
+    @check.validator
+    def _may_check(self) -> None:
+        self._changes.require_rest("check")
+        if not self._resting or not self._progress.phases:
+            raise ApplicationError("There is nothing to check yet: resume the session first.", type="nothing_to_check")
 
     # --- stop and resume ------------------------------------------------------------------------------------------
 
@@ -311,5 +423,7 @@ def _fresh(request: SessionRequest) -> Progress:
         mode=request.mode,
         template=request.template,
         state=StateInfo(name="starting", since=now, reason="Starting.", can=list(CAN["starting"])),
+        images=request.images,
+        forked_from=request.fork,
         created_at=now,
     )

@@ -1,7 +1,7 @@
 """What every builder does the same way: run a step, show it, stop it, wait out its failures, go on."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
@@ -11,8 +11,9 @@ from temporalio.exceptions import TimeoutError as ActivityTimeout
 
 with workflow.unsafe.imports_passed_through():
     from activities.session import SessionActivities
-    from schemas.blueprint import PhasePlan
+    from schemas.blueprint import Blueprint, PhasePlan
     from schemas.events import (
+        BlueprintReady,
         ErrorEvent,
         Event,
         MessageEvent,
@@ -28,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas.session import (
         Ability,
         ChatMessage,
+        FileRef,
         Operation,
         PhaseProgress,
         Preview,
@@ -90,8 +92,11 @@ class Session:
         self._floors: dict[str, int] = {}
         self._interrupting = False
         self.stopped = False
+        self.held = False
         self.resumes = 0
         self.renewing = False  # about to continue as new: nothing begins any more
+        self.changes = 0
+        """How often the manifest changed."""
 
     # --- what happened, shown and recorded ----------------------------------------------------------------------
 
@@ -113,12 +118,28 @@ class Session:
         self.emit(PhaseEvent(phase=phase))
         self._cockpit.show(self.progress)
 
+    def show_blueprint(self, blueprint: Blueprint) -> None:
+        """Record the plan of the application."""
+        self.emit(BlueprintReady(blueprint=blueprint))
+
     def show_message(self, message: QueuedMessage) -> None:
         """Record what became of a user's message."""
         chat = ChatMessage(
-            id=message.id, role="user", text=message.text, at=message.at, author=message.author, state=message.state
+            id=message.id,
+            role="user",
+            text=message.text,
+            at=message.at,
+            author=message.author,
+            state=message.state,
+            phase_id=message.phase_id,
+            images=message.images,
         )
         self.emit(MessageEvent(message=chat))
+
+    def take_up(self, messages: list[QueuedMessage]) -> None:
+        """A plan is made of these messages from here on: their senders can change them no more."""
+        for message in messages:
+            message.taken_up = True
 
     def notice(self, notice_id: str, text: str) -> None:
         """Say something in the conversation on the session's own behalf."""
@@ -132,7 +153,7 @@ class Session:
         self.progress.phases.append(phase)
         self.show_phase(phase)
         for message in messages:
-            message.state, message.phase_id = "planned", phase.id
+            message.state, message.taken_up, message.phase_id = "planned", True, phase.id
             self.show_message(message)
         return phase
 
@@ -158,11 +179,16 @@ class Session:
 
     def take_in(self, phase: PhaseProgress | None, result: FilesResult) -> None:
         """Bring the manifest and the phase up to date with files that a step wrote or deleted."""
-        replaced = {*result.deleted, *(file.path for file in result.files)}
-        kept = [file for file in self.progress.files if file.path not in replaced]
-        self.progress.files = sorted([*kept, *result.files], key=lambda file: file.path)
+        known = {file.path: file for file in self.progress.files if file.path not in result.deleted}
+        newer = {file.path: file for file in result.files if not _is_newer(known.get(file.path), file)}
+        self.show_files({**known, **newer}.values())
         if phase is not None:
             phase.files = sorted({*phase.files, *(file.path for file in result.files)} - set(result.deleted))
+
+    def show_files(self, files: Iterable[FileRef]) -> None:
+        """Make the manifest these files."""
+        self.changes += 1
+        self.progress.files = sorted(files, key=lambda file: file.path)
 
     def show_info(self) -> None:
         """Record title, template and model."""
@@ -267,8 +293,8 @@ class Session:
         """
         lost = 0
         while True:
-            if self.stopped:
-                await workflow.wait_condition(lambda: not self.stopped)
+            if self.stopped or self.held:
+                await workflow.wait_condition(lambda: not self.stopped and not self.held)
             if state is not None:
                 self.enter(*state)
             outcome = await self.attempt(activity, argument, operation, options)
@@ -351,6 +377,10 @@ class Session:
         if not self._keep_open:
             raise ApplicationError(failure.explanation, failure.model_dump(), type=failure.code, non_retryable=True)
         await workflow.wait_condition(lambda: self.resumes > seen)
+
+
+def _is_newer(known: FileRef | None, file: FileRef) -> bool:
+    return known is not None and known.version > file.version
 
 
 def failure_of(error: ActivityError) -> Failure:

@@ -93,24 +93,6 @@ async def test_one_order_of_concurrent_writers(files: Files) -> None:
         assert [version.parent for version in chain] == [None, *(version.version for version in chain[:-1])]
 
 
-async def test_restore_makes_new_versions(files: Files) -> None:
-    await put(files, "a", "1")
-    await put(files, "b", "1")
-    await put(files, "a", "2")
-    await files.delete(S, "b", author="user", reason="", operation_id="op")
-    await put(files, "c", "new")
-    changes = await files.restore(S, 2, operation_id="restore-1", reason="back")
-    assert [(change.path, change.version, change.sha256 is None) for change in changes] == [
-        ("a", 6, False),
-        ("b", 7, False),
-        ("c", 8, True),
-    ]
-    assert await files.contents(S) == {"a": "1", "b": "1"}
-    assert await files.restore(S, 2, operation_id="restore-1", reason="back") == []
-    with pytest.raises(FileMissing):
-        await files.restore(S, 99, operation_id="restore-2", reason="")
-
-
 async def test_limits(files: Files, database: Database) -> None:
     await put(files, "large", "x" * MAX_FILE_BYTES)
     with pytest.raises(FileTooLarge):

@@ -106,12 +106,15 @@ async def test_messages_once_and_in_order(database: Database) -> None:
     assert (again.message.text, again.message.state) == ("text 0", "queued")
     nul = await messages.put("s2", ChatMessage(id="m0", role="user", text="n\0ul", at=NOW + timedelta(days=1)))
     assert nul.message.text == "nul"
-    await messages.set_state("s1", "m1", "planned", phase_id="phase-1")
-    await messages.set_state("s1", "m1", "done")
-    await messages.set_state("s1", "none", "done")
+    planned = ChatMessage(id="m1", role="user", text="edited", at=NOW, state="planned", phase_id="phase-1")
+    done = planned.model_copy(update={"state": "done", "phase_id": None})
+    assert await messages.follow("s1", done, 8)
+    assert not await messages.follow("s1", planned, 7)  # an event that was written late
+    assert await messages.follow("s1", planned, 9) and await messages.follow("s1", done, 10)
     listed = await messages.list("s1")
     assert [record.message.id for record in listed] == [f"m{n}" for n in range(5)]
     assert (listed[1].message.state, listed[1].phase_id) == ("done", "phase-1")
+    assert listed[1].message.text == "edited"
     assert [record.message.id for record in await messages.list("s1", limit=2)] == ["m3", "m4"]
 
 
