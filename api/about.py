@@ -1,4 +1,4 @@
-"""What the page needs to know before a session exists, and the way out."""
+"""What the page needs to know before a session exists."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,12 +22,6 @@ async def about(request: Request) -> Response:
     )
 
 
-async def sign_out(request: Request) -> Response:
-    response = Response(status_code=204)
-    services_of(request).sign_in.clear_cookie(response)
-    return response
-
-
 ENDPOINTS = (
     Endpoint(
         method="GET",
@@ -49,13 +43,5 @@ ENDPOINTS = (
                 temporal_ui="http://127.0.0.1:8233",
             ),
         ),
-    ),
-    Endpoint(
-        method="POST",
-        path="/api/sign-out",
-        handler=sign_out,
-        name="sign_out",
-        summary="Forget the sign-in of this browser",
-        answer=Answer(description="The cookie is cleared.", status=204),
     ),
 )

@@ -12,14 +12,15 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from temporalio.client import Client
 
-from api import about, deployments, files, health, sessions
-from api.auth import RequireSignIn, SignIn
+from api import about, account_routes, deployments, files, health, operator_routes, sessions, sign_in_routes
+from api.auth import SignIn
 from api.endpoints import Answer, Endpoint
 from api.openapi import openapi_document
 from api.origins import OriginGate, OwnOrigins
 from api.pages import Pages
 from api.problems import EXCEPTION_HANDLERS
 from api.request_log import RequestLog
+from api.require_sign_in import RequireSignIn
 from api.security_headers import SecurityHeaders
 from api.services import Services
 from api.settings import ApiSettings
@@ -38,6 +39,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *files.ENDPOINTS,
     *deployments.ENDPOINTS,
     *about.ENDPOINTS,
+    *sign_in_routes.ENDPOINTS,
+    *account_routes.ENDPOINTS,
+    *operator_routes.ENDPOINTS,
     *health.ENDPOINTS,
     Endpoint(
         method="GET",
@@ -69,6 +73,7 @@ def create_app(settings: ApiSettings, *, database: Database, temporal: Client) -
             yield
         finally:
             await services.stream.aclose()
+            await services.background.aclose()
 
     app = Starlette(
         routes=routes,
@@ -78,7 +83,7 @@ def create_app(settings: ApiSettings, *, database: Database, temporal: Client) -
     )
     app.router.redirect_slashes = False
     app.state.services = services
-    app.state.openapi = orjson.dumps(openapi_document(ENDPOINTS, settings.version, services.sign_in.cookie_name))
+    app.state.openapi = orjson.dumps(openapi_document(ENDPOINTS, settings.version, services.sign_in.cookie.name))
     return app
 
 

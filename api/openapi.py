@@ -33,6 +33,10 @@ DESCRIPTION = (
 PATH_PARAMETERS = {
     "session_id": "Id of a session.",
     "path": "Path of a file in the project, slashes included.",
+    "sign_in_id": "Id of a sign-in.",
+    "key_id": "Id of an API key.",
+    "user_id": "Id of a user.",
+    "provider": "Name of a provider: google or github.",
     "sha256": "SHA-256 of an image, as a phase names it.",
 }
 

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 
-from api.auth import exchange_token
-from api.problems import NOT_FOUND, PAGE_MISSING, Refusal
+from api.problems import NOT_FOUND, NOT_SIGNED_IN, PAGE_MISSING, Refusal
 from api.services import services_of
 
 # The build puts a hash of the content into the names below assets/, so these never change.
@@ -27,6 +27,9 @@ class Pages:
         return [
             Route("/", self.page, methods=["GET"], name="home"),
             Route("/s/{session_id}", self.page, methods=["GET"], name="session_page"),
+            Route("/sign-in", self.page, methods=["GET"], name="sign_in_page"),
+            Route("/account", self.page, methods=["GET"], name="account_page"),
+            Route("/shared", self.page, methods=["GET"], name="shared_page"),
             Route("/assets/{path:path}", self.asset, methods=["GET"], name="asset"),
             Route("/{name}", self.root_file, methods=["GET"], name="root_file"),
         ]
@@ -34,7 +37,7 @@ class Pages:
     async def page(self, request: Request) -> Response:
         """The app, signed in or not: what it may see is decided by what it asks for."""
         if "token" in request.query_params:
-            return exchange_token(request, services_of(request).sign_in)
+            return services_of(request).sign_in.exchange_token(request)
         if self._root is None or not (self._root / "index.html").is_file():
             raise Refusal(PAGE_MISSING, "The service runs, but its web app is not built.")
         return await self._file("index.html", request, REVALIDATE)
@@ -43,8 +46,14 @@ class Pages:
         return await self._file(f"assets/{request.path_params['path']}", request, FOREVER)
 
     async def root_file(self, request: Request) -> Response:
-        """Files beside the page, such as its icon."""
-        return await self._file(request.path_params["name"], request, REVALIDATE)
+        """Files beside the page, such as its icon. Like all that no route knows, the rest needs a sign-in."""
+        try:
+            return await self._file(request.path_params["name"], request, REVALIDATE)
+        except (Refusal, HTTPException):
+            if request.state.principal is None:
+                hint = services_of(request).sign_in.hint
+                raise Refusal(NOT_SIGNED_IN, "The request is not signed in.", next_action=hint) from None
+            raise
 
     async def _file(self, name: str, request: Request, caching: str) -> Response:
         if self._files is None or "\0" in name:

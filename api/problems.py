@@ -33,6 +33,31 @@ SIGN_IN = (
 
 BAD_JSON: Final = Kind("bad_json", 400, "The request is not valid JSON", "Send one JSON object, encoded as UTF-8.")
 NOT_SIGNED_IN: Final = Kind("not_signed_in", 401, "Sign in first", SIGN_IN)
+WRONG_PASSWORD: Final = Kind(
+    "wrong_password",
+    401,
+    "E-mail address or password do not fit",
+    "Try again, or ask for a link to set a new password.",
+)
+REFRESH_REFUSED: Final = Kind("refresh_refused", 401, "The refresh token is not valid", "Sign in again.")
+LINK_USED_UP: Final = Kind(
+    "link_not_valid", 410, "The link was used before or is too old", "Ask for a new link and open it soon."
+)
+SIGN_UP_CLOSED: Final = Kind("sign_up_closed", 403, "Nobody can sign up here", "Ask an operator for an account.")
+NO_ACCOUNTS: Final = Kind(
+    "no_accounts", 409, "This service has a single user", "Start it with STICH_AUTH=accounts to have accounts."
+)
+ALREADY: Final = Kind("already_exists", 409, "That exists already", "Use what exists, or remove it first.")
+TOO_MANY_ATTEMPTS: Final = Kind(
+    "too_many_attempts", 429, "Too many attempts", "Wait as long as the Retry-After header says.", 1
+)
+OAUTH_FAILED: Final = Kind(
+    "oauth_failed", 400, "The sign-in elsewhere did not work", "Go back to the page and begin again."
+)
+NO_USER: Final = Kind("user_not_found", 404, "There is no such user", "Look for the user in the list of users.")
+NO_KEY: Final = Kind("api_key_not_found", 404, "There is no such key", "Look for the key in the list of your keys.")
+NO_SIGN_IN: Final = Kind("sign_in_not_found", 404, "There is no such sign-in", "Look at the list of your sign-ins.")
+NO_SHARE: Final = Kind("share_not_found", 404, "There is no such share", "Look at the list of the session's shares.")
 FOREIGN_ORIGIN: Final = Kind(
     "foreign_origin", 403, "The request comes from another site", "Use the page of this service itself."
 )

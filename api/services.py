@@ -6,16 +6,30 @@ from typing import Self
 from starlette.requests import Request
 from temporalio.client import Client
 
+from api.access_tokens import AccessTokens
+from api.account_sign_in import AccountSignIn
 from api.auth import SignIn
+from api.background import Background
+from api.key_holders import KeyHolders
+from api.mail import FolderMailer, Mailer, NoMailer, SmtpMailer
+from api.passwords import Passwords
 from api.session_workflows import SessionWorkflows
 from api.settings import ApiSettings
 from api.stream import Stream
+from api.token_sign_in import TokenSignIn
+from storage.api_keys import ApiKeys
+from storage.attempts import Attempts
+from storage.audit import Audit
 from storage.blobs import Blobs
 from storage.database import Database
 from storage.files import Files
+from storage.identities import Identities
 from storage.messages import Messages
+from storage.one_time_tokens import OneTimeTokens
 from storage.screenshots import Screenshots
 from storage.sessions import Sessions
+from storage.sign_ins import SignIns
+from storage.users import Users
 
 
 @dataclass(frozen=True)
@@ -32,13 +46,29 @@ class Services:
     blobs: Blobs
     screenshots: Screenshots
     stream: Stream
+    users: Users
+    sign_ins: SignIns
+    identities: Identities
+    one_time_tokens: OneTimeTokens
+    attempts: Attempts
+    api_keys: ApiKeys
+    audit: Audit
+    access_tokens: AccessTokens
+    passwords: Passwords
+    mailer: Mailer
+    background: Background
 
     @classmethod
     def of(cls, settings: ApiSettings, database: Database, temporal: Client) -> Self:
         """Everything that follows from these three."""
+        sign_ins, api_keys = SignIns(database), ApiKeys(database)
+        holders = KeyHolders(api_keys)
+        tokens = AccessTokens(database, settings.derive_key("signing keys"), settings.origin)
         return cls(
             settings=settings,
-            sign_in=SignIn(settings),
+            sign_in=TokenSignIn(settings, holders)
+            if settings.auth == "local"
+            else AccountSignIn(settings, sign_ins, tokens, holders),
             database=database,
             workflows=SessionWorkflows(temporal),
             sessions=Sessions(database),
@@ -47,7 +77,24 @@ class Services:
             blobs=Blobs(database),
             screenshots=Screenshots(database),
             stream=Stream(database),
+            users=Users(database),
+            sign_ins=sign_ins,
+            identities=Identities(database),
+            one_time_tokens=OneTimeTokens(database),
+            attempts=Attempts(database),
+            api_keys=api_keys,
+            audit=Audit(database),
+            access_tokens=tokens,
+            passwords=Passwords(),
+            mailer=_mailer(settings),
+            background=Background(),
         )
+
+
+def _mailer(settings: ApiSettings) -> Mailer:
+    if settings.smtp_url is not None:
+        return SmtpMailer(settings.smtp_url, settings.mail_from)
+    return FolderMailer(settings.mail_folder) if settings.mail_folder is not None else NoMailer()
 
 
 def services_of(request: Request) -> Services:

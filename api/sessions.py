@@ -6,7 +6,6 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Final
@@ -19,6 +18,7 @@ from api.access import Session, session_of
 from api.auth import principal_of
 from api.bodies import PROMPT_LIMIT, read_headers, read_nothing, read_query
 from api.endpoints import ANSWER_SECONDS, Answer, Endpoint, JsonResponse, body_of, within
+from api.examples import EXAMPLE_TIME
 from api.problems import (
     DATABASE_AWAY,
     INVALID,
@@ -259,7 +259,6 @@ async def resume(request: Request) -> Response:
 
 EXAMPLE_ID: Final = "session-k3v7q2m5x4h6w2ytdn3a"
 EXAMPLE_PROMPT: Final = "A kanban board with drag and drop that remembers its cards"
-EXAMPLE_TIME: Final = datetime(2026, 1, 15, 9, 30, tzinfo=UTC)
 EXAMPLE_STATE: Final = StateInfo(
     name="generating", since=EXAMPLE_TIME, reason="Writing phase 1 of 3.", can=["message", "stop"]
 )

@@ -4,11 +4,12 @@ import hashlib
 import hmac
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+from api.addresses import Network
 from schemas.http import TemplateSummary
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
@@ -36,6 +37,21 @@ def _bare_origin(value: str) -> str:
 Origin = Annotated[str, AfterValidator(_bare_origin)]
 
 
+class OAuthProvider(BaseModel):
+    """A provider whose accounts sign people in. `issuer` and `jwks_url` only where it answers with an id token."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: Literal["google", "github"]
+    client_id: str
+    client_secret: SecretStr
+    authorize_url: str
+    token_url: str
+    user_url: str = ""
+    jwks_url: str = ""
+    issuer: str = ""
+
+
 class ApiSettings(BaseModel):
     """Settings of one API process. `preview_origin` is the CSP source of previews, `http://*.preview.localhost:PORT`."""
 
@@ -49,6 +65,13 @@ class ApiSettings(BaseModel):
     allowed_hosts: frozenset[str] = frozenset()
     allowed_origins: frozenset[Origin] = frozenset()
     user_id: str = "local"
+    auth: Literal["local", "accounts"] = "local"
+    sign_up: bool = True
+    trusted_proxies: tuple[Network, ...] = ()
+    smtp_url: SecretStr | None = None
+    mail_from: str = "stich@localhost"
+    mail_folder: Path | None = None
+    oauth: tuple[OAuthProvider, ...] = ()
     web_dist: Path | None = None
     temporal_ui: str | None = None
     demo: bool = False

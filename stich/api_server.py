@@ -1,6 +1,6 @@
 """One API process: wiring and life."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -8,7 +8,7 @@ from pydantic import SecretStr, ValidationError
 
 import stich
 from api.app import create_app
-from api.settings import ApiSettings
+from api.settings import ApiSettings, OAuthProvider
 from inference.catalogue import rows
 from inference.settings import InferenceSettings, InvalidSetting
 from sandbox.catalogue import templates
@@ -16,7 +16,7 @@ from schemas.http import TemplateSummary
 from stich.database import open_database, required_url
 from stich.demo.recording import BUILT_IN, RecordingInvalid, load_all
 from stich.errors import StichError
-from stich.home import token_of
+from stich.home import Home, token_of
 from stich.logging import configure_logging
 from stich.previews import PreviewPlace
 from stich.serving import listening_socket, serving, told_to_stop, until_stopped
@@ -57,6 +57,15 @@ def api_settings_from(settings: Settings, env: Mapping[str, str]) -> ApiSettings
             preview_origin=PreviewPlace.of(settings).source,
             version=stich.__version__,
             public_url=settings.public_url,
+            allowed_hosts=frozenset(settings.allowed_hosts),
+            allowed_origins=frozenset(settings.allowed_origins),
+            auth=settings.auth,
+            sign_up=settings.sign_up == "open",
+            trusted_proxies=settings.trusted_proxies,
+            smtp_url=settings.smtp_url,
+            mail_from=settings.mail_from,
+            mail_folder=Home(settings.home).mail,
+            oauth=tuple(oauth_providers(settings)),
             web_dist=WEB if WEB.is_dir() else None,
             temporal_ui=settings.temporal_ui,
             demo=inference.demo,
@@ -72,6 +81,29 @@ def api_settings_from(settings: Settings, env: Mapping[str, str]) -> ApiSettings
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise StichError(f"The setting {first['loc'][0]} of the API cannot be used: {first['msg']}.") from None
+
+
+def oauth_providers(settings: Settings) -> Iterator[OAuthProvider]:
+    """The providers whose accounts may sign people in: those with a client id."""
+    if settings.google_client_id and settings.google_client_secret:
+        yield OAuthProvider(
+            name="google",
+            client_id=settings.google_client_id,
+            client_secret=settings.google_client_secret,
+            authorize_url="https://accounts.google.com/o/oauth2/v2/auth",
+            token_url="https://oauth2.googleapis.com/token",
+            jwks_url="https://www.googleapis.com/oauth2/v3/certs",
+            issuer="https://accounts.google.com",
+        )
+    if settings.github_client_id and settings.github_client_secret:
+        yield OAuthProvider(
+            name="github",
+            client_id=settings.github_client_id,
+            client_secret=settings.github_client_secret,
+            authorize_url="https://github.com/login/oauth/authorize",
+            token_url="https://github.com/login/oauth/access_token",
+            user_url="https://api.github.com/user",
+        )
 
 
 def usable_models(inference: InferenceSettings) -> tuple[str, ...]:

@@ -43,6 +43,7 @@ class Home:
         self.root = root
         self.logs = root / "logs"
         self.run = root / "run"
+        self.mail = root / "mail"
         self.temporal = root / "temporal"
         self.postgres = root / "postgres"
         self._lock: IO[str] | None = None

@@ -4,10 +4,19 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
 
 from stich.errors import StichError
 
@@ -23,6 +32,17 @@ VARIABLES: Final = {
     "public_url": ("STICH_PUBLIC_URL", "the address people open, such as https://stich.example.org"),
     "preview_origin": ("STICH_PREVIEW_ORIGIN", "a wildcard origin, such as https://*.preview.example.org"),
     "token": ("STICH_TOKEN", "at least 16 characters"),
+    "auth": ("STICH_AUTH", "local (one user, who signs in by the printed address) or accounts"),
+    "sign_up": ("STICH_SIGN_UP", "open or closed"),
+    "allowed_hosts": ("STICH_ALLOWED_HOSTS", "host names, separated by commas"),
+    "allowed_origins": ("STICH_ALLOWED_ORIGINS", "origins such as https://app.example.org, separated by commas"),
+    "trusted_proxies": ("STICH_TRUSTED_PROXIES", "addresses or networks such as 10.0.0.0/8, separated by commas"),
+    "smtp_url": ("STICH_SMTP_URL", "smtp://user:password@host:587 or smtps://user:password@host"),
+    "mail_from": ("STICH_MAIL_FROM", "the sender's address, such as stich@example.org"),
+    "google_client_id": ("STICH_GOOGLE_CLIENT_ID", "the client id that Google gave"),
+    "google_client_secret": ("STICH_GOOGLE_CLIENT_SECRET", "the secret that belongs to the client id"),
+    "github_client_id": ("STICH_GITHUB_CLIENT_ID", "the client id that GitHub gave"),
+    "github_client_secret": ("STICH_GITHUB_CLIENT_SECRET", "the secret that belongs to the client id"),
     "temporal_address": ("TEMPORAL_ADDRESS", "host:port of the Temporal frontend"),
     "temporal_namespace": ("TEMPORAL_NAMESPACE", "the name of a Temporal namespace"),
     "temporal_ui": ("STICH_TEMPORAL_UI", "the address of the Temporal web page"),
@@ -42,6 +62,9 @@ VARIABLES: Final = {
     "listen_fd": ("STICH_LISTEN_FD", "a file descriptor, set by `stich up`"),
     "ready_file": ("STICH_READY_FILE", "a path, set by `stich up`"),
 }
+
+
+SECRETS: Final = frozenset({"token", "database_url", "vault_key", "smtp_url", "google_client_secret", "github_client_secret"})
 
 
 def _home(path: Path) -> Path:
@@ -68,6 +91,22 @@ def _address(address: str) -> str:
     return address
 
 
+def _smtp_url(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ValueError("not an smtp:// or smtps:// address")
+    return url
+
+
+def _listed(value: object) -> object:
+    """Text with commas as its parts."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+T = TypeVar("T")
+Listed = Annotated[tuple[T, ...], BeforeValidator(_listed)]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Host = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[A-Za-z0-9.-]{1,253}$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
@@ -88,6 +127,17 @@ class Settings(BaseModel):
     public_url: HttpUrl | None = None
     preview_origin: str | None = None
     token: SecretStr | None = Field(default=None, min_length=16)
+    auth: Literal["local", "accounts"] = "local"
+    sign_up: Literal["open", "closed"] = "open"
+    allowed_hosts: Listed[Host] = ()
+    allowed_origins: Listed[HttpUrl] = ()
+    trusted_proxies: Listed[Network] = ()
+    smtp_url: Annotated[SecretStr, AfterValidator(_smtp_url)] | None = None
+    mail_from: str = Field(default="stich@localhost", pattern=r"^[^\r\n]*[^\s@]+@[^\s@]+$", max_length=200)
+    google_client_id: str | None = None
+    google_client_secret: SecretStr | None = None
+    github_client_id: str | None = None
+    github_client_secret: SecretStr | None = None
     temporal_address: Annotated[str, AfterValidator(_address)] | None = None
     temporal_namespace: str = "default"
     temporal_ui: HttpUrl | None = None
@@ -116,9 +166,13 @@ class Settings(BaseModel):
         except RuntimeError:
             raise StichError("This user has no home directory; set STICH_HOME to one that can be written.") from None
         try:
-            return cls.model_validate(given)
+            settings = cls.model_validate(given)
         except ValidationError as error:
             raise StichError(_explain(error, given)) from None
+        for name in ("google", "github"):
+            if (f"{name}_client_id" in given) != (f"{name}_client_secret" in given):
+                raise StichError(f"STICH_{name.upper()}_CLIENT_ID and ..._CLIENT_SECRET belong together; set both.")
+        return settings
 
     @property
     def loopback(self) -> bool:
@@ -132,6 +186,6 @@ class Settings(BaseModel):
 def _explain(error: ValidationError, given: Mapping[str, str]) -> str:
     field = str(error.errors(include_url=False, include_input=False)[0]["loc"][0])
     name, meaning = VARIABLES[field]
-    secret = field in ("token", "database_url", "vault_key")
+    secret = field in SECRETS
     value = "a value that cannot be used" if secret else f"“{given[field][:80]}”"
     return f"{name} is {value}; it should be {meaning}."

@@ -87,16 +87,20 @@ class Users:
         """Raises UserMissing."""
         await self._update(user_id, "name = $2", name)
 
-    async def set_password(self, user_id: str, password_hash: str) -> None:
+    async def set_password(self, user_id: str, password_hash: str, connection: "Connection | None" = None) -> None:
         """Raises UserMissing."""
-        await self._update(user_id, "password_hash = $2", password_hash)
+        await self._update(user_id, "password_hash = $2", password_hash, connection)
 
     async def set_disabled(self, user_id: str, disabled: bool) -> None:
         """A disabled user is refused everywhere at once. Raises UserMissing."""
         await self._update(user_id, "disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, now()) END", disabled)
 
-    async def _update(self, user_id: str, assignment: str, value: object) -> None:
-        status = await self._pool.execute(f"UPDATE users SET {assignment} WHERE id = $1", user_id, value)
+    async def _update(
+        self, user_id: str, assignment: str, value: object, connection: "Connection | None" = None
+    ) -> None:
+        status = await (connection or self._pool).execute(
+            f"UPDATE users SET {assignment} WHERE id = $1", user_id, value
+        )
         if status == "UPDATE 0":
             raise UserMissing(user_id)
 
