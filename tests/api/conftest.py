@@ -159,3 +159,13 @@ def messages(module_database: Database) -> Messages:
 @pytest.fixture
 def files(module_database: Database) -> Files:
     return Files(module_database)
+
+
+@pytest.fixture(scope="module")
+async def accounts(
+    module_database: Database, temporal: Client, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Service]:
+    """A running service whose people have accounts, for the tests of one module. `signed_in` is refused by it."""
+    folder = tmp_path_factory.mktemp("mail") / "mail"
+    async with running(module_database, temporal, auth="accounts", mail_folder=folder) as running_service:
+        yield running_service

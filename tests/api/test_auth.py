@@ -43,7 +43,8 @@ async def test_only_open_routes_answer_without_sign_in(service: Service, endpoin
     path = re.sub(r"\{\w+(:\w+)?\}", "x", endpoint.path)
     answer = await service.anonymous.request(endpoint.method, path)
     if endpoint.open:
-        assert answer.status_code == 200
+        # What a route's own check refuses for want of a body is answered all the same.
+        assert answer.status_code == (200 if endpoint.body is None else 415)
     else:
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == "Bearer"
@@ -58,6 +59,7 @@ async def test_only_open_routes_answer_without_sign_in(service: Service, endpoin
         ("DELETE", "/api/sessions"),
         ("POST", "/"),
         ("GET", "/metrics/deep"),
+        ("GET", "/nonsense"),
         ("POST", "/openapi.json"),
         ("OPTIONS", "/api/sessions"),
     ],
@@ -146,7 +148,7 @@ async def test_a_cookie_that_was_changed_is_refused(service: Service) -> None:
 
 async def test_a_cookie_ends(service: Service) -> None:
     long_ago = time.time() - COOKIE_SECONDS - 1
-    with mock.patch("api.auth.time.time", return_value=long_ago):
+    with mock.patch("api.token_sign_in.time.time", return_value=long_ago):
         cookie = await sign_in(service)
         assert (await service.anonymous.get("/api/about", headers=cookie)).status_code == 200
     assert (await service.anonymous.get("/api/about", headers=cookie)).status_code == 401
