@@ -197,7 +197,7 @@ ENDPOINTS: Final = (
         name="change_password",
         summary="Change the password; every other sign-in ends",
         body=ChangePassword,
-        body_example=ChangePassword.model_validate({"old": "the old password", "new": EXAMPLE_PASSWORD}),
+        body_example={"old": "the old password", "new": EXAMPLE_PASSWORD},
         answer=Answer(status=204, description="The new password counts."),
         problems=(NO_ACCOUNTS, WRONG_PASSWORD, TOO_MANY_ATTEMPTS, *AWAY),
         scope="account",

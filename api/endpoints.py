@@ -4,7 +4,7 @@ The table of endpoints is the one source of the routes that answer and of the Op
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -52,9 +52,10 @@ class Answer:
 class Endpoint:
     """One method on one path.
 
-    `body` is read and validated before the handler runs, which finds it through `body_of`. `seconds` bounds the
-    handler; None means that the answer is a stream, which takes its time. `scope` is what a credential needs; without
-    one, `read` for GET and `sessions:write` for changes. A route for operators has the scope `operator`.
+    `body` is read and validated before the handler runs, which finds it through `body_of`; a `body_example` with
+    secrets is a mapping, because its model would mask them. `seconds` bounds the handler; None means that the answer is
+    a stream, which takes its time. `scope` is what a credential needs; without one, `read` for GET and `sessions:write`
+    for changes. A route for operators has the scope `operator`.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -65,7 +66,7 @@ class Endpoint:
     answer: Answer
     body: type[BaseModel] | None = None
     body_limit: int = JSON_LIMIT
-    body_example: BaseModel | None = None
+    body_example: BaseModel | Mapping[str, object] | None = None
     query: type[BaseModel] | None = None
     headers: type[BaseModel] | None = None
     problems: tuple[Kind, ...] = ()

@@ -100,7 +100,10 @@ def _operation(endpoint: Endpoint, path: str, references: _References) -> Json:
     if endpoint.body is not None:
         content: Json = {"schema": references(endpoint.body, "validation")}
         if endpoint.body_example is not None:
-            content["example"] = endpoint.body_example.model_dump(mode="json", exclude_unset=True)
+            example = endpoint.body_example
+            if isinstance(example, BaseModel):
+                example = example.model_dump(mode="json", exclude_unset=True)
+            content["example"] = example
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     for status, kinds in _problems(endpoint).items():
         operation["responses"][str(status)] = _problem(kinds, references)

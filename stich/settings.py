@@ -64,7 +64,9 @@ VARIABLES: Final = {
 }
 
 
-SECRETS: Final = frozenset({"token", "database_url", "vault_key", "smtp_url", "google_client_secret", "github_client_secret"})
+SECRETS: Final = frozenset(
+    {"token", "database_url", "vault_key", "smtp_url", "google_client_secret", "github_client_secret"}
+)
 
 
 def _home(path: Path) -> Path:
