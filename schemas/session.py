@@ -32,6 +32,8 @@ Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, m
 MessageId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 WORKING_STATES: frozenset[State] = frozenset({"starting", "planning", "generating", "reviewing"})
+RESTING_STATES: frozenset[State] = frozenset({"completed", "failed", "stopped", "idle"})
+"""Where a session stays until somebody does something."""
 
 
 class StateInfo(BaseModel):

@@ -14,6 +14,8 @@ COMMANDS: Final = {
     "up": "run everything on this machine until Ctrl-C",
     "build": "build an application from a prompt into a folder",
     "publish": "publish a session's application under an address of its own",
+    "batch": "build many applications from a file of prompts",
+    "mcp": "offer sessions as tools to a program that speaks MCP",
     "models": "list the models, and which of them can be used now",
     "doctor": "check this machine and this set-up",
     "worker": "run one worker (production)",
@@ -34,6 +36,12 @@ EXAMPLES: Final = {
         "stich publish SESSION --target netlify",
         "stich publish SESSION --withdraw",
     ],
+    "batch": [
+        "stich batch prompts.jsonl",
+        "stich batch prompts.jsonl --concurrency 4 --budget 20 --out apps",
+        """echo '{"id": "board", "prompt": "A kanban board"}' | stich batch - --report board.jsonl""",
+    ],
+    "mcp": ["stich mcp", "STICH_URL=https://stich.example.org STICH_TOKEN=... stich mcp"],
     "models": ["stich models", "stich models --json", "stich models --usable"],
     "doctor": ["stich doctor"],
     "worker": ["DATABASE_URL=postgresql://... TEMPORAL_ADDRESS=temporal:7233 stich worker"],
@@ -82,6 +90,7 @@ def parser() -> argparse.ArgumentParser:
     add_up(made["up"])
     add_build(made["build"])
     add_publish(made["publish"])
+    add_batch(made["batch"])
     add_models(made["models"])
     add_record(made["record"])
     return top
@@ -120,6 +129,21 @@ def add_publish(publish: argparse.ArgumentParser) -> None:
     publish.add_argument("--version", type=int, metavar="N", help="a version of its files (default: the newest)")
     publish.add_argument("--withdraw", action="store_true", help="take it from the net instead")
     publish.add_argument("--json", action="store_true", help="print the deployment as one JSON object")
+
+
+def add_batch(batch: argparse.ArgumentParser) -> None:
+    batch.add_argument(
+        "file", metavar="FILE", help="one JSON object a line: prompt, and id, mode, template, ... as wished; - is stdin"
+    )
+    batch.add_argument("--concurrency", type=int, default=2, metavar="N", help="sessions at work at once (default: 2)")
+    batch.add_argument("--budget", metavar="USD", help="stop starting, and stop what runs, when this much is spent")
+    batch.add_argument("--out", type=Path, metavar="DIR", help="write each finished project into a folder of this one")
+    batch.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="where each line's result goes (default: beside FILE, .report.jsonl)",
+    )
 
 
 def add_models(models: argparse.ArgumentParser) -> None:

@@ -3,32 +3,29 @@
 import argparse
 import asyncio
 import contextlib
-import io
 import os
-import re
 import secrets
 import signal
 import sys
 import tempfile
 import time
-import zipfile
 from collections.abc import AsyncIterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 from pydantic import ValidationError
 
-from schemas.http import CreateSession, SessionSnapshot
-from schemas.session import MAX_PROMPT, State, StateInfo
+from schemas.http import CreateSession
+from schemas.session import MAX_PROMPT
 from stich.cli_build_view import Outcome, View, view_for
 from stich.client import StichClient, StichHttpError, StichUnreachable
 from stich.errors import StichError
 from stich.home import Home, RunningUp
 from stich.processes.program import launcher
 from stich.processes.roles import python_program, with_packages
+from stich.projects import require_empty, write_project
 from stich.settings import Settings
 
-ENDED: Final[frozenset[State]] = frozenset({"completed", "failed", "stopped", "idle"})
 START_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 15.0
 
@@ -56,15 +53,6 @@ def read_request(arguments: argparse.Namespace) -> CreateSession:
         if not prompt.strip():
             raise StichError("The prompt is empty; say what to build.") from None
         raise StichError(f"The prompt has {len(prompt):,} characters; at most {MAX_PROMPT:,} are allowed.") from None
-
-
-def require_empty(folder: Path) -> None:
-    """Raises StichError where the project would land among other files."""
-    ground = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
-    if not os.access(ground, os.W_OK):
-        raise StichError(f"{ground} cannot be written; name another folder with --out DIR.")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise StichError(f"{folder} is not an empty directory; name another with --out DIR.")
 
 
 async def build(
@@ -99,12 +87,12 @@ async def steer(
     """Follow the session to its end, or stop it when told to."""
     if resume and "resume" in (await client.snapshot(session_id)).progress.state.can:
         await client.resume(session_id)
-    following = asyncio.create_task(follow(client, session_id, view))
+    following = asyncio.create_task(client.wait(session_id, told=view.show))
     stopping = asyncio.create_task(told_to_stop.wait())
     await asyncio.wait([following, stopping], return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     if following.done():
-        return following.result()
+        return Outcome.of(following.result())
     view.note("stopping the session")
     following.cancel()
     await asyncio.wait([following])
@@ -112,25 +100,6 @@ async def steer(
         await client.stop(session_id)
     progress = (await client.snapshot(session_id)).progress
     return Outcome.of(progress)
-
-
-async def follow(client: StichClient, session_id: str, view: View) -> Outcome:
-    """Show what happens until the session rests."""
-    newest: StateInfo | None = None
-    async with contextlib.aclosing(client.follow(session_id)) as items:
-        async for item in items:
-            view.show(item)
-            if isinstance(item, SessionSnapshot):
-                state = item.progress.state
-            elif item.event.type == "session_state":
-                state = item.event.state
-            else:
-                continue
-            # A snapshot may be ahead of the events that come after it.
-            newest = state if newest is None or state.since >= newest.since else newest
-            if newest.name in ENDED:
-                break
-    return Outcome.of((await client.snapshot(session_id)).progress)
 
 
 # ---------------------------------------------------------------- the service
@@ -175,46 +144,3 @@ async def service(settings: Settings, view: View, told_to_stop: asyncio.Event) -
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-
-
-# ---------------------------------------------------------------- the project
-
-
-def write_project(archive: bytes, out: Path | None, title: str) -> Path:
-    """Write the files of a ZIP archive into `out`, or into a new folder named after the title. Returns the folder.
-
-    The one folder that the archive holds everything in is left away.
-    """
-    folder = out if out is not None else free_folder(slug(title))
-    try:
-        with zipfile.ZipFile(io.BytesIO(archive)) as project:
-            entries = [entry for entry in project.infolist() if not entry.is_dir()]
-            for entry in entries:
-                path = PurePosixPath(entry.filename)
-                if path.is_absolute() or ".." in path.parts or len(path.parts) < 2 or "\\" in entry.filename:
-                    raise StichError(f"The archive has a path that leaves its folder: {entry.filename[:100]!r}.")
-            require_empty(folder)
-            for entry in entries:
-                target = folder.joinpath(*PurePosixPath(entry.filename).parts[1:])
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(project.read(entry))
-    except OSError as error:
-        raise StichError(
-            f"The project cannot be written to {folder} ({error.strerror}); name another: --out DIR."
-        ) from None
-    except zipfile.BadZipFile:
-        raise StichError("The service sent a damaged archive; try `stich build --resume` again.") from None
-    return folder
-
-
-def slug(title: str) -> str:
-    """A folder name made of the title's letters and digits."""
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].strip("-") or "project"
-
-
-def free_folder(name: str) -> Path:
-    """`name`, or with the first number at its end that is free."""
-    number = 1
-    while (folder := Path(name if number == 1 else f"{name}-{number}")).exists():
-        number += 1
-    return folder

@@ -11,7 +11,7 @@ from schemas.deployments import TARGET_TITLES, UNDER_WAY, Deployment
 from schemas.http import CreateDeployment
 from stich.client import StichClient, StichHttpError, StichUnreachable
 from stich.errors import StichError
-from stich.home import Home
+from stich.service import find
 from stich.settings import Settings
 
 PAUSE: Final = 0.3
@@ -36,11 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def publish(settings: Settings, arguments: argparse.Namespace) -> Deployment:
     """Ask for it and wait until it is done. Raises StichError."""
-    running = Home(settings.home).running()
-    if running is None:
-        raise StichError("stich is not running on this home; start it with `stich up`.")
     try:
-        async with StichClient(running.local_url, running.token) as client:
+        async with find(settings).client() as client:
             if arguments.withdraw:
                 asked = await client.withdraw(arguments.session, arguments.target)
             else:

@@ -7,6 +7,7 @@ async with StichClient(url, token) as client:
 """
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -29,9 +30,10 @@ from schemas.http import (
     PostMessage,
     Problem,
     SessionCreated,
+    SessionList,
     SessionSnapshot,
 )
-from schemas.session import WORKING_STATES, StateInfo
+from schemas.session import RESTING_STATES, WORKING_STATES, Progress, StateInfo
 
 SILENCE_SECONDS: Final = 45.0
 """A stream without even a heartbeat for this long is taken for dead; the service sends one every 15 s."""
@@ -150,6 +152,38 @@ class StichClient:
         body = DeploymentWithdrawal(target=target).model_dump_json()
         answer = await self._call("POST", _path(session_id, "deployments/withdraw"), body)
         return Deployment.model_validate_json(answer.content)
+
+    async def sessions(self) -> SessionList:
+        """The newest sessions of the user."""
+        return SessionList.model_validate_json((await self._call("GET", "/api/sessions")).content)
+
+    async def read(self, session_id: str, path: str) -> bytes:
+        """The content of one file as it stands."""
+        return (await self._call("GET", _path(session_id, f"files/{quote(path)}"))).content
+
+    async def wait(
+        self, session_id: str, *, told: Callable[[SessionSnapshot | Sequenced], None] | None = None
+    ) -> Progress:
+        """Follow a session until it rests: completed, failed, stopped, or waiting for somebody. Returns its picture.
+
+        `told` gets the snapshot and every event on the way. Bound the wait with `asyncio.timeout`.
+        """
+        newest: StateInfo | None = None
+        async with contextlib.aclosing(self.follow(session_id)) as items:
+            async for item in items:
+                if told is not None:
+                    told(item)
+                if isinstance(item, SessionSnapshot):
+                    state = item.progress.state
+                elif item.event.type == "session_state":
+                    state = item.event.state
+                else:
+                    continue
+                # A snapshot may be ahead of the events that come after it.
+                newest = state if newest is None or state.since >= newest.since else newest
+                if newest.name in RESTING_STATES:
+                    break
+        return (await self.snapshot(session_id)).progress
 
     async def export(self, session_id: str) -> bytes:
         """The whole project as a ZIP archive."""

@@ -31,6 +31,7 @@ VARIABLES: Final = {
     "preview_port": ("STICH_PREVIEW_PORT", "a port number, 0 for any free one"),
     "public_url": ("STICH_PUBLIC_URL", "the address people open, such as https://stich.example.org"),
     "preview_origin": ("STICH_PREVIEW_ORIGIN", "a wildcard origin, such as https://*.preview.example.org"),
+    "url": ("STICH_URL", "the address of a running stich, for the commands that talk to one"),
     "token": ("STICH_TOKEN", "at least 16 characters"),
     "auth": ("STICH_AUTH", "local (one user, who signs in by the printed address) or accounts"),
     "sign_up": ("STICH_SIGN_UP", "open or closed"),
@@ -128,6 +129,7 @@ class Settings(BaseModel):
     preview_port: Port | None = None
     public_url: HttpUrl | None = None
     preview_origin: str | None = None
+    url: HttpUrl | None = None
     token: SecretStr | None = Field(default=None, min_length=16)
     auth: Literal["local", "accounts"] = "local"
     sign_up: Literal["open", "closed"] = "open"

@@ -30,10 +30,10 @@ from schemas.events import (
 )
 from schemas.http import SessionSnapshot
 from schemas.session import ChatMessage, FileRef, PhaseProgress, Progress, StateInfo, UsageTotals
-from stich.cli_build import free_folder, slug, write_project
 from stich.cli_build_view import JsonView, Narrator, Outcome, last_words
 from stich.client import Sequenced
 from stich.errors import StichError
+from stich.projects import free_folder, slug, write_project
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

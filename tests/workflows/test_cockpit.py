@@ -21,9 +21,11 @@ async def test_a_session_is_found_by_what_it_is_and_tells_its_story(client: Clie
     await handle.signal(SIGNAL_MESSAGE, UserMessage(id="m1", text="Say hello."))
     await until(handle, lambda progress: bool(progress.messages) and progress.messages[0].answered)
     query = f"StichUser = 'ada' AND StichStatus = 'completed' AND StichPhase > 0 AND WorkflowId = '{handle.id}'"
-    async with asyncio.timeout(10):
-        while not (found := [execution async for execution in client.list_workflows(query)]):
-            await asyncio.sleep(0.1)
+    found = []
+    for _ in range(100):
+        if found := [execution async for execution in client.list_workflows(query)]:
+            break
+        await asyncio.sleep(0.1)
     attributes = found[0].typed_search_attributes
     assert {key.name for key in SEARCH_ATTRIBUTES} >= {pair.key.name for pair in attributes} - {"BuildIds"}
     described = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
