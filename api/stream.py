@@ -17,7 +17,7 @@ import asyncpg
 import structlog
 
 from api.frames import HEARTBEAT, OPENING, event_frames, snapshot_frame
-from api.ring import Ring
+from api.ring import Ring, Slice
 from schemas.events import Staleness
 from schemas.http import SessionSnapshot
 from schemas.session import Progress, StateInfo
@@ -35,6 +35,7 @@ HEARTBEAT_SECONDS: Final = 15.0
 IDLE_SECONDS: Final = 30.0  # how long a ring without readers is kept
 SNAPSHOT_SECONDS: Final = 2.0  # how long a snapshot may take before the stored one is shown
 WAIT_SECONDS: Final = 0.5  # between two tries while Postgres is away
+LONGEST_REST: Final = 0.03  # seconds between two rounds of waking readers
 ANYTHING: Final = 1 << 62  # a head that makes a ring read whatever there is
 
 SnapshotSource = Callable[[], Awaitable[SessionSnapshot]]
@@ -96,36 +97,32 @@ class Stream:
         try:
             if first:
                 yield first
-            async for piece in self._frames(session_id, ring, cursor):
-                yield piece
+            while not self._closing.is_set():
+                wake = ring.wake
+                piece = ring.after(cursor) or await self._stored(session_id, cursor, ring.boundary(cursor))
+                if piece.data:
+                    cursor = piece.last
+                    yield piece.data
+                elif piece.last > cursor:
+                    cursor = piece.last
+                else:
+                    await wake.wait()
+                    if cursor >= ring.last and not self._closing.is_set():
+                        yield HEARTBEAT
         finally:
             ring.readers -= 1
             ring.idle_since = time.monotonic()
 
-    async def _frames(self, session_id: str, ring: Ring, cursor: int) -> AsyncIterator[bytes]:
-        while not self._closing.is_set():
-            wake = ring.wake
-            piece = ring.after(cursor)
-            if piece is None:
-                upto = ring.boundary(cursor)
-                try:
-                    page = await self._tail.page(session_id, cursor, upto, READ_ROWS)
-                except Exception as error:
-                    if not is_transient(error):
-                        raise
-                    yield HEARTBEAT
-                    await self._closes_within(WAIT_SECONDS)
-                    continue
-                cursor = page[-1].seq if len(page) == READ_ROWS else upto
-                if page:
-                    yield event_frames(page)
-            elif piece.data:
-                cursor = piece.last
-                yield piece.data
-            else:
-                await wake.wait()
-                if cursor >= ring.last and not self._closing.is_set():
-                    yield HEARTBEAT
+    async def _stored(self, session_id: str, cursor: int, upto: int) -> Slice:
+        """The events after `cursor` out of the table, up to a page; a sign of life while Postgres is away."""
+        try:
+            page = await self._tail.page(session_id, cursor, upto, READ_ROWS)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            await self._closes_within(WAIT_SECONDS)
+            return Slice(HEARTBEAT, cursor)
+        return Slice(event_frames(page), page[-1].seq if len(page) == READ_ROWS else upto)
 
     async def _begin(self, session_id: str, after: int | None, source: SnapshotSource) -> tuple[Ring, int, bytes]:
         """The session's ring, where in it a reader begins, and what it is given first."""
@@ -236,8 +233,12 @@ class Stream:
         if not cursors:
             return
         events = await until_available(lambda: self._tail.after(cursors, READ_ROWS), "read events")
+        began = time.monotonic()
         for session_id, group in groupby(events, key=attrgetter("session_id")):
             self._fill(session_id, list(group))
+        await asyncio.sleep(0)  # in which those who were woken take their pieces
+        # With many readers, half of the time is left for what else is to be done, and pieces grow instead.
+        await asyncio.sleep(min(time.monotonic() - began, LONGEST_REST))
 
     def _fill(self, session_id: str, events: Sequence[StoredEvent]) -> None:
         ring = self._rings.get(session_id)

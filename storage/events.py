@@ -37,7 +37,11 @@ __all__ = ["EventLog", "EventWriter", "Fenced", "LogClosed"]
 
 log = structlog.get_logger(__name__)
 
-TICK: Final = 0.04  # seconds between two transactions of a busy process; an idle one sends at once
+TICK: Final = 0.04  # seconds between two transactions of a busy process, at most; an idle one sends at once
+QUICK: Final = (
+    4  # a quick Postgres is written to more often: this many times what a transaction takes, half a TICK at least
+)
+SMOOTHING: Final = 8
 BUFFER: Final = 256 * 1024  # characters a writer may have unsent before `drain` waits
 TRANSACTION: Final = 4 * 1024 * 1024  # characters of one transaction
 STATEMENT_SECONDS: Final = 10.0
@@ -62,6 +66,7 @@ class EventLog:
     def __init__(self, database: Database, tick: float = TICK) -> None:
         self.database = database
         self._tick = tick
+        self._takes = tick  # what a transaction took lately, in seconds
         self._changed: dict[EventWriter, None] = {}
         self._wake = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -149,13 +154,14 @@ class EventLog:
         last = 0.0
         while True:
             await self._wake.wait()
-            await self._until_tick(last + self._tick)
+            await self._until_tick(last + min(self._tick, max(self._tick / 2, QUICK * self._takes)))
             self._wake.clear()
             self._hurry.clear()
             last = time.monotonic()
             batches = self._take_batches()
             if batches:
                 await self._send(batches)
+                self._takes += (time.monotonic() - last - self._takes) / SMOOTHING
 
     async def _until_tick(self, due: float) -> None:
         if (wait := due - time.monotonic()) > 0:

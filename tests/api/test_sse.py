@@ -9,11 +9,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 import httpx
 import pytest
+from sse_starlette.sse import SendTimeoutError
+from starlette.types import Message
 
-from api.sse import parse_event_id
+from api.sse import EventStream, parse_event_id
 from schemas.events import SessionInfoEvent
 from storage.database import Database
 from storage.events import EventLog, EventWriter
@@ -167,6 +170,33 @@ async def test_a_client_that_takes_nothing_costs_others_nothing(served: Served, 
     await reading
     silent.close()
     assert resident_bytes(served.process.pid) < 200_000_000
+
+
+async def test_a_reader_that_takes_nothing_for_long_is_let_go() -> None:
+    """The piece under way is given up, and what the stream held is let go."""
+    let_go = asyncio.Event()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b": alive\n\n"
+        finally:
+            let_go.set()
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    scope = {"type": "http", "method": "GET", "asgi": {"version": "3.0"}}
+    with mock.patch("api.sse.SEND_SECONDS", 0.05):
+        async with asyncio.timeout(10):
+            with pytest.raises(SendTimeoutError):
+                await EventStream(pieces(), ping=0.02)(scope, receive, send)
+    assert let_go.is_set()
 
 
 @pytest.mark.parametrize(

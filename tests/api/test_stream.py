@@ -267,7 +267,9 @@ async def test_compacted_text_is_skipped_in_order(stream: Stream, writer: EventW
     last = await writer.flush()
     late = Watcher(strict=False)
     await late.read(stream.follow(SESSION.id, seen, no_snapshot), until=last)
-    assert [(seq, kind) for seq, kind, _ in late.events] == [(11, "file_generated"), (13, "file_chunk")]
+    # What was still in memory may come too, with nothing left out in between.
+    shown = [(seq, kind) for seq, kind, _ in late.events if seq > 10]
+    assert shown == [(11, "file_generated"), (13, "file_chunk")]
 
 
 async def test_readers_that_come_and_go_miss_nothing(stream: Stream, event_log: EventLog, database: Database) -> None:
