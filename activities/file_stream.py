@@ -59,21 +59,21 @@ class FileStream:
             else None
         )
 
-    async def run(self, prompt: Prompt, planned: Collection[str] = ()) -> None:
-        """Ask for the files until an answer is complete.
+    async def run(self, prompt: Prompt, planned: Collection[str] = (), meanwhile: Collection[str] = ()) -> None:
+        """Ask for the files until an answer is complete. Files that other calls write `meanwhile` may be imported.
 
         Files that an earlier attempt stored are given to the model as done; when it stored all those `planned`, the
         model is not asked again. Raises `no_files` when nothing came.
         """
         async with self._fixer.beside() if self._fixer else nullcontext():
-            await self._run(prompt, planned)
+            await self._run(prompt, planned, meanwhile)
 
-    async def _run(self, prompt: Prompt, planned: Collection[str]) -> None:
+    async def _run(self, prompt: Prompt, planned: Collection[str], meanwhile: Collection[str]) -> None:
         written = await self._written()
-        self._expected = set(planned) - set(written)
+        self._expected = {*planned, *meanwhile} - set(written)
         if self._fixer is not None:
             await self._look_again(self._fixer)
-        if planned and not self._expected:
+        if planned and set(planned) <= set(written):
             return
         for number in range(MAX_CALLS):
             complete = await self._one_answer(prompt(written, self._contents), number)

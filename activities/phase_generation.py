@@ -38,4 +38,5 @@ class PhaseGenerationActivities:
             )
             plan = await complete_model(step, ActionKey.PHASE_GENERATION, messages, PhasePlan)
             seq, usage = await step.ended()
-            return PhaseGenerationResult(last_seq=seq, usage=usage, plan=plan)
+            cost = await self._rooms.ledger.operation_cost(given.session_id, step.id)
+            return PhaseGenerationResult(last_seq=seq, usage=usage, plan=plan, cost_usd=cost)

@@ -23,7 +23,10 @@ class PhaseImplementationActivities:
         """Write the phase's files. A repeated attempt goes on with those that are not stored yet."""
         async with running(self._rooms, given) as step:
             plan = given.plan
-            material = await gather(self._rooms, given.session_id, given.template, [file.path for file in plan.files])
+            planned = [file.path for file in plan.files]
+            mine = planned if given.paths is None else given.paths
+            others = [path for path in planned if path not in mine]
+            material = await gather(self._rooms, given.session_id, given.template, planned)
             messages = await message_texts(self._rooms, given.session_id, given.message_ids)
 
             def prompt(already_written: list[str], contents: dict[str, str]) -> tuple[Message, ...]:
@@ -38,6 +41,7 @@ class PhaseImplementationActivities:
                     messages=messages,
                     phase_id=given.phase_id,
                     plan=plan.model_dump_json(indent=1),
+                    write_only=mine if others else [],
                     already_written=already_written,
                 )
 
@@ -46,7 +50,7 @@ class PhaseImplementationActivities:
             stream = FileStream(
                 step, action, phase_id=given.phase_id, reason=plan.name, author="model", material=material, repair=True
             )
-            await stream.run(prompt, planned=[file.path for file in plan.files])
+            await stream.run(prompt, planned=mine, meanwhile=others)
             await stream.files.delete(plan.deletes)
             files, deleted = await changes_of(self._rooms, given.session_id, step.id)
             seq, usage = await step.ended()

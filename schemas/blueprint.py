@@ -27,10 +27,11 @@ class TemplateChoice(ModelOutput):
 
 
 class PlannedFile(ModelOutput):
-    """A file that a phase will write, by its path in the project."""
+    """A file that a phase will write, by its path in the project. `uses` names files of the same phase it imports."""
 
     path: Line
     purpose: Paragraph = ""
+    uses: list[str] = Field(default_factory=list, max_length=100)
 
 
 class PhasePlan(ModelOutput):

@@ -1,5 +1,6 @@
 """Arguments and results of the session's activities. Texts, files and transcripts stay in Postgres."""
 
+from decimal import Decimal
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -170,20 +171,30 @@ class PhaseGenerationInput(OperationInput):
 
 
 class PhaseGenerationResult(OperationResult):
-    """The next phase."""
+    """The next phase, and what planning it cost in US dollars."""
 
     plan: PhasePlan
+    cost_usd: Decimal = Decimal(0)
 
 
 class PhaseImplementationInput(OperationInput):
-    """Write the files of a phase."""
+    """Write the files of a phase; with `paths`, those only, while other calls write the rest."""
 
     phase_id: str
     template: str
     plan: PhasePlan
     number: int
+    paths: list[str] | None = None
     issues: list[Issue] = Field(default_factory=list)
     message_ids: list[str] = Field(default_factory=list)
+
+
+class ReadmeInput(OperationInput):
+    """Write the README of the application as it stands after `phases`, the last of which is `phase_id`."""
+
+    template: str
+    phase_id: str
+    phases: list[PhasePlan]
 
 
 class FixInput(OperationInput):

@@ -256,6 +256,8 @@ class SessionRequest(BaseModel):
 
     `images` belong to the prompt. With `fork` the session goes on from a version of another one, `prompt` being that
     one's. `keep_open` False ends the workflow with the session's result instead of waiting for further messages.
+    `parallel_calls` is how many calls may write files of a phase side by side; `plan_ahead` says whether the next phase
+    is planned while the checks of the last run.
     `max_cost_usd` is what a round of the smart mode may spend before it asks whether to go on.
     """
 
@@ -267,6 +269,8 @@ class SessionRequest(BaseModel):
     user_id: str = "local"
     review_cycles: int = Field(default=3, ge=0, le=10)
     max_phases: int = Field(default=10, ge=1, le=10)
+    parallel_calls: int = Field(default=3, ge=1, le=4)
+    plan_ahead: bool = True
     max_cost_usd: Decimal | None = Field(default=None, gt=0)
     images: Images = Field(default_factory=list)
     fork: ForkOrigin | None = None

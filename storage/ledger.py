@@ -98,6 +98,15 @@ class Ledger:
             }
         )
 
+    async def operation_cost(self, session_id: str, operation_id: str) -> Decimal:
+        """US dollars that all attempts at an operation cost, as far as prices are known."""
+        amount: Decimal = await self._database.pool.fetchval(
+            "SELECT coalesce(sum(price), 0) FROM model_attempts WHERE session_id = $1 AND operation_id = $2",
+            session_id,
+            operation_id,
+        )
+        return Decimal(f"{amount.normalize():f}")
+
     async def committed(
         self, *, session_id: str | None = None, user_id: str | None = None, since: datetime | None = None
     ) -> Decimal:

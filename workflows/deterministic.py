@@ -6,29 +6,33 @@ with workflow.unsafe.imports_passed_through():
     from activities.blueprint import BlueprintActivities
     from activities.code_fixer import CodeFixerActivities
     from activities.phase_generation import PhaseGenerationActivities
-    from activities.phase_implementation import PhaseImplementationActivities
     from activities.project_setup import ProjectSetupActivities
     from schemas.checks import Issue
     from schemas.operations import (
         BlueprintInput,
         FixInput,
         PhaseGenerationInput,
-        PhaseImplementationInput,
         SetupInput,
     )
     from schemas.session import PhaseProgress, QueuedMessage
+    from workflows.ahead import PlanAhead
     from workflows.options import MODEL_STEP, SANDBOX_STEP
     from workflows.project import check, choose_template, template_of
     from workflows.steps import Interrupted, Session
+    from workflows.writing import write_phase
 
 
 class DeterministicBuilder:
     """Builds the application of one session. Every method goes on from what the session's progress already shows."""
 
-    def __init__(self, session: Session, *, review_cycles: int, max_phases: int) -> None:
+    def __init__(
+        self, session: Session, *, review_cycles: int, max_phases: int, parallel_calls: int, plan_ahead: bool
+    ) -> None:
         self._session = session
         self._review_cycles = review_cycles
         self._phase_budget = max_phases
+        self._parallel_calls = parallel_calls
+        self._ahead = PlanAhead(session, allowed=plan_ahead)
 
     # --- planning ---------------------------------------------------------------------------------------------------
 
@@ -88,7 +92,7 @@ class DeterministicBuilder:
         phases = self._session.progress.phases
         if open_phases := [phase for phase in phases if phase.status != "completed"]:
             return open_phases[0]
-        if not requests and (phases[-1].plan.last or len(phases) >= self._phase_budget):
+        if not requests and self._is_last(phases[-1]):
             return None
         return await self._plan_phase(requests)
 
@@ -121,8 +125,18 @@ class DeterministicBuilder:
         session = self._session
         if phase.status in ("planned", "generating"):
             await self._implement(phase)
+        phases = session.progress.phases
+        if phase is phases[-1] and not self._is_last(phase):
+            number = len(phases) + 1
+            self._ahead.begin(f"phase-{number}", self._template, max(0, self._phase_budget - number))
         await self._check_and_repair(phase)
         session.complete_phase(phase)
+        if (planned := await self._ahead.take()) is not None:
+            session.add_phase(planned, [])
+
+    def _is_last(self, phase: PhaseProgress) -> bool:
+        """Whether nothing is left to build after the newest phase, unless people ask for more."""
+        return phase.plan.last or len(self._session.progress.phases) >= self._phase_budget
 
     async def _implement(self, phase: PhaseProgress) -> None:
         session, progress = self._session, self._session.progress
@@ -131,33 +145,15 @@ class DeterministicBuilder:
         phase.status, phase.started_at = "generating", phase.started_at or workflow.now()
         session.show_phase(phase)
         await self._install(f"{phase.id}/install", phase.plan.install, phase)
-        try:
-            written = await session.step(
-                PhaseImplementationActivities.implement,
-                lambda common: PhaseImplementationInput(
-                    **common,
-                    phase_id=phase.id,
-                    template=self._template,
-                    plan=phase.plan,
-                    number=number,
-                    issues=before.issues if before else [],
-                    message_ids=phase.message_ids,
-                ),
-                session.operation(
-                    f"{phase.id}/implement", "phase_implementation", f"Writing “{phase.plan.name}”", phase.id
-                ),
-                MODEL_STEP,
-                state=("generating", f"Writing “{phase.plan.name}”."),
-            )
-        except Interrupted:
-            await session.read_back(phase, f"{phase.id}/implement")
-            return
-        session.take_in(phase, written)
-        await self._install(f"{phase.id}/install-asked", written.install, phase)
+        issues = before.issues if before else []
+        asked = await write_phase(session, phase, self._template, issues, at_once=self._parallel_calls)
+        await self._install(f"{phase.id}/install-asked", asked, phase)
 
     async def _check_and_repair(self, phase: PhaseProgress) -> None:
         session = self._session
         report = await check(session, phase, self._template)
+        if not report.ok:
+            await self._ahead.drop(f"the checks found {_count(report.errors)}")
         while not report.ok and phase.fix_rounds < self._review_cycles:
             phase.status, phase.fix_rounds = "fixing", phase.fix_rounds + 1
             session.show_phase(phase)

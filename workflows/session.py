@@ -80,16 +80,23 @@ class CodeGenSession:
             outbox_next=carried.outbox_next if carried else 1,
             executions=carried.executions if carried else 0,
         )
-        builder = SmartBuilder if request.mode == "smart" else DeterministicBuilder
-        self._builder: SmartBuilder | DeterministicBuilder = builder(
-            self._session,
-            review_cycles=request.review_cycles,
-            max_phases=request.max_phases,
-        )
+        self._builder = self._builder_of(request)
         self._publisher = Publisher(self._session)
         self._changes = UserChanges(self._session)
         self._check_asked = False
         self._resting = False
+
+    def _builder_of(self, request: SessionRequest) -> SmartBuilder | DeterministicBuilder:
+        cycles, phases = request.review_cycles, request.max_phases
+        if request.mode == "smart":
+            return SmartBuilder(self._session, review_cycles=cycles, max_phases=phases)
+        return DeterministicBuilder(
+            self._session,
+            review_cycles=cycles,
+            max_phases=phases,
+            parallel_calls=request.parallel_calls,
+            plan_ahead=request.plan_ahead,
+        )
 
     @workflow.run
     async def run(self, request: Any = None) -> Progress:
@@ -123,6 +130,9 @@ class CodeGenSession:
             requests = await self._requests()
             if requests or self._progress.state.name != "completed":
                 if await self._builder.work(requests) or self._unread():
+                    continue
+                await self._session.going()
+                if self._unread() or self._wanted():
                     continue
                 self._finish()
             if not self._request.keep_open:

@@ -1,7 +1,7 @@
 """What every builder does the same way: run a step, show it, stop it, wait out its failures, go on."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
@@ -44,6 +44,7 @@ with workflow.unsafe.imports_passed_through():
 
 Argument = TypeVar("Argument", bound=OperationInput)
 Result = TypeVar("Result", bound=OperationResult)
+Done = TypeVar("Done")
 Common = dict[str, Any]
 
 CAN: dict[State, list[Ability]] = {
@@ -90,7 +91,7 @@ class Session:
         self._running: dict[str, workflow.ActivityHandle[Any]] = {}
         self._cancelled: set[str] = set()
         self._floors: dict[str, int] = {}
-        self._interrupting = False
+        self._interrupted: set[str] = set()
         self.stopped = False
         self.held = False
         self.resumes = 0
@@ -247,12 +248,27 @@ class Session:
         """Cancel the running step of one of these actions, if any: it raises Interrupted where it was awaited."""
         for operation in self.progress.operations:
             if operation.action in actions:
-                self._interrupting = True
+                self._interrupted.add(operation.id)
                 self._cancel(operation.id)
+
+    def give_up(self, operation_id: str) -> None:
+        """Cancel a step that nobody needs any more, if it runs: `attempt` returns None."""
+        if operation_id in self._running:
+            self._cancel(operation_id)
 
     def _cancel(self, operation_id: str) -> None:
         self._cancelled.add(operation_id)
         self._running[operation_id].cancel()
+
+    async def going(self) -> None:
+        """Wait while the session is stopped or held."""
+        if self.stopped or self.held:
+            await workflow.wait_condition(lambda: not self.stopped and not self.held)
+
+    @property
+    def messages_wait(self) -> bool:
+        """Whether somebody said something that is not read or not planned yet."""
+        return any(not m.answered or (m.wants_change and m.state == "queued") for m in self.progress.messages)
 
     @property
     def quiet(self) -> bool:
@@ -293,12 +309,12 @@ class Session:
         """
         lost = 0
         while True:
-            if self.stopped or self.held:
-                await workflow.wait_condition(lambda: not self.stopped and not self.held)
+            await self.going()
             if state is not None:
                 self.enter(*state)
             outcome = await self.attempt(activity, argument, operation, options)
-            interrupted, self._interrupting = self._interrupting, False
+            interrupted = operation.id in self._interrupted
+            self._interrupted.discard(operation.id)
             if isinstance(outcome, Failure):
                 if outcome.code == "worker_lost" and lost < LOST_ROUNDS:
                     lost, outcome.retry_after = lost + 1, LOST_PAUSE
@@ -381,6 +397,16 @@ class Session:
 
 def _is_newer(known: FileRef | None, file: FileRef) -> bool:
     return known is not None and known.version > file.version
+
+
+async def together(work: Sequence[Coroutine[Any, Any, Done]]) -> list[Done]:
+    """Run steps side by side to their ends, and return their results in order. Raises what the first one raised."""
+    tasks = [asyncio.create_task(each) for each in work]
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    for each in found:
+        if isinstance(each, BaseException):
+            raise each
+    return [task.result() for task in tasks]
 
 
 def failure_of(error: ActivityError) -> Failure:

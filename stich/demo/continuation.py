@@ -1,13 +1,15 @@
-"""Going on after an interruption: the same SCOF answer without the files that are already there."""
+"""A part of a recorded SCOF answer: without the files that are there already, or with those only that are asked for."""
 
 from pathlib import PurePosixPath
 
 from codegen.heredoc import parse_opening
 
 
-def without_files(text: str, written: frozenset[str]) -> str:
-    """Drop the blocks of the files in `written`, with the comment lines right above them; keep everything else."""
+def without_files(text: str, written: frozenset[str], only: frozenset[str] = frozenset()) -> str:
+    """Drop the blocks of the files in `written`, and with `only` those of all other files, each with the comment lines
+    right above it; keep everything else."""
     done = {PurePosixPath(path) for path in written}
+    wanted = {PurePosixPath(path) for path in only}
     kept: list[str] = []
     marker: str | None = None
     dropping = False
@@ -20,7 +22,8 @@ def without_files(text: str, written: frozenset[str]) -> str:
             continue
         if (opening := parse_opening(line)) is not None:
             marker = opening.marker
-            dropping = PurePosixPath(opening.path) in done
+            path = PurePosixPath(opening.path)
+            dropping = path in done or bool(wanted and path not in wanted)
         if not dropping:
             kept.append(line)
             continue

@@ -45,13 +45,13 @@ class Library:
     def answer(self, prompt: Prompt) -> tuple[Reply, Found | None]:
         """The reply to a prompt and the exchange it comes from; without one, the reply says so.
 
-        Files the prompt lists as already written are left out of the reply.
+        Files the prompt lists as already written, or does not ask for, are left out of the reply.
         """
         found = self.find(prompt)
         reply = found.reply if found else self._refuse(prompt)
-        if reply.text is not None and prompt.already_written:
-            # what was counted and thought for the whole answer would be wrong for its rest
-            text = without_files(reply.text, prompt.already_written)
+        if reply.text is not None and (prompt.already_written or prompt.write_only):
+            # what was counted and thought for the whole answer would be wrong for a part of it
+            text = without_files(reply.text, prompt.already_written, prompt.write_only)
             reply = reply.model_copy(update={"text": text, "usage": None, "reasoning": None})
         return reply, found
 

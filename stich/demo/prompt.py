@@ -15,6 +15,7 @@ _REQUEST = re.compile(r"<request>(.*?)</request>", re.DOTALL)
 _USER_MESSAGE = re.compile(r"<user_message>(.*?)</user_message>", re.DOTALL)
 _PHASE = re.compile(r'^[ \t]*<phase id="([^"\n]+)"', re.MULTILINE)
 _ALREADY_WRITTEN = re.compile(r"^[ \t]*<already_written>(.*?)</already_written>", re.DOTALL | re.MULTILINE)
+_WRITE_ONLY = re.compile(r"^[ \t]*<write_only>(.*?)</write_only>", re.DOTALL | re.MULTILINE)
 
 
 class ContentPart(BaseModel):
@@ -80,6 +81,7 @@ class Prompt:
     phase: str | None
     last_tool_call: str
     already_written: frozenset[str]
+    write_only: frozenset[str]
     messages_sha256: str
 
 
@@ -97,7 +99,6 @@ def read_prompt(request: ChatRequest, metadata: Metadata) -> Prompt:
     from_user = "\n".join(m.text for m in request.messages if m.role == "user")
     # instructions may explain these tags, so they count only in what came as the user's turn
     asked = _REQUEST.search(from_user)
-    written = _ALREADY_WRITTEN.search(from_user)
     tool_calls = [m.tool_call_id or "" for m in request.messages if m.role == "tool"]
     user_messages = tuple(found.strip() for found in _USER_MESSAGE.findall(from_user))
     phase = _newest_phase(from_user)
@@ -109,11 +110,16 @@ def read_prompt(request: ChatRequest, metadata: Metadata) -> Prompt:
         user_messages=user_messages,
         phase=phase,
         last_tool_call=tool_calls[-1] if tool_calls else "",
-        already_written=frozenset(line.strip() for line in written.group(1).split("\n") if line.strip())
-        if written
-        else frozenset(),
+        already_written=_paths(_ALREADY_WRITTEN, from_user),
+        write_only=_paths(_WRITE_ONLY, from_user),
         messages_sha256=hash_messages(request.messages),
     )
+
+
+def _paths(section: re.Pattern[str], text: str) -> frozenset[str]:
+    """The lines of a section of the prompt."""
+    found = section.search(text)
+    return frozenset(line.strip() for line in found.group(1).split("\n") if line.strip()) if found else frozenset()
 
 
 def hash_messages(messages: list[Message]) -> str:

@@ -42,7 +42,8 @@ CASES: dict[str, dict[str, object]] = {
     },
     "phase_implementation": {
         **COMMON, **PROJECT, "blueprint": "{}", "issues": ISSUES, "messages": ["add dark mode"], "phase_id": "phase-2",
-        "plan": PLAN.model_dump_json(indent=1), "already_written": ["src/App.tsx"],
+        "plan": PLAN.model_dump_json(indent=1), "write_only": ["src/App.tsx", "src/Card.tsx"],
+        "already_written": ["src/App.tsx"],
     },
     "fast_code_fixer": {
         "template": TEMPLATE, **PROJECT, "issues": ISSUES, "phase_id": "phase-1",

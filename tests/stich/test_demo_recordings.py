@@ -89,6 +89,7 @@ class Play:
             messages=messages or [],
             phase_id=f"phase-{len(self.done) + 1}",
             plan=plan.model_dump_json(indent=1),
+            write_only=[],
             already_written=already or [],
         )
         return self.apply(text)

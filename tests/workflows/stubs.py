@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from temporalio import activity
@@ -64,6 +65,8 @@ class Script:
     fail: dict[str, list[Exception]] = field(default_factory=dict)
     hold: dict[str, asyncio.Event] = field(default_factory=dict)
     turns: list[list[str]] = field(default_factory=list)
+    files: list[PlannedFile] = field(default_factory=list)
+    cost: Decimal = Decimal(0)
 
 
 class Rooms:
@@ -132,7 +135,9 @@ class Rooms:
 
         @activity.defn(name="write_blueprint")
         async def blueprint(given: BlueprintInput) -> BlueprintResult:
-            first = plan(1, last=self.scripts[given.session_id].phases == 1)
+            script = self.scripts[given.session_id]
+            first = plan(1, last=script.phases == 1)
+            first.files = script.files or first.files
             written = Blueprint(title="App", description="an app", first_phase=first, dependencies=["zustand"])
             return BlueprintResult(**await self.begin(given), blueprint=written)
 
@@ -140,11 +145,13 @@ class Rooms:
         async def plan_phase(given: PhaseGenerationInput) -> PhaseGenerationResult:
             number = len(given.done) + 1
             last = number >= self.scripts[given.session_id].phases
-            return PhaseGenerationResult(**await self.begin(given), plan=plan(number, last=last))
+            cost = self.scripts[given.session_id].cost
+            return PhaseGenerationResult(**await self.begin(given), plan=plan(number, last=last), cost_usd=cost)
 
         @activity.defn(name="implement_phase")
         async def implement(given: PhaseImplementationInput) -> FilesResult:
-            return FilesResult(**await self.begin(given), files=[ref(f"src/{given.phase_id}.tsx")])
+            paths = given.paths or [f"src/{given.phase_id}.tsx"]
+            return FilesResult(**await self.begin(given), files=[ref(path) for path in paths])
 
         @activity.defn(name="fix_code")
         async def fix(given: FixInput) -> FilesResult:

@@ -31,8 +31,8 @@ async def test_it_builds_phase_after_phase_and_returns_the_result(start: Start, 
         "index.html", "package.json", "src/phase-1.tsx", "src/phase-2.tsx", "src/phase-3.tsx",
     ]  # fmt: skip
     assert rooms.states(handle.id) == [
-        "starting", "planning", "generating", "reviewing", "planning", "generating", "reviewing", "planning",
-        "generating", "reviewing", "completed",
+        "starting", "planning", "generating", "reviewing", "generating", "reviewing", "generating", "reviewing",
+        "completed",
     ]  # fmt: skip
     assert rooms.types(handle.id)[-1] == "session_state"
     assert result.preview.status == "ready"
