@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 
+from schemas.http import CreateSession
+from stich.client import Sequenced, StichHttpError
+from stich.client_sync import StichClientSync
 from stich.home import Home
 from stich.processes.roles import PACKAGES
 from tests.e2e.service import Up, command, environment
@@ -101,3 +104,25 @@ async def test_a_session_through_the_model_context_protocol(shared_up: Up) -> No
         assert "src/App.tsx" in files
         assert "function" in str((await call("read_file", session=started["id"], path="src/App.tsx"))["result"])
         assert (await client.call_tool("session_status", {"session": "nobody"})).is_error
+
+
+def test_a_program_without_asyncio(shared_up: Up) -> None:
+    running = Home(shared_up.home).running()
+    assert running is not None
+    with StichClientSync(running.local_url, running.token) as client:
+        session = client.start(CreateSession(prompt="A counter for a program"), "sync-1")
+        assert client.start(CreateSession(prompt="A counter for a program"), "sync-1").id == session.id
+        seqs = []
+        for item in client.follow(session.id):
+            if isinstance(item, Sequenced):
+                seqs.append(item.seq)
+                if item.event.type == "session_state" and item.event.state.name == "completed":
+                    break
+        assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
+        assert client.wait(session.id).state.name == "completed"
+        assert client.read(session.id, "package.json").startswith(b"{")
+        assert session.id in [known.id for known in client.sessions().sessions]
+        with pytest.raises(StichHttpError):
+            client.snapshot("nobodys")
+    with pytest.raises(RuntimeError):
+        client.sessions()
