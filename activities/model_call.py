@@ -11,7 +11,6 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Protocol, TypeVar
 
 import structlog
@@ -19,9 +18,10 @@ from pydantic import BaseModel
 from temporalio import activity
 
 from activities.model_access import ModelAccess, not_allowed
-from inference import Inference, Plan, prices, tokens
+from inference import Inference, Plan, tokens
 from inference.agents import NotAllowed
 from inference.errors import InferenceError, rejects, to_application_error
+from inference.records import attempt_record
 from inference.routing import Tried
 from inference.tools import LoopResult, OnResult, OnStart, Tool, loop
 from schemas.inference import (
@@ -29,13 +29,11 @@ from schemas.inference import (
     AttemptRecord,
     Delta,
     Finish,
-    FinishReason,
     Message,
     ModelCall,
     ModelOverrides,
     Outcome,
     ToolSpec,
-    Usage,
 )
 from storage.breakers import Breakers
 from storage.database import Database, until_available
@@ -305,10 +303,7 @@ class _Entry:
 
     async def reserve(self) -> None:
         """Put the call on record, with the most it can cost. Waits for Postgres: no call is made off the record."""
-        plan = self._plan
-        most = Usage(input_tokens=tokens.of_call(plan.call), output_tokens=plan.target.max_output_tokens)
-        reserved, _ = prices.price(plan.step.provider, plan.target.wire_id, most)
-        record = self._record("started", None, reserved=reserved or Decimal(0))
+        record = self._record("started", None)
         await until_available(lambda: self._ledger.reserve(record), "reserving a model call")
 
     async def progress(self) -> None:
@@ -347,41 +342,13 @@ class _Entry:
                 "the health of a provider, or the use of a key, could not be noted", error=type(problem).__name__
             )
 
-    def _record(self, outcome: Outcome, error: InferenceError | None, reserved: Decimal = Decimal(0)) -> AttemptRecord:
-        plan, call = self._plan, self._plan.call
-        usage = plan.usage
-        if outcome == "started" and not usage.input_tokens:
-            usage = Usage(input_tokens=tokens.of_call(call), estimated=True)
-        price, source = prices.price(plan.step.provider, plan.target.wire_id, usage)
-        reason: FinishReason | None = self.finish.reason if self.finish else None
-        return AttemptRecord(
-            session_id=call.session_id,
-            operation_id=call.operation_id,
-            execution=self._execution,
-            attempt=plan.attempt,
-            call_number=call.call_number,
-            user_id=call.user_id,
-            action=call.action,
-            provider=plan.step.provider,
-            model=plan.step.model.name,
-            served_model=plan.reader.served_model if plan.reader else "",
-            route_reason=plan.step.reason,
-            credential=plan.endpoint.credential,
-            via_gateway=plan.endpoint.via_gateway,
-            input_tokens=usage.input_tokens,
-            cached_input_tokens=usage.cached_input_tokens,
-            cache_write_tokens=usage.cache_write_tokens,
-            output_tokens=usage.output_tokens,
-            reasoning_tokens=usage.reasoning_tokens,
-            estimated=usage.estimated,
-            price=price,
-            price_source=source,
-            reserved=reserved,
-            time_to_first_token=plan.first_token,
-            duration=plan.duration,
-            outcome=outcome,
-            finish_reason=reason,
-            error_code=error.code if error else ("cancelled" if outcome == "cancelled" else None),
-            context_parts=self._parts,
+    def _record(self, outcome: Outcome, error: InferenceError | None) -> AttemptRecord:
+        return attempt_record(
+            self._plan,
+            outcome,
             started_at=self._started_at,
+            execution=self._execution,
+            error=error,
+            finish=self.finish,
+            parts=self._parts,
         )

@@ -4,17 +4,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.endpoints import Answer, Endpoint, JsonResponse
+from api.model_access import access_of
+from api.problems import Refusal
 from api.services import services_of
+from inference import listing
 from schemas.http import About, TemplateSummary
 
 
 async def about(request: Request) -> Response:
-    settings = services_of(request).settings
+    settings, inference = services_of(request).settings, services_of(request).inference.settings
+    try:
+        user = (await access_of(request)).user
+    except Refusal:  # a vault that does not open keeps nobody from the page
+        user = None
     return JsonResponse(
         About(
             version=settings.version,
-            demo=settings.demo,
-            models=list(settings.models),
+            demo=listing.is_demo(inference, user),
+            models=listing.usable_models(inference, user),
             templates=list(settings.templates),
             examples=list(settings.examples),
             temporal_ui=settings.temporal_ui,

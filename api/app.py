@@ -12,7 +12,19 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from temporalio.client import Client
 
-from api import about, account_routes, deployments, files, health, operator_routes, sessions, sign_in_routes
+from api import (
+    about,
+    account_routes,
+    deployments,
+    files,
+    health,
+    key_routes,
+    model_routes,
+    operator_routes,
+    provider_routes,
+    sessions,
+    sign_in_routes,
+)
 from api.auth import SignIn
 from api.endpoints import Answer, Endpoint
 from api.openapi import openapi_document
@@ -24,7 +36,9 @@ from api.require_sign_in import RequireSignIn
 from api.security_headers import SecurityHeaders
 from api.services import Services
 from api.settings import ApiSettings
+from inference import Inference
 from storage.database import Database
+from storage.keyring import KeySource
 
 CORS_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"]
 CORS_EXPOSED = ["ETag", "Location", "Retry-After", "X-Request-ID"]
@@ -39,6 +53,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *files.ENDPOINTS,
     *deployments.ENDPOINTS,
     *about.ENDPOINTS,
+    *key_routes.ENDPOINTS,
+    *provider_routes.ENDPOINTS,
+    *model_routes.ENDPOINTS,
     *sign_in_routes.ENDPOINTS,
     *account_routes.ENDPOINTS,
     *operator_routes.ENDPOINTS,
@@ -55,13 +72,15 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 )
 
 
-def create_app(settings: ApiSettings, *, database: Database, temporal: Client) -> Starlette:
+def create_app(
+    settings: ApiSettings, *, database: Database, temporal: Client, inference: Inference, vault_keys: KeySource
+) -> Starlette:
     """The ASGI application.
 
     `temporal` needs the pydantic data converter; a lazy client will do, so that the service starts while Temporal is
-    away. Both it and `database` are the caller's to close, after the application's lifespan has ended.
+    away. It, `database` and `inference` are the caller's to close, after the application's lifespan has ended.
     """
-    services = Services.of(settings, database, temporal)
+    services = Services.of(settings, database, temporal, inference, vault_keys)
     pages = Pages(settings.web_dist).routes()
     routes = [*(endpoint.route() for endpoint in ENDPOINTS), *pages]
     open_routes = [*(endpoint.route() for endpoint in ENDPOINTS if endpoint.open), *pages]

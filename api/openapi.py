@@ -36,7 +36,9 @@ PATH_PARAMETERS = {
     "sign_in_id": "Id of a sign-in.",
     "key_id": "Id of an API key.",
     "user_id": "Id of a user.",
-    "provider": "Name of a provider: google or github.",
+    "provider": "Name of a provider: of accounts (google, github) or of models (openai, anthropic, ...).",
+    "provider_id": "Your name for a server: letters, digits and hyphens.",
+    "action": "What a model call is for, such as blueprint or code_review.",
     "sha256": "SHA-256 of an image, as a phase names it.",
 }
 

@@ -78,6 +78,21 @@ NO_FILE: Final = Kind(
 WRONG_METHOD: Final = Kind(
     "method_not_allowed", 405, "This address does not take that method", "Use a method that the Allow header names."
 )
+NO_PROVIDER: Final = Kind(
+    "provider_not_found", 404, "There is no such provider", "Look at the list of providers that take a key."
+)
+NO_PROVIDER_KEY: Final = Kind("provider_key_not_found", 404, "No key of this provider is stored", "Store one first.")
+NO_ACTION: Final = Kind("action_not_found", 404, "There is no such action", "Look at the list of actions.")
+KEY_NOT_ACCEPTED: Final = Kind(
+    "key_not_accepted", 422, "The provider refuses the key", "Check that the whole key was copied and is still valid."
+)
+KEY_NOT_TRIED: Final = Kind("key_not_tried", 502, "The key could not be tried", "Try again in a minute.")
+MODEL_NOT_ALLOWED: Final = Kind(
+    "model_not_allowed", 422, "This cannot be chosen here", "Choose a model that the action allows."
+)
+VAULT_LOCKED: Final = Kind(
+    "vault_locked", 503, "The vault is locked", "Ask the operator to give this service the vault's key."
+)
 SLOW_BODY: Final = Kind("request_timeout", 408, "The request took too long to arrive", "Send the request again.")
 KEY_REUSED: Final = Kind(
     "idempotency_key_reused",

@@ -12,11 +12,13 @@ from api.auth import SignIn
 from api.background import Background
 from api.key_holders import KeyHolders
 from api.mail import FolderMailer, Mailer, NoMailer, SmtpMailer
+from api.model_calls import ModelCalls
 from api.passwords import Passwords
 from api.session_workflows import SessionWorkflows
 from api.settings import ApiSettings
 from api.stream import Stream
 from api.token_sign_in import TokenSignIn
+from inference import Inference
 from storage.api_keys import ApiKeys
 from storage.attempts import Attempts
 from storage.audit import Audit
@@ -24,17 +26,21 @@ from storage.blobs import Blobs
 from storage.database import Database
 from storage.files import Files
 from storage.identities import Identities
+from storage.keyring import KeySource
+from storage.ledger import Ledger
 from storage.messages import Messages
+from storage.model_choices import ModelChoices
 from storage.one_time_tokens import OneTimeTokens
 from storage.screenshots import Screenshots
 from storage.sessions import Sessions
 from storage.sign_ins import SignIns
 from storage.users import Users
+from storage.vault import Vault
 
 
 @dataclass(frozen=True)
 class Services:
-    """The parts behind the routes. The caller of `create_app` owns the database and the Temporal client."""
+    """The parts behind the routes. The caller of `create_app` owns database, Temporal client and model client."""
 
     settings: ApiSettings
     sign_in: SignIn
@@ -57,10 +63,16 @@ class Services:
     passwords: Passwords
     mailer: Mailer
     background: Background
+    inference: Inference
+    vault: Vault
+    model_choices: ModelChoices
+    model_calls: ModelCalls
 
     @classmethod
-    def of(cls, settings: ApiSettings, database: Database, temporal: Client) -> Self:
-        """Everything that follows from these three."""
+    def of(
+        cls, settings: ApiSettings, database: Database, temporal: Client, inference: Inference, keys: KeySource
+    ) -> Self:
+        """Everything that follows from these."""
         sign_ins, api_keys = SignIns(database), ApiKeys(database)
         holders = KeyHolders(api_keys)
         tokens = AccessTokens(database, settings.derive_key("signing keys"), settings.origin)
@@ -88,6 +100,10 @@ class Services:
             passwords=Passwords(),
             mailer=_mailer(settings),
             background=Background(),
+            inference=inference,
+            vault=Vault(database, keys),
+            model_choices=ModelChoices(database),
+            model_calls=ModelCalls(inference, Ledger(database)),
         )
 
 

@@ -74,8 +74,6 @@ class ApiSettings(BaseModel):
     oauth: tuple[OAuthProvider, ...] = ()
     web_dist: Path | None = None
     temporal_ui: str | None = None
-    demo: bool = False
-    models: tuple[str, ...] = ()
     templates: tuple[TemplateSummary, ...] = ()
     examples: tuple[str, ...] = ()
 

@@ -44,9 +44,7 @@ def enabled(chosen: ActionSettings | None, action: ActionKey) -> bool:
     return default if chosen is None or chosen.enabled is None or action not in CAN_DISABLE else chosen.enabled
 
 
-def effective(
-    chosen: ActionSettings | None, action: ActionKey, settings: InferenceSettings, user: UserCredentials | None = None
-) -> EffectiveSettings:
+def effective(chosen: ActionSettings | None, action: ActionKey, settings: InferenceSettings) -> EffectiveSettings:
     """What is in force for `action`, whether or not it can be used."""
     chosen = chosen or ActionSettings()
     base = AGENTS[action]

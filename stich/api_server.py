@@ -9,7 +9,7 @@ from pydantic import SecretStr, ValidationError
 import stich
 from api.app import create_app
 from api.settings import ApiSettings, OAuthProvider
-from inference.catalogue import rows
+from inference import Inference
 from inference.settings import InferenceSettings, InvalidSetting
 from sandbox.catalogue import templates
 from schemas.http import TemplateSummary
@@ -17,6 +17,7 @@ from stich.database import open_database, required_url
 from stich.demo.recording import BUILT_IN, RecordingInvalid, load_all
 from stich.errors import StichError
 from stich.home import Home, token_of
+from stich.keys import master_keys
 from stich.logging import configure_logging
 from stich.previews import PreviewPlace
 from stich.serving import listening_socket, serving, told_to_stop, until_stopped
@@ -39,8 +40,13 @@ async def run_api(settings: Settings, env: Mapping[str, str]) -> None:
     listener = listening_socket(settings, settings.port)
     stop = told_to_stop()
     temporal = await connect_temporal(settings, env)
-    async with open_database(url, settings.database_connections, "stich-api") as database:
-        app = create_app(api_settings, database=database, temporal=temporal)
+    async with (
+        open_database(url, settings.database_connections, "stich-api") as database,
+        Inference(small_calls(env)) as inference,
+    ):
+        app = create_app(
+            api_settings, database=database, temporal=temporal, inference=inference, vault_keys=master_keys(settings)
+        )
         async with serving(app, listener) as server:
             if settings.ready_file is not None:
                 settings.ready_file.touch()
@@ -68,8 +74,6 @@ def api_settings_from(settings: Settings, env: Mapping[str, str]) -> ApiSettings
             oauth=tuple(oauth_providers(settings)),
             web_dist=WEB if WEB.is_dir() else None,
             temporal_ui=settings.temporal_ui,
-            demo=inference.demo,
-            models=usable_models(inference),
             templates=tuple(
                 TemplateSummary(name=entry.info.name, title=entry.info.title, description=entry.info.description)
                 for entry in templates().values()
@@ -81,6 +85,11 @@ def api_settings_from(settings: Settings, env: Mapping[str, str]) -> ApiSettings
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise StichError(f"The setting {first['loc'][0]} of the API cannot be used: {first['msg']}.") from None
+
+
+def small_calls(env: Mapping[str, str]) -> InferenceSettings:
+    """The model providers as the API uses them: to try a key or a model while somebody waits."""
+    return InferenceSettings.from_env(env).model_copy(update={"first_token_timeout": 20.0, "stall_timeout": 10.0})
 
 
 def oauth_providers(settings: Settings) -> Iterator[OAuthProvider]:
@@ -104,10 +113,6 @@ def oauth_providers(settings: Settings) -> Iterator[OAuthProvider]:
             token_url="https://github.com/login/oauth/access_token",
             user_url="https://api.github.com/user",
         )
-
-
-def usable_models(inference: InferenceSettings) -> tuple[str, ...]:
-    return ("demo/demo",) if inference.demo else tuple(row.name for row in rows(inference) if row.available)
 
 
 def recorded_prompts() -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The keys of this installation: the vault's master keys, from the setting or a private file in the home."""
+"""The keys of this installation, from settings or private files in the home: the vault's, and Temporal's payloads'."""
 
 from typing import Final
 
@@ -8,16 +8,36 @@ from stich.settings import Settings
 from storage.keyring import KeySource, UnusableKey
 
 VAULT_FILE: Final = "vault.keys"
+PAYLOAD_FILE: Final = "payload.keys"
+OFF: Final = "off"
 
 
 def master_keys(settings: Settings) -> KeySource:
     """What opens the users' vaults. Several hosts need the same keys set. Raises StichError."""
     if settings.vault_key is not None:
-        try:
-            return KeySource.given(settings.vault_key.get_secret_value())
-        except UnusableKey as error:
-            raise StichError(f"STICH_VAULT_KEY cannot be used: {error}.") from None
+        return _given("STICH_VAULT_KEY", settings.vault_key.get_secret_value())
     return _in_home(settings, VAULT_FILE)
+
+
+def payload_keys(settings: Settings, *, make: bool = False) -> KeySource | None:
+    """What encrypts Temporal's payloads; None where nothing does. Raises StichError.
+
+    Without a setting the home's keys are used where it has some; `stich up` makes them. A role alone makes none:
+    another host's would differ, and neither could read the other's sessions.
+    """
+    if settings.payload_key is not None:
+        value = settings.payload_key.get_secret_value()
+        return None if value.lower() == OFF else _given("STICH_PAYLOAD_KEY", value)
+    if make or (settings.home / PAYLOAD_FILE).exists():
+        return _in_home(settings, PAYLOAD_FILE)
+    return None
+
+
+def _given(name: str, value: str) -> KeySource:
+    try:
+        return KeySource.given(value)
+    except UnusableKey as error:
+        raise StichError(f"{name} cannot be used: {error}.") from None
 
 
 def _in_home(settings: Settings, name: str) -> KeySource:

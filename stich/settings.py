@@ -58,6 +58,7 @@ VARIABLES: Final = {
     "netlify_api": ("STICH_NETLIFY_API", "the address of Netlify's interface"),
     "vercel_api": ("STICH_VERCEL_API", "the address of Vercel's interface"),
     "vault_key": ("STICH_VAULT_KEY", "32 random bytes in base64, or several, the newest first"),
+    "payload_key": ("STICH_PAYLOAD_KEY", "32 random bytes in base64, or several, the newest first, or off"),
     "log_level": ("STICH_LOG_LEVEL", "one of debug, info, warning, error"),
     "log_format": ("STICH_LOG_FORMAT", "json or console"),
     "listen_fd": ("STICH_LISTEN_FD", "a file descriptor, set by `stich up`"),
@@ -66,7 +67,15 @@ VARIABLES: Final = {
 
 
 SECRETS: Final = frozenset(
-    {"token", "database_url", "vault_key", "smtp_url", "google_client_secret", "github_client_secret"}
+    {
+        "token",
+        "database_url",
+        "vault_key",
+        "payload_key",
+        "smtp_url",
+        "google_client_secret",
+        "github_client_secret",
+    }
 )
 
 
@@ -156,6 +165,7 @@ class Settings(BaseModel):
     netlify_api: HttpUrl | None = None
     vercel_api: HttpUrl | None = None
     vault_key: SecretStr | None = None
+    payload_key: SecretStr | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] | None = None
     listen_fd: int | None = Field(default=None, ge=3)

@@ -1,6 +1,7 @@
 """The one way to connect to Temporal: with the converter that every client and worker must share."""
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Mapping
 from datetime import timedelta
@@ -11,10 +12,13 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
 from temporalio.envconfig import ClientConfigProfile
 from temporalio.service import RPCError, RPCStatusCode
 
+from stich.codec import EncryptionCodec
 from stich.errors import StichError
+from stich.keys import payload_keys
 from stich.settings import DEFAULT_TEMPORAL, Settings
 from workflows.cockpit import SEARCH_ATTRIBUTES
 
@@ -35,9 +39,21 @@ async def connect_temporal(settings: Settings, env: Mapping[str, str], *, lazy: 
         config = profile.to_client_connect_config()
         config["target_host"] = address
         config["namespace"] = settings.temporal_namespace
-        return await Client.connect(**config, data_converter=pydantic_data_converter, lazy=lazy)
+        return await Client.connect(**config, data_converter=data_converter(settings), lazy=lazy)
     except (RuntimeError, ValueError, OSError) as error:
         raise StichError(f"The TEMPORAL_ settings cannot be used: {error}") from None
+
+
+def data_converter(settings: Settings) -> DataConverter:
+    """How what goes through Temporal is written: pydantic's JSON, encrypted where there are keys. Raises StichError."""
+    keys = payload_keys(settings)
+    if keys is None:
+        return pydantic_data_converter
+    return dataclasses.replace(
+        pydantic_data_converter,
+        payload_codec=EncryptionCodec(keys),
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )
 
 
 async def require_namespace(client: Client) -> None:

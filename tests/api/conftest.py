@@ -21,15 +21,21 @@ from temporalio.worker import Worker
 
 from api.app import create_app
 from api.settings import ApiSettings
+from inference import Inference
+from inference.settings import InferenceSettings, ProviderSettings
 from schemas.http import TemplateSummary
 from storage.database import Database
 from storage.files import Files
+from storage.keyring import KeyRing, KeySource, new_key
 from storage.messages import Messages
 from storage.sessions import Sessions
 from tests.api.session_double import SessionDouble
+from tests.inference.conftest import shared_client
 from workflows.names import WORKFLOW_QUEUE
 
 TOKEN = "a-token-for-tests-0123456789"
+VAULT_KEY = KeyRing([new_key()]).text()
+DEMO = InferenceSettings(providers={"demo": ProviderSettings(base_url="http://127.0.0.1:9/v1")})
 
 
 class _Server(uvicorn.Server):
@@ -71,8 +77,6 @@ def api_settings(port: int, **changes: object) -> ApiSettings:
         "port": port,
         "preview_origin": f"http://*.preview.localhost:{port}",
         "version": "0.0.1",
-        "demo": True,
-        "models": ("demo/recorded",),
         "templates": (TemplateSummary(name="react-vite", title="React", description="React with Vite"),),
         "examples": ("A kanban board",),
     }
@@ -109,12 +113,20 @@ class Service(NamedTuple):
 
 
 @asynccontextmanager
-async def running(database: Database, temporal: Client, **changes: object) -> AsyncIterator[Service]:
+async def running(
+    database: Database, temporal: Client, inference: InferenceSettings | None = None, **changes: object
+) -> AsyncIterator[Service]:
     """A service on a free port with these settings."""
     listener = bound_socket()
     port: int = listener.getsockname()[1]
     settings = api_settings(port, **changes)
-    app = create_app(settings, database=database, temporal=temporal)
+    app = create_app(
+        settings,
+        database=database,
+        temporal=temporal,
+        inference=Inference(inference or DEMO, client=shared_client()),
+        vault_keys=KeySource.given(VAULT_KEY),
+    )
     async with (
         serve(app, listener) as url,
         httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=15) as signed_in,

@@ -64,7 +64,7 @@ def test_the_names_of_previews_depend_on_the_token_and_do_not_show_it() -> None:
 def test_the_api_is_told_what_there_is(tmp_path: Path) -> None:
     env = {"STICH_HOME": str(tmp_path / "home"), "STICH_DEMO_URL": "http://127.0.0.1:1/v1"}
     settings = api_settings_from(Settings.from_env(env), env)
-    assert settings.demo and settings.examples and "react-vite" in [template.name for template in settings.templates]
+    assert settings.examples and "react-vite" in [template.name for template in settings.templates]
     assert settings.token.get_secret_value() == (tmp_path / "home" / "token").read_text().strip()
     with_key = api_settings_from(Settings.from_env(env), {**env, **KEY})
-    assert not with_key.demo and "openai/gpt-5" in with_key.models
+    assert with_key.examples != settings.examples
