@@ -57,4 +57,7 @@ async def _visible_session(request: Request) -> Session:
         else:
             if record.user_id == user_id:
                 return Session(session_id, record)
+            access = await services.shares.access_of(session_id, user_id)
+            if access is not None:
+                return Session(session_id, record, access)
     raise Refusal(NO_SESSION, "There is no session with this id.")

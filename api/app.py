@@ -23,6 +23,7 @@ from api import (
     operator_routes,
     provider_routes,
     sessions,
+    sharing,
     sign_in_routes,
 )
 from api.auth import SignIn
@@ -50,6 +51,7 @@ async def openapi_json(request: Request) -> Response:
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *sessions.ENDPOINTS,
+    *sharing.ENDPOINTS,
     *files.ENDPOINTS,
     *deployments.ENDPOINTS,
     *about.ENDPOINTS,
@@ -88,9 +90,11 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await services.stream.start()
+        await services.watchers.start()
         try:
             yield
         finally:
+            await services.watchers.aclose()
             await services.stream.aclose()
             await services.background.aclose()
 

@@ -34,6 +34,7 @@ PATH_PARAMETERS = {
     "session_id": "Id of a session.",
     "path": "Path of a file in the project, slashes included.",
     "sign_in_id": "Id of a sign-in.",
+    "link_id": "Id of a share link.",
     "key_id": "Id of an API key.",
     "user_id": "Id of a user.",
     "provider": "Name of a provider: of accounts (google, github) or of models (openai, anthropic, ...).",

@@ -18,6 +18,7 @@ from api.session_workflows import SessionWorkflows
 from api.settings import ApiSettings
 from api.stream import Stream
 from api.token_sign_in import TokenSignIn
+from api.watchers import Watchers
 from inference import Inference
 from storage.api_keys import ApiKeys
 from storage.attempts import Attempts
@@ -33,6 +34,7 @@ from storage.model_choices import ModelChoices
 from storage.one_time_tokens import OneTimeTokens
 from storage.screenshots import Screenshots
 from storage.sessions import Sessions
+from storage.shares import Shares
 from storage.sign_ins import SignIns
 from storage.users import Users
 from storage.vault import Vault
@@ -52,6 +54,8 @@ class Services:
     blobs: Blobs
     screenshots: Screenshots
     stream: Stream
+    shares: Shares
+    watchers: Watchers
     users: Users
     sign_ins: SignIns
     identities: Identities
@@ -75,6 +79,7 @@ class Services:
         """Everything that follows from these."""
         sign_ins, api_keys = SignIns(database), ApiKeys(database)
         holders = KeyHolders(api_keys)
+        stream = Stream(database)
         tokens = AccessTokens(database, settings.derive_key("signing keys"), settings.origin)
         return cls(
             settings=settings,
@@ -88,7 +93,9 @@ class Services:
             files=Files(database),
             blobs=Blobs(database),
             screenshots=Screenshots(database),
-            stream=Stream(database),
+            stream=stream,
+            shares=Shares(database),
+            watchers=Watchers(database, stream.stir),
             users=Users(database),
             sign_ins=sign_ins,
             identities=Identities(database),

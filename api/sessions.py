@@ -47,6 +47,7 @@ from schemas.http import (
     SessionSummary,
 )
 from schemas.session import ChatMessage, Progress, QueuedMessage, SessionRequest, StateInfo, UserMessage
+from schemas.sharing import Presence
 from storage.sessions import SessionMissing, SessionRecord
 
 ID_LETTERS: Final = 20
@@ -155,8 +156,8 @@ async def list_sessions(request: Request) -> Response:
         await _check_cursor(services, user_id, query.before)
     records = await services.sessions.list(user_id, query.limit + 1, query.before)
     page = records[: query.limit]
-    summaries = await _summaries(services, page)
-    return JsonResponse(SessionList(sessions=summaries, next=page[-1].id if len(records) > len(page) else None))
+    lines = await summaries(services, page)
+    return JsonResponse(SessionList(sessions=lines, next=page[-1].id if len(records) > len(page) else None))
 
 
 async def _check_cursor(services: Services, user_id: str, before: str) -> None:
@@ -166,7 +167,8 @@ async def _check_cursor(services: Services, user_id: str, before: str) -> None:
     raise Refusal(INVALID, "The field “before” is not the `next` of a page of your sessions.")
 
 
-async def _summaries(services: Services, records: Sequence[SessionRecord]) -> list[SessionSummary]:
+async def summaries(services: Services, records: Sequence[SessionRecord]) -> list[SessionSummary]:
+    """A line for each session, in the same order."""
     rows = await services.database.pool.fetch(
         """SELECT id, coalesce((progress->>'demo')::bool, false) AS demo,
              coalesce((progress#>>'{usage,cost_usd}')::numeric, 0) AS cost_usd
@@ -217,7 +219,9 @@ def _with_unstored(turns: list[ChatMessage], queued: Sequence[QueuedMessage]) ->
     """The stored conversation and the messages that the workflow has taken but nobody has stored yet."""
     stored = {turn.id for turn in turns}
     return turns + [
-        ChatMessage(id=m.id, role="user", text=m.text, at=m.at, author=m.author, state=m.state)
+        ChatMessage(
+            id=m.id, role="user", text=m.text, at=m.at, author=m.author, author_name=m.author_name, state=m.state
+        )
         for m in queued
         if m.id not in stored
     ]
@@ -226,7 +230,13 @@ def _with_unstored(turns: list[ChatMessage], queued: Sequence[QueuedMessage]) ->
 async def events(request: Request) -> Response:
     session = await within(ANSWER_SECONDS, session_of(request, "view"))
     services = services_of(request)
-    return session_events(request, services.stream, session.id, partial(fresh_snapshot, services, session.id))
+    return session_events(
+        request,
+        services.stream,
+        session.id,
+        partial(fresh_snapshot, services, session.id),
+        partial(services.watchers.watch, principal_of(request), session.id),
+    )
 
 
 async def post_message(request: Request) -> Response:
@@ -237,6 +247,7 @@ async def post_message(request: Request) -> Response:
         text=body.text,
         interrupt=body.interrupt,
         author=principal_of(request).user_id,
+        author_name=principal_of(request).name or None,
     )
     services = services_of(request)
     if body.id is not None and not await services.messages.claim(session.id, body.id, body.text):
@@ -347,7 +358,7 @@ ENDPOINTS: Final = (
         answer=Answer(
             description="`event:` is the type, `data:` the object described here, `id:` the number to come back with.",
             media_type="text/event-stream",
-            schema=SessionSnapshot | Event,
+            schema=SessionSnapshot | Event | Presence,
         ),
         problems=(NO_SESSION, *AWAY),
         seconds=None,

@@ -1,6 +1,6 @@
 """The events of a session over HTTP, as the browser's EventSource understands them."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from time import monotonic
 from typing import Final, cast
@@ -29,16 +29,27 @@ HEADERS: Final = {
 }
 
 
-def session_events(request: Request, stream: Stream, session_id: str, snapshot: SnapshotSource) -> Response:
+Frames = AsyncGenerator[bytes, None]
+
+
+def session_events(
+    request: Request,
+    stream: Stream,
+    session_id: str,
+    snapshot: SnapshotSource,
+    through: Callable[[Frames], Frames] | None = None,
+) -> Response:
     """Answer a request for the events of a session, which exists and which the caller may see.
 
     A `Last-Event-ID` goes before the query's `after`: a browser that comes back repeats the address it began with.
     The stream brings its own heartbeat and its events are encoded already, many in one piece, so they pass through
-    sse-starlette as they are; it looks after disconnects and notices the server's shutdown, upon which all streams end.
+    sse-starlette as they are, by way of `through` where something watches over them. sse-starlette looks after
+    disconnects and notices the server's shutdown, upon which all streams end.
     """
     after = parse_event_id(request.headers.get("last-event-id") or request.query_params.get("after"))
+    frames = stream.follow(session_id, after, snapshot)
     return EventStream(
-        stream.follow(session_id, after, snapshot),
+        through(frames) if through is not None else frames,
         headers=HEADERS,
         ping=WATCH_SECONDS,
         shutdown_event=cast(anyio.Event, _Ending(stream)),

@@ -7,7 +7,7 @@ it neither slows others nor costs memory.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from itertools import groupby
 from operator import attrgetter
@@ -75,7 +75,12 @@ class Stream:
         for ring in self._rings.values():
             ring.stir()
 
-    async def follow(self, session_id: str, after: int | None, snapshot: SnapshotSource) -> AsyncIterator[bytes]:
+    def stir(self, session_id: str) -> None:
+        """Wake the readers of a session, which then send a sign of life."""
+        if (ring := self._rings.get(session_id)) is not None:
+            ring.stir()
+
+    async def follow(self, session_id: str, after: int | None, snapshot: SnapshotSource) -> AsyncGenerator[bytes, None]:
         """Frames of a session, many in one piece, until the reader goes or the stream is closed.
 
         Without `after`, or with one beyond the head, it begins with an event `snapshot`; else with the event that

@@ -69,6 +69,7 @@ class UserMessage(BaseModel):
     text: Prompt
     interrupt: bool = False
     author: str = "local"
+    author_name: str | None = None
     images: Images = Field(default_factory=list)
 
 
@@ -95,6 +96,7 @@ class QueuedMessage(BaseModel):
     id: MessageId
     text: str
     author: str
+    author_name: str | None = None
     at: datetime
     state: MessageState = "queued"
     answered: bool = False
@@ -114,6 +116,7 @@ class ChatMessage(BaseModel):
     text: str
     at: datetime
     author: str | None = None
+    author_name: str | None = None
     state: MessageState = "done"
     options: list[str] = Field(default_factory=list)
     phase_id: str | None = None

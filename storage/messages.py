@@ -106,9 +106,9 @@ class Messages:
     async def list(self, session_id: str, limit: int = 1_000) -> list[MessageRecord]:
         """The last turns, oldest first."""
         rows = await self._pool.fetch(
-            """SELECT * FROM (
+            """SELECT latest.*, nullif(u.name, '') AS author_name FROM (
                  SELECT * FROM messages WHERE session_id = $1 ORDER BY position DESC LIMIT $2) latest
-               ORDER BY position""",
+               LEFT JOIN users u ON u.id = latest.author ORDER BY position""",
             session_id,
             limit,
         )
@@ -131,6 +131,7 @@ def _record(row: asyncpg.Record, images: Sequence[ImageRef]) -> MessageRecord:
         text=row["text"],
         at=row["created_at"],
         author=row["author"],
+        author_name=row.get("author_name"),
         state=row["state"],
         options=orjson.loads(row["options"]),
         phase_id=row["phase_id"],

@@ -1,5 +1,6 @@
 """One row per session: what is listed and shown without asking the workflow."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import asyncpg
@@ -111,6 +112,11 @@ class Sessions:
             limit,
             before,
         )
+        return [_session(row) for row in rows]
+
+    async def some(self, session_ids: Sequence[str]) -> Sequence[SessionRecord]:
+        """Those of these sessions that exist, in any order."""
+        rows = await self._pool.fetch(f"SELECT {_COLUMNS} FROM sessions WHERE id = ANY ($1)", list(session_ids))
         return [_session(row) for row in rows]
 
     async def set_state(self, session_id: str, state: State, reason: str = "") -> None:

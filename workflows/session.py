@@ -228,7 +228,12 @@ class CodeGenSession:
         if any(known.id == message.id for known in self._progress.messages):
             return
         queued = QueuedMessage(
-            id=message.id, text=message.text, author=message.author, at=workflow.now(), images=message.images
+            id=message.id,
+            text=message.text,
+            author=message.author,
+            author_name=message.author_name,
+            at=workflow.now(),
+            images=message.images,
         )
         self._progress.messages.append(queued)
         self._session.show_message(queued)

@@ -131,6 +131,7 @@ class Session:
             text=message.text,
             at=message.at,
             author=message.author,
+            author_name=message.author_name,
             state=message.state,
             phase_id=message.phase_id,
             images=message.images,

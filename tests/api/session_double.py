@@ -48,7 +48,13 @@ class SessionDouble:
     def message(self, message: UserMessage) -> None:
         if all(known.id != message.id for known in self._progress.messages):
             self._progress.messages.append(
-                QueuedMessage(id=message.id, text=message.text, author=message.author, at=workflow.now())
+                QueuedMessage(
+                    id=message.id,
+                    text=message.text,
+                    author=message.author,
+                    author_name=message.author_name,
+                    at=workflow.now(),
+                )
             )
 
     @workflow.update(name=UPDATE_STOP)
