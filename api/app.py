@@ -16,8 +16,10 @@ from api import (
     about,
     account_routes,
     deployments,
+    edits,
     files,
     health,
+    images,
     key_routes,
     model_routes,
     operator_routes,
@@ -25,6 +27,7 @@ from api import (
     sessions,
     sharing,
     sign_in_routes,
+    versions,
 )
 from api.auth import SignIn
 from api.endpoints import Answer, Endpoint
@@ -53,6 +56,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *sessions.ENDPOINTS,
     *sharing.ENDPOINTS,
     *files.ENDPOINTS,
+    *edits.ENDPOINTS,
+    *versions.ENDPOINTS,
+    *images.ENDPOINTS,
     *deployments.ENDPOINTS,
     *about.ENDPOINTS,
     *key_routes.ENDPOINTS,

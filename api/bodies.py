@@ -29,22 +29,23 @@ class Nothing(BaseModel):
 
 async def read_nothing(request: Request) -> None:
     """Raises Refusal 400, 408, 413 or 422 when the request brings a body that says anything."""
-    if raw := (await _read_in_time(request, JSON_LIMIT)).strip():
+    if raw := (await read_bytes(request, JSON_LIMIT)).strip():
         _parse(raw, Nothing)
 
 
 async def read_json(request: Request, model: type[Model], limit: int = JSON_LIMIT) -> Model:
     """The request's JSON body as `model`. Raises Refusal: 400, 408, 413, 415 or 422."""
     require_json_type(request)
-    return _parse(await _read_in_time(request, limit), model)
+    return _parse(await read_bytes(request, limit), model)
 
 
-async def _read_in_time(request: Request, limit: int) -> bytes:
+async def read_bytes(request: Request, limit: int, seconds: float = BODY_SECONDS) -> bytes:
+    """The request's body as it is, at most `limit` bytes within `seconds`. Raises Refusal: 408, 413."""
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             return await _read(request, limit)
     except TimeoutError:
-        raise Refusal(SLOW_BODY, f"The body did not arrive within {BODY_SECONDS:.0f} seconds.") from None
+        raise Refusal(SLOW_BODY, f"The body did not arrive within {seconds:.0f} seconds.") from None
 
 
 def _parse(raw: bytes, model: type[Model]) -> Model:

@@ -53,9 +53,10 @@ class Endpoint:
     """One method on one path.
 
     `body` is read and validated before the handler runs, which finds it through `body_of`; a `body_example` with
-    secrets is a mapping, because its model would mask them. `seconds` bounds the handler; None means that the answer is
-    a stream, which takes its time. `scope` is what a credential needs; without one, `read` for GET and `sessions:write`
-    for changes. A route for operators has the scope `operator`.
+    secrets is a mapping, because its model would mask them. `upload` are the media types of a body that the handler
+    reads itself. `seconds` bounds the handler; None means that the answer is a stream, which takes its time. `scope` is
+    what a credential needs; without one, `read` for GET and `sessions:write` for changes. A route for operators has the
+    scope `operator`.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -65,6 +66,7 @@ class Endpoint:
     summary: str
     answer: Answer
     body: type[BaseModel] | None = None
+    upload: tuple[str, ...] = ()
     body_limit: int = JSON_LIMIT
     body_example: BaseModel | Mapping[str, object] | None = None
     query: type[BaseModel] | None = None

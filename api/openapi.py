@@ -40,6 +40,9 @@ PATH_PARAMETERS = {
     "provider": "Name of a provider: of accounts (google, github) or of models (openai, anthropic, ...).",
     "provider_id": "Your name for a server: letters, digits and hyphens.",
     "action": "What a model call is for, such as blueprint or code_review.",
+    "version": "Number of a version, as the history lists it.",
+    "message_id": "Id of a message, as its sender chose it or the service answered it.",
+    "image_id": "Id of an uploaded picture.",
     "sha256": "SHA-256 of an image, as a phase names it.",
 }
 
@@ -108,6 +111,9 @@ def _operation(endpoint: Endpoint, path: str, references: _References) -> Json:
                 example = example.model_dump(mode="json", exclude_unset=True)
             content["example"] = example
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+    if endpoint.upload:
+        binary: Json = {"schema": {"type": "string", "format": "binary"}}
+        operation["requestBody"] = {"required": True, "content": dict.fromkeys(endpoint.upload, binary)}
     for status, kinds in _problems(endpoint).items():
         operation["responses"][str(status)] = _problem(kinds, references)
     return operation

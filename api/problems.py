@@ -107,6 +107,28 @@ NOT_NOW: Final = Kind(
     "not_possible_now", 409, "The session cannot do that now", "Look at the session's state and what it can do."
 )
 SESSION_ENDED: Final = Kind("session_ended", 409, "The session has ended", "Start a new session.")
+FILE_CHANGED: Final = Kind(
+    "file_changed", 409, "The file has changed since", "Read the file again, then decide whether it is still to go."
+)
+BASE_UNKNOWN: Final = Kind(
+    "base_unknown", 409, "The edit began with a text that the file never had", "Read the file again and edit that text."
+)
+PATH_TAKEN: Final = Kind("path_taken", 409, "Something is there already", "Choose another path.")
+PROTECTED: Final = Kind(
+    "file_protected", 409, "The file belongs to the template", "Ask for the change in a message instead."
+)
+TOO_MANY: Final = Kind("too_many", 409, "There are too many already", "Delete or use some of them first.")
+NO_CONFLICT: Final = Kind(
+    "conflict_not_found", 404, "No conflict waits there", "Look at the session's list of conflicts."
+)
+NO_VERSION: Final = Kind(
+    "version_not_found", 404, "There is no such version", "Choose one of the versions that the session lists."
+)
+NO_IMAGE: Final = Kind("image_not_found", 404, "There is no such picture", "Upload the picture, then use its id.")
+NO_MESSAGE: Final = Kind("message_not_found", 404, "There is no such message", "Look at the session's conversation.")
+BAD_IMAGE: Final = Kind(
+    "bad_image", 422, "The picture cannot be used", "Send a PNG, JPEG or WebP of at most 10 MB and 8,000 pixels a side."
+)
 TOO_LARGE: Final = Kind("body_too_large", 413, "The request is too large", "Send less text.")
 WRONG_TYPE: Final = Kind(
     "unsupported_media_type", 415, "The request is not JSON", "Send the header `Content-Type: application/json`."

@@ -24,9 +24,12 @@ from storage.api_keys import ApiKeys
 from storage.attempts import Attempts
 from storage.audit import Audit
 from storage.blobs import Blobs
+from storage.conflicts import Conflicts
 from storage.database import Database
+from storage.edits import Edits
 from storage.files import Files
 from storage.identities import Identities
+from storage.images import Images
 from storage.keyring import KeySource
 from storage.ledger import Ledger
 from storage.messages import Messages
@@ -38,6 +41,7 @@ from storage.shares import Shares
 from storage.sign_ins import SignIns
 from storage.users import Users
 from storage.vault import Vault
+from storage.versions import Versions
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,10 @@ class Services:
     files: Files
     blobs: Blobs
     screenshots: Screenshots
+    edits: Edits
+    conflicts: Conflicts
+    versions: Versions
+    images: Images
     stream: Stream
     shares: Shares
     watchers: Watchers
@@ -93,6 +101,10 @@ class Services:
             files=Files(database),
             blobs=Blobs(database),
             screenshots=Screenshots(database),
+            edits=Edits(database),
+            conflicts=Conflicts(database),
+            versions=Versions(database),
+            images=Images(database),
             stream=stream,
             shares=Shares(database),
             watchers=Watchers(database, stream.stir),

@@ -22,17 +22,23 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.problems import NO_SESSION, NO_WORKER, NOT_NOW, SESSION_ENDED, TEMPORAL_AWAY, Kind, Refusal
+from api.problems import NO_MESSAGE, NO_SESSION, NO_WORKER, NOT_NOW, SESSION_ENDED, TEMPORAL_AWAY, Kind, Refusal
 from schemas.deployments import Deployment, DeploymentRequest, DeploymentWithdrawal
-from schemas.session import Progress, SessionRequest, StateInfo, UserMessage
+from schemas.session import MessageEdit, Progress, QueuedMessage, SessionRequest, StateInfo, UserMessage
+from schemas.versions import FilesEdited, Restored, RestoreProject
 from workflows.names import (
     QUERY_PROGRESS,
     SESSION_WORKFLOW,
+    SIGNAL_FILES_EDITED,
     SIGNAL_MESSAGE,
+    UPDATE_CHECK,
+    UPDATE_EDIT_MESSAGE,
     UPDATE_PUBLISH,
+    UPDATE_RESTORE,
     UPDATE_RESUME,
     UPDATE_STOP,
     UPDATE_WITHDRAW,
+    UPDATE_WITHDRAW_MESSAGE,
     WORKFLOW_QUEUE,
 )
 
@@ -139,6 +145,33 @@ class SessionWorkflows:
         """Ask for the end of what is published at a target. Raises Refusal NOT_NOW when nothing is."""
         return await self._update(session_id, UPDATE_WITHDRAW, Deployment, withdrawal)
 
+    async def edit_message(self, session_id: str, edit: MessageEdit) -> QueuedMessage:
+        """Give a queued message another text. Raises Refusal NOT_NOW when it is taken up already."""
+        return await self._update(session_id, UPDATE_EDIT_MESSAGE, QueuedMessage, edit)
+
+    async def withdraw_message(self, session_id: str, message_id: str) -> QueuedMessage:
+        """Take a queued message back. Raises Refusal NOT_NOW when it is taken up already."""
+        return await self._update(session_id, UPDATE_WITHDRAW_MESSAGE, QueuedMessage, message_id)
+
+    async def files_edited(self, session_id: str, version: int) -> None:
+        """Tell the session of a user's change that is stored. One that has ended needs to know nothing more."""
+        handle = self._client.get_workflow_handle(session_id)
+        try:
+            async with _bounded(missing=SESSION_ENDED):
+                edit = FilesEdited(version=version)
+                await handle.signal(SIGNAL_FILES_EDITED, edit, rpc_timeout=timedelta(seconds=ANSWER_SECONDS))
+        except Refusal as refusal:
+            if refusal.kind is not SESSION_ENDED:
+                raise
+
+    async def restore(self, session_id: str, wanted: RestoreProject) -> Restored:
+        """Make files what they were at a version. Raises Refusal NOT_NOW while the session works."""
+        return await self._update(session_id, UPDATE_RESTORE, Restored, wanted)
+
+    async def check(self, session_id: str) -> StateInfo:
+        """Check the project as it stands. Raises Refusal NOT_NOW while the session works."""
+        return await self._update(session_id, UPDATE_CHECK, StateInfo)
+
     async def reachable(self) -> bool:
         """Whether Temporal answers at all."""
         try:
@@ -158,7 +191,9 @@ class SessionWorkflows:
                 raise Refusal(TEMPORAL_AWAY, "The workflow service cannot be reached right now.") from None
             raise
 
-    async def _update(self, session_id: str, name: str, result_type: type[Result], *arguments: BaseModel) -> Result:
+    async def _update(
+        self, session_id: str, name: str, result_type: type[Result], *arguments: BaseModel | str
+    ) -> Result:
         handle = self._client.get_workflow_handle(session_id)
         async with self._asking_worker(missing=SESSION_ENDED):
             update = await handle.start_update(
@@ -222,6 +257,8 @@ def _late(kind: Kind) -> Refusal:
 def _not_now(error: WorkflowUpdateFailedError) -> Refusal:
     """The session's own words where it gave them: its refusals are written for people."""
     if isinstance(error.cause, ApplicationError) and error.cause.message:
+        if error.cause.type == "unknown_message":
+            return Refusal(NO_MESSAGE, error.cause.message[:500])
         return Refusal(NOT_NOW, error.cause.message[:500])
     return Refusal(NOT_NOW, "The session refused.")
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,11 +20,14 @@ from api.auth import principal_of
 from api.bodies import PROMPT_LIMIT, read_headers, read_nothing, read_query
 from api.endpoints import ANSWER_SECONDS, Answer, Endpoint, JsonResponse, body_of, within
 from api.examples import EXAMPLE_TIME
+from api.images import as_ref, uploaded
 from api.problems import (
     DATABASE_AWAY,
     INVALID,
     KEY_REUSED,
     MESSAGE_ID_REUSED,
+    NO_IMAGE,
+    NO_MESSAGE,
     NO_SESSION,
     NO_WORKER,
     NOT_NOW,
@@ -39,6 +43,7 @@ from api.sse import session_events
 from schemas.events import Event, Staleness
 from schemas.http import (
     CreateSession,
+    EditMessage,
     MessageAccepted,
     PostMessage,
     SessionCreated,
@@ -46,11 +51,21 @@ from schemas.http import (
     SessionSnapshot,
     SessionSummary,
 )
-from schemas.session import ChatMessage, Progress, QueuedMessage, SessionRequest, StateInfo, UserMessage
+from schemas.session import (
+    ChatMessage,
+    ImageRef,
+    MessageEdit,
+    Progress,
+    QueuedMessage,
+    SessionRequest,
+    StateInfo,
+    UserMessage,
+)
 from schemas.sharing import Presence
 from storage.sessions import SessionMissing, SessionRecord
 
 ID_LETTERS: Final = 20
+MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 AWAY: Final = (DATABASE_AWAY, TEMPORAL_AWAY, TOO_SLOW)
 
 
@@ -95,8 +110,14 @@ async def create(request: Request) -> Response:
     user_id = principal_of(request).user_id
     body = body_of(request, CreateSession)
     _check_template(body.template, services.settings)
-    key = read_headers(request, CreateHeaders).idempotency_key
-    session_request = SessionRequest(**body.model_dump(exclude={"image_ids"}), user_id=user_id)
+    images = await uploaded(services, user_id, body.image_ids)
+    wanted = SessionRequest(**body.model_dump(exclude={"image_ids"}), images=images, user_id=user_id)
+    return await start_session(services, wanted, read_headers(request, CreateHeaders).idempotency_key)
+
+
+async def start_session(services: Services, session_request: SessionRequest, key: str | None) -> Response:
+    """Start a session, or find the one that the same user's request with this Idempotency-Key started."""
+    user_id = session_request.user_id
     digest = _digest(session_request)
     session_id = (
         new_session_id() if key is None else keyed_session_id(services.settings.derive_key("session ids"), user_id, key)
@@ -211,8 +232,15 @@ async def fresh_snapshot(services: Services, session_id: str) -> SessionSnapshot
 
 
 async def _with_conversation(services: Services, progress: Progress, stale: Staleness | None = None) -> SessionSnapshot:
-    turns = [record.message for record in await services.messages.list(progress.session_id)]
-    return SessionSnapshot(progress=progress, conversation=_with_unstored(turns, progress.messages), stale=stale)
+    session_id = progress.session_id
+    turns = [record.message for record in await services.messages.list(session_id)]
+    return SessionSnapshot(
+        # The files as they are stored: users' edits reach the workflow a little later.
+        progress=progress.model_copy(update={"files": await services.files.current(session_id)}),
+        conversation=_with_unstored(turns, progress.messages),
+        conflicts=await services.conflicts.open(session_id),
+        stale=stale,
+    )
 
 
 def _with_unstored(turns: list[ChatMessage], queued: Sequence[QueuedMessage]) -> list[ChatMessage]:
@@ -220,7 +248,15 @@ def _with_unstored(turns: list[ChatMessage], queued: Sequence[QueuedMessage]) ->
     stored = {turn.id for turn in turns}
     return turns + [
         ChatMessage(
-            id=m.id, role="user", text=m.text, at=m.at, author=m.author, author_name=m.author_name, state=m.state
+            id=m.id,
+            role="user",
+            text=m.text,
+            at=m.at,
+            author=m.author,
+            author_name=m.author_name,
+            state=m.state,
+            phase_id=m.phase_id,
+            images=m.images,
         )
         for m in queued
         if m.id not in stored
@@ -242,18 +278,57 @@ async def events(request: Request) -> Response:
 async def post_message(request: Request) -> Response:
     body = body_of(request, PostMessage)
     session = await session_of(request, "edit" if body.interrupt else "comment")
+    services, author = services_of(request), principal_of(request).user_id
     message = UserMessage(
         id=body.id or f"m-{secrets.token_hex(10)}",
         text=body.text,
         interrupt=body.interrupt,
-        author=principal_of(request).user_id,
+        author=author,
         author_name=principal_of(request).name or None,
+        images=await uploaded(services, author, body.image_ids),
     )
-    services = services_of(request)
     if body.id is not None and not await services.messages.claim(session.id, body.id, body.text):
         raise Refusal(MESSAGE_ID_REUSED, "This id was used for a message with another text. Nothing was changed.")
     await services.workflows.send(session.id, message)
     return JsonResponse(MessageAccepted(id=message.id), status_code=202)
+
+
+async def edit_message(request: Request) -> Response:
+    session, services = await _session_of_sender(request), services_of(request)
+    body = body_of(request, EditMessage)
+    images = await within(ANSWER_SECONDS, _images_of_edit(request, services, session, body))
+    edit = MessageEdit(id=_message_id(request), text=body.text, images=images)
+    return JsonResponse(await services.workflows.edit_message(session.id, edit))
+
+
+async def withdraw_message(request: Request) -> Response:
+    session = await _session_of_sender(request)
+    return JsonResponse(await services_of(request).workflows.withdraw_message(session.id, _message_id(request)))
+
+
+def _message_id(request: Request) -> str:
+    message_id: str = request.path_params["message_id"]
+    if not MESSAGE_ID.fullmatch(message_id):
+        raise Refusal(NO_MESSAGE, "The session has no such message.")
+    return message_id
+
+
+async def _session_of_sender(request: Request) -> Session:
+    """The session of a message that the principal may change: its own, or any where it may edit the session."""
+    session = await within(ANSWER_SECONDS, session_of(request, "comment"))
+    message_id, services = _message_id(request), services_of(request)
+    author = await within(ANSWER_SECONDS, services.messages.author(session.id, message_id))
+    if author is not None and author != principal_of(request).user_id:
+        session = await within(ANSWER_SECONDS, session_of(request, "edit"))
+    return session
+
+
+async def _images_of_edit(request: Request, services: Services, session: Session, body: EditMessage) -> list[ImageRef]:
+    """The pictures of an edited message: those that it shows already, whoever sent them, and the editor's own."""
+    shown = {image.id: image for image in await services.images.of_messages(session.id, [_message_id(request)])}
+    new = [image_id for image_id in body.image_ids if image_id not in shown]
+    own = {image.id: image for image in await uploaded(services, principal_of(request).user_id, new)}
+    return [own.get(image_id) or as_ref(shown[image_id]) for image_id in body.image_ids]
 
 
 async def stop(request: Request) -> Response:
@@ -276,6 +351,7 @@ EXAMPLE_STATE: Final = StateInfo(
 EXAMPLE_STOPPED: Final = StateInfo(
     name="stopped", since=EXAMPLE_TIME, reason="Stopped by you.", can=["message", "resume"]
 )
+EXAMPLE_QUEUED: Final = QueuedMessage(id="m-1", text="Add dark mode", author="local", at=EXAMPLE_TIME)
 EXAMPLE_SNAPSHOT: Final = SessionSnapshot(
     progress=Progress(
         session_id=EXAMPLE_ID,
@@ -326,7 +402,7 @@ ENDPOINTS: Final = (
             example=SessionCreated(id=EXAMPLE_ID, url=f"http://127.0.0.1:8300/s/{EXAMPLE_ID}"),
             headers=(("Location", "Address of the session."),),
         ),
-        problems=(KEY_REUSED, *AWAY),
+        problems=(KEY_REUSED, NO_IMAGE, *AWAY),
     ),
     Endpoint(
         method="GET",
@@ -375,7 +451,30 @@ ENDPOINTS: Final = (
         answer=Answer(
             status=202, description="The session has it.", schema=MessageAccepted, example=MessageAccepted(id="m-1")
         ),
-        problems=(NO_SESSION, MESSAGE_ID_REUSED, SESSION_ENDED, *AWAY),
+        problems=(NO_SESSION, MESSAGE_ID_REUSED, NO_IMAGE, SESSION_ENDED, *AWAY),
+    ),
+    Endpoint(
+        method="PUT",
+        path="/api/sessions/{session_id}/messages/{message_id}",
+        handler=edit_message,
+        name="edit_message",
+        summary="Say something else instead, as long as nobody has taken the message up",
+        body=EditMessage,
+        body_limit=PROMPT_LIMIT,
+        body_example=EditMessage(text="Add dark mode, and a switch for it"),
+        answer=Answer(description="The message as it stands.", schema=QueuedMessage, example=EXAMPLE_QUEUED),
+        problems=(NO_SESSION, NO_MESSAGE, NO_IMAGE, NOT_NOW, SESSION_ENDED, NO_WORKER, *AWAY),
+        seconds=ANSWER_SECONDS + CARRY_OUT_SECONDS,
+    ),
+    Endpoint(
+        method="DELETE",
+        path="/api/sessions/{session_id}/messages/{message_id}",
+        handler=withdraw_message,
+        name="withdraw_message",
+        summary="Take a message back, as long as nobody has taken it up",
+        answer=Answer(description="The message, withdrawn.", schema=QueuedMessage, example=EXAMPLE_QUEUED),
+        problems=(NO_SESSION, NO_MESSAGE, NOT_NOW, SESSION_ENDED, NO_WORKER, *AWAY),
+        seconds=ANSWER_SECONDS + CARRY_OUT_SECONDS,
     ),
     Endpoint(
         method="POST",

@@ -75,7 +75,12 @@ def api_settings_from(settings: Settings, env: Mapping[str, str]) -> ApiSettings
             web_dist=WEB if WEB.is_dir() else None,
             temporal_ui=settings.temporal_ui,
             templates=tuple(
-                TemplateSummary(name=entry.info.name, title=entry.info.title, description=entry.info.description)
+                TemplateSummary(
+                    name=entry.info.name,
+                    title=entry.info.title,
+                    description=entry.info.description,
+                    protected_files=entry.info.protected_files,
+                )
                 for entry in templates().values()
             ),
             examples=recorded_prompts() if inference.demo else EXAMPLES,

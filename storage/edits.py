@@ -25,6 +25,7 @@ from storage.file_rows import (
     insert_version,
     latest_version,
     lock_files,
+    manifest_at,
     put_version,
 )
 
@@ -40,7 +41,7 @@ class FileChanged(Exception):
 
 
 class PathTaken(Exception):
-    """There is a file under this path already."""
+    """There is a file under this path already, or a folder, or a part of the path is a file."""
 
 
 class Edits:
@@ -57,7 +58,7 @@ class Edits:
     ) -> EditResult:
         """Make a file say `content`, which began with the text of `base_sha256` (None: a new file).
 
-        Raises BaseUnknown.
+        Raises BaseUnknown, PathTaken.
         """
         data = encoded(path, content)
         origin = Origin("user", "Edited by hand", operation_id, None, user_id)
@@ -69,6 +70,8 @@ class Edits:
             if standing == mine:
                 return EditResult(outcome="unchanged", file=_ref(latest)), []
             if base_sha256 == standing:
+                if standing is None:
+                    await self._require_free(connection, session_id, path)
                 stored = Stored(mine, len(data))
                 version = await put_version(connection, session_id, last_version, latest, path, stored, origin)
                 closed = await close_conflict(connection, session_id, path, "text")
@@ -121,6 +124,7 @@ class Edits:
             if there is not None and there.sha256 is not None:
                 raise PathTaken(to)
             gone = await insert_version(connection, session_id, last_version + 1, path, NO_FILE, latest.version, origin)
+            await self._require_free(connection, session_id, to)
             closed = await close_conflict(connection, session_id, path, "text")
             moved = await put_version(
                 connection, session_id, last_version + 1, there, to, Stored(latest.sha256, latest.size), origin
@@ -170,6 +174,12 @@ class Edits:
             if events:
                 await append_rows(connection, session_id, writer, [row_of(event) for event in events])
             return result
+
+    async def _require_free(self, connection: Connection, session_id: str, path: str) -> None:
+        """Raises PathTaken where a file would lie on a folder, or below a file."""
+        for file in await manifest_at(connection, session_id, None):
+            if file.path.startswith(f"{path}/") or path.startswith(f"{file.path}/"):
+                raise PathTaken(file.path)
 
     async def _seen(self, connection: Connection, session_id: str, path: str, base_sha256: str | None) -> FileVersion:
         latest = await latest_version(connection, session_id, path)

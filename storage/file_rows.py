@@ -15,7 +15,9 @@ from storage.database import Connection
 
 MAX_FILE_BYTES = 2 * 1024 * 1024
 MAX_FILES = 500
-MAX_PATH = 500
+MAX_PATH = 400
+MAX_NAME_BYTES = 200
+MAX_DEPTH = 24
 
 Author = Literal["model", "user", "fix", "template", "restore", "fork"]
 
@@ -29,7 +31,8 @@ class TooManyFiles(Exception):
 
 
 class BadPath(Exception):
-    """A path is relative to the project, stays inside it and has at most 500 characters."""
+    """A path is relative to the project, stays inside it, has at most 400 characters and 24 parts, each at most 200
+    bytes long."""
 
 
 class FileMissing(Exception):
@@ -129,8 +132,16 @@ async def delete_file(connection: Connection, session_id: str, path: str, origin
 
 
 def check_path(path: str) -> None:
+    """Raises BadPath for what a workspace could not hold."""
     parts = path.split("/")
-    if not path or len(path) > MAX_PATH or "\0" in path or "\\" in path or {"", ".", ".."} & set(parts):
+    if (
+        len(path) > MAX_PATH
+        or "\\" in path
+        or any(ord(letter) < 32 for letter in path)
+        or {"", ".", ".."} & set(parts)
+        or len(parts) > MAX_DEPTH
+        or any(len(part.encode(errors="replace")) > MAX_NAME_BYTES for part in parts)
+    ):
         raise BadPath(f"not a path inside the project: {path[:MAX_PATH]!r}")
 
 

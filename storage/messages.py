@@ -42,6 +42,13 @@ class Messages:
         )
         return claimed
 
+    async def author(self, session_id: str, message_id: str) -> str | None:
+        """Who said something; None for a turn that is not stored yet."""
+        found: str | None = await self._pool.fetchval(
+            "SELECT author FROM messages WHERE session_id = $1 AND id = $2", session_id, message_id
+        )
+        return found
+
     async def put(self, session_id: str, message: ChatMessage, phase_id: str | None = None) -> MessageRecord:
         """Store a turn unless its id is known. Returns what is stored."""
         await self._pool.execute(

@@ -26,6 +26,7 @@ from inference.settings import InferenceSettings, ProviderSettings
 from schemas.http import TemplateSummary
 from storage.database import Database
 from storage.files import Files
+from storage.images import Images
 from storage.keyring import KeyRing, KeySource, new_key
 from storage.messages import Messages
 from storage.sessions import Sessions
@@ -77,7 +78,14 @@ def api_settings(port: int, **changes: object) -> ApiSettings:
         "port": port,
         "preview_origin": f"http://*.preview.localhost:{port}",
         "version": "0.0.1",
-        "templates": (TemplateSummary(name="react-vite", title="React", description="React with Vite"),),
+        "templates": (
+            TemplateSummary(
+                name="react-vite",
+                title="React",
+                description="React with Vite",
+                protected_files=["package.json", "node_modules/*"],
+            ),
+        ),
         "examples": ("A kanban board",),
     }
     return ApiSettings.model_validate(values | changes)
@@ -181,3 +189,8 @@ async def accounts(
     folder = tmp_path_factory.mktemp("mail") / "mail"
     async with running(module_database, temporal, auth="accounts", mail_folder=folder) as running_service:
         yield running_service
+
+
+@pytest.fixture
+def images(module_database: Database) -> Images:
+    return Images(module_database)

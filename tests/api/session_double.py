@@ -5,15 +5,21 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from schemas.deployments import Deployment, DeploymentRequest, DeploymentWithdrawal
-    from schemas.session import Progress, QueuedMessage, SessionRequest, State, StateInfo, UserMessage
+    from schemas.session import MessageEdit, Progress, QueuedMessage, SessionRequest, State, StateInfo, UserMessage
+    from schemas.versions import FilesEdited, Restored, RestoreProject
     from workflows.names import (
         QUERY_PROGRESS,
         SESSION_WORKFLOW,
+        SIGNAL_FILES_EDITED,
         SIGNAL_MESSAGE,
+        UPDATE_CHECK,
+        UPDATE_EDIT_MESSAGE,
         UPDATE_PUBLISH,
+        UPDATE_RESTORE,
         UPDATE_RESUME,
         UPDATE_STOP,
         UPDATE_WITHDRAW,
+        UPDATE_WITHDRAW_MESSAGE,
     )
 
 END = "please end"
@@ -33,6 +39,8 @@ class SessionDouble:
             mode=request.mode,
             template=request.template,
             state=self._state("planning"),
+            images=request.images,
+            forked_from=request.fork,
             created_at=workflow.now(),
         )
 
@@ -54,6 +62,7 @@ class SessionDouble:
                     author=message.author,
                     author_name=message.author_name,
                     at=workflow.now(),
+                    images=message.images,
                 )
             )
 
@@ -93,6 +102,41 @@ class SessionDouble:
     def _may_withdraw(self, withdrawal: DeploymentWithdrawal) -> None:
         if all(known.target != withdrawal.target for known in self._progress.deployments):
             raise ApplicationError("Nothing is published there.")
+
+    @workflow.update(name=UPDATE_EDIT_MESSAGE)
+    def edit_message(self, edit: MessageEdit) -> QueuedMessage:
+        message = self._message(edit.id)
+        message.text, message.images = edit.text, edit.images
+        return message
+
+    @workflow.update(name=UPDATE_WITHDRAW_MESSAGE)
+    def withdraw_message(self, message_id: str) -> QueuedMessage:
+        message = self._message(message_id)
+        message.state = "withdrawn"
+        return message
+
+    def _message(self, message_id: str) -> QueuedMessage:
+        for message in self._progress.messages:
+            if message.id == message_id:
+                return message
+        raise ApplicationError("The session has no such message.", type="unknown_message")
+
+    @workflow.signal(name=SIGNAL_FILES_EDITED)
+    def files_edited(self, edit: FilesEdited) -> None:
+        self._progress.title = f"edited in {edit.version}"
+
+    @workflow.update(name=UPDATE_RESTORE)
+    def restore(self, wanted: RestoreProject) -> Restored:
+        return Restored(version=wanted.version + 100, files=[wanted.user_id])
+
+    @restore.validator
+    def _may_restore(self, wanted: RestoreProject) -> None:
+        if self._progress.state.name != "stopped":
+            raise ApplicationError("The session is at work: stop it first, then restore.", type="busy")
+
+    @workflow.update(name=UPDATE_CHECK)
+    def check(self) -> StateInfo:
+        return self._progress.state
 
     @workflow.query(name=QUERY_PROGRESS)
     def progress(self) -> Progress:
