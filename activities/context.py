@@ -15,6 +15,7 @@ from storage.messages import Messages
 from storage.model_choices import ModelChoices
 from storage.operations import Operations
 from storage.published import PublishedSites
+from storage.sandbox_waits import SandboxWaits
 from storage.screenshots import Screenshots
 from storage.sessions import Sessions
 from storage.transcripts import Transcripts
@@ -42,5 +43,6 @@ class Rooms:
     preview_url: Callable[[str], str]
     site_url: Callable[[str], str]
     published: PublishedSites
+    sandbox_waits: SandboxWaits
     deployment_tokens: DeploymentTokens
     places: Places

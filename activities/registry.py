@@ -13,6 +13,7 @@ from activities.phase_generation import PhaseGenerationActivities
 from activities.phase_implementation import PhaseImplementationActivities
 from activities.project_setup import ProjectSetupActivities
 from activities.publish import PublishActivities
+from activities.sandbox_queue import SandboxQueueActivities
 from activities.session import SessionActivities
 from activities.smart_builder import SmartBuilderActivities
 from activities.template_selection import TemplateSelectionActivities
@@ -24,7 +25,15 @@ def session_activities(rooms: Rooms) -> list[Activity]:
     """On the workflow's queue: short, Postgres only."""
     session = SessionActivities(rooms)
     restoring = RestoreActivities(rooms)
-    return [session.create, session.record_events, session.read_back, restoring.restore, restoring.fork]
+    line = SandboxQueueActivities(rooms)
+    return [
+        session.create,
+        session.record_events,
+        session.read_back,
+        restoring.restore,
+        restoring.fork,
+        line.position,
+    ]
 
 
 def inference_activities(rooms: Rooms) -> list[Activity]:

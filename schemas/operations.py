@@ -36,10 +36,14 @@ class OperationInput(BaseModel):
 
 
 class OperationResult(BaseModel):
-    """`last_seq` is the last event the step wrote; `usage` the session's spending so far, failed attempts included."""
+    """`last_seq` is the last event the step wrote; `usage` the session's spending so far, failed attempts included.
+
+    `host` is the one that has the session's workspace now, where the step knows.
+    """
 
     last_seq: int
     usage: UsageTotals = Field(default_factory=UsageTotals)
+    host: str | None = None
 
 
 class FilesResult(OperationResult):
@@ -234,6 +238,23 @@ class PreviewResult(OperationResult):
     preview: Preview
     report: CheckReport = Field(default_factory=CheckReport)
     screenshots: list[ScreenshotRef] = Field(default_factory=list)
+
+
+class QueuePositionInput(BaseModel):
+    """Ask for a sandbox step's place in the line: another one than `known`, not before `pause` seconds."""
+
+    session_id: str
+    operation_id: str
+    queue: str
+    common_queue: str
+    known: int | None
+    pause: float
+
+
+class QueuePosition(BaseModel):
+    """How many wait before the step, None once it runs."""
+
+    before: int | None
 
 
 class PublishInput(OperationInput):

@@ -239,6 +239,7 @@ class Progress(BaseModel):
     question: Question | None = None
     debugged: list[str] = Field(default_factory=list)
     deployments: list[Deployment] = Field(default_factory=list)
+    host: str | None = None
     images: list[ImageRef] = Field(default_factory=list)
     forked_from: ForkOrigin | None = None
     created_at: datetime

@@ -1,7 +1,6 @@
 """Settings of the processes, read from the environment once, at the start."""
 
 import ipaddress
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeVar
@@ -53,6 +52,7 @@ VARIABLES: Final = {
     "workflow_slots": ("STICH_WORKFLOW_SLOTS", "a number from 1 to 10000"),
     "inference_slots": ("STICH_INFERENCE_SLOTS", "a number from 1 to 10000"),
     "sandbox_slots": ("STICH_SANDBOX_SLOTS", "a number from 1 to 1000"),
+    "host_name": ("STICH_HOST_NAME", "a name of letters, digits, dots and hyphens"),
     "unsafe_local": ("STICH_UNSAFE_LOCAL", "1 to run generated code without isolation, else nothing"),
     "cloudflare_api": ("STICH_CLOUDFLARE_API", "the address of Cloudflare's interface"),
     "netlify_api": ("STICH_NETLIFY_API", "the address of Netlify's interface"),
@@ -159,7 +159,8 @@ class Settings(BaseModel):
     api_processes: int = Field(default=2, ge=1, le=16)
     workflow_slots: int = Field(default=200, ge=1, le=10_000)
     inference_slots: int = Field(default=200, ge=1, le=10_000)
-    sandbox_slots: int = Field(default_factory=lambda: max(2, os.cpu_count() or 2), ge=1, le=1_000)
+    sandbox_slots: int | None = Field(default=None, ge=1, le=1_000)
+    host_name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     unsafe_local: bool = False
     cloudflare_api: HttpUrl | None = None
     netlify_api: HttpUrl | None = None

@@ -12,7 +12,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.context import Rooms
-from activities.registry import inference_activities, sandbox_activities, session_activities
+from activities.registry import inference_activities, session_activities
 from inference import Inference
 from inference.settings import InferenceSettings, InvalidSetting
 from sandbox import Sandbox, SandboxSettings
@@ -25,6 +25,7 @@ from stich.home import token_of
 from stich.keys import master_keys
 from stich.logging import configure_logging
 from stich.previews import PreviewPlace, naming_secret, page_origins
+from stich.sandbox_host import sandbox_workers
 from stich.serving import listening_socket, serving, told_to_stop, until_stopped
 from stich.settings import Settings
 from stich.stored_projects import StoredProjects
@@ -36,11 +37,12 @@ from storage.messages import Messages
 from storage.model_choices import ModelChoices
 from storage.operations import Operations
 from storage.published import PublishedSites
+from storage.sandbox_waits import SandboxWaits
 from storage.screenshots import Screenshots
 from storage.sessions import Sessions
 from storage.transcripts import Transcripts
 from storage.vault import Vault
-from workflows.names import INFERENCE_QUEUE, SANDBOX_QUEUE, WORKFLOW_QUEUE
+from workflows.names import INFERENCE_QUEUE, WORKFLOW_QUEUE
 from workflows.session import CodeGenSession
 
 SHUTDOWN_GRACE: Final = timedelta(seconds=3)
@@ -122,6 +124,7 @@ async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterato
             preview_url=lambda session_id: place.address(gateway.host(session_id)),
             site_url=lambda session_id: place.address(gateway.site_host(session_id)),
             published=published,
+            sandbox_waits=SandboxWaits(database),
             deployment_tokens=EnvironmentTokens(env),
             places=deployment_places(settings),
         )
@@ -135,7 +138,7 @@ def deployment_places(settings: Settings) -> Places:
 
 
 def temporal_workers(client: Client, rooms: Rooms, settings: Settings) -> list[Worker]:
-    """The workers of the three queues, in one process."""
+    """The workers of all queues, in one process."""
     restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
     return [
         Worker(
@@ -158,14 +161,7 @@ def temporal_workers(client: Client, rooms: Rooms, settings: Settings) -> list[W
             max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
             graceful_shutdown_timeout=SHUTDOWN_GRACE,
         ),
-        Worker(
-            client,
-            task_queue=SANDBOX_QUEUE,
-            activities=sandbox_activities(rooms),
-            max_concurrent_activities=settings.sandbox_slots,
-            max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-            graceful_shutdown_timeout=SHUTDOWN_GRACE,
-        ),
+        *sandbox_workers(client, rooms, settings, throttle=HEARTBEAT_THROTTLE, grace=SHUTDOWN_GRACE),
     ]
 
 

@@ -18,3 +18,8 @@ QUERY_PROGRESS: Final = "progress"
 WORKFLOW_QUEUE: Final = "stich-workflows"
 INFERENCE_QUEUE: Final = "stich-inference"
 SANDBOX_QUEUE: Final = "stich-sandbox"
+
+
+def host_queue(host: str) -> str:
+    """The queue of the sandbox steps that one host should run."""
+    return f"{SANDBOX_QUEUE}@{host}"

@@ -1,7 +1,7 @@
 """How long each kind of step may take, how it is retried, and where it runs."""
 
 from datetime import timedelta
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType
@@ -37,6 +37,7 @@ class StepOptions(TypedDict):
     heartbeat_timeout: timedelta
     retry_policy: RetryPolicy
     cancellation_type: ActivityCancellationType
+    schedule_to_start_timeout: NotRequired[timedelta]
 
 
 def _step(queue: str, minutes: float, retry: RetryPolicy) -> StepOptions:
@@ -54,6 +55,15 @@ MODEL_STEP: Final = _step(INFERENCE_QUEUE, 20, MODEL_RETRY)
 SANDBOX_STEP: Final = _step(SANDBOX_QUEUE, 5, ROOM_RETRY)
 PUBLISH_STEP: Final = _step(SANDBOX_QUEUE, 15, ROOM_RETRY)
 SESSION_STEP: Final = _step(WORKFLOW_QUEUE, 1, ROOM_RETRY)
+
+# Asked again and again while a step waits for a free sandbox.
+QUEUE_POSITION: Final[dict[str, Any]] = {
+    "task_queue": WORKFLOW_QUEUE,
+    "start_to_close_timeout": timedelta(hours=1),
+    "heartbeat_timeout": HEARTBEAT,
+    "retry_policy": RECORD_RETRY,
+    "summary": "Looking at the line for a free sandbox",
+}
 
 RECORD: Final[dict[str, Any]] = {
     "task_queue": WORKFLOW_QUEUE,

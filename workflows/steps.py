@@ -27,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas.failures import Failure
     from schemas.operations import FilesResult, OperationInput, OperationResult, ReadBackInput, RecordEventsInput
     from schemas.session import (
+        WORKING_STATES,
         Ability,
         ChatMessage,
         FileRef,
@@ -41,6 +42,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.cockpit import Cockpit
     from workflows.journal import Journal
     from workflows.options import RECORD, SESSION_STEP, StepOptions
+    from workflows.placing import BUSY, HOST_GONE, may_wait, placed, places
 
 Argument = TypeVar("Argument", bound=OperationInput)
 Result = TypeVar("Result", bound=OperationResult)
@@ -109,7 +111,7 @@ class Session:
         now = workflow.now()
         old = self.progress.state
         since = old.since if old.name == name and old.reason == reason else now
-        can = list(CAN[name])
+        can = [ability for ability in CAN[name] if code != BUSY or ability != "resume"]  # it goes on by itself
         self.progress.state = StateInfo(name=name, since=since, reason=reason, can=can, until=until, code=code)
         self.emit(SessionStateEvent(state=self.progress.state))
         self._cockpit.show(self.progress)
@@ -332,7 +334,24 @@ class Session:
         operation: Operation,
         options: StepOptions,
     ) -> Result | Failure | None:
-        """Run a step once (with its retries): its result, its failure, or None when it was cancelled."""
+        """Run a step once (with its retries): its result, its failure, or None when it was cancelled.
+
+        Where the host that has the workspace does not take the step, another one does.
+        """
+        outcome = await self._attempt(activity, argument, operation, options)
+        if isinstance(outcome, Failure) and outcome.code == HOST_GONE:
+            self.progress.host = None
+            outcome = await self._attempt(activity, argument, operation, options)
+        return outcome
+
+    async def _attempt(
+        self,
+        activity: Callable[[Any, Argument], Awaitable[Result]],
+        argument: Callable[[Common], Argument],
+        operation: Operation,
+        options: StepOptions,
+    ) -> Result | Failure | None:
+        options = placed(options, self.progress)
         operation = operation.model_copy(update={"since": workflow.now()})
         self.progress.operations.append(operation)
         self.emit(OperationStarted(operation=operation))
@@ -340,6 +359,7 @@ class Session:
         handle = workflow.start_activity_method(activity, given, summary=operation.title, **options)
         self._running[operation.id] = handle
         self._floors.setdefault(operation.id, self._known_seq)
+        telling = asyncio.create_task(self._tell_place(operation, options)) if may_wait(options) else None
         result: Result | Failure | None = None
         try:
             result = await handle
@@ -353,6 +373,8 @@ class Session:
             if workflow.cancellation_reason() is not None:
                 raise
         finally:
+            if telling is not None:
+                telling.cancel()
             del self._running[operation.id]
             self._cancelled.discard(operation.id)
             self.progress.operations = [o for o in self.progress.operations if o.id != operation.id]
@@ -361,11 +383,26 @@ class Session:
             self.settle(operation.id)
             self._reached(result.last_seq)
             self.progress.usage = result.usage
+            self.progress.host = result.host or self.progress.host
         outcome: Literal["done", "failed", "stopped"] = "stopped" if result is None else "done"
         self.emit(
             OperationFinished(operation_id=operation.id, outcome="failed" if isinstance(result, Failure) else outcome)
         )
         return result
+
+    async def _tell_place(self, operation: Operation, options: StepOptions) -> None:
+        """Show the session as waiting while its step waits for a free sandbox, and as it was from then on."""
+        before: StateInfo | None = None
+        try:
+            async for sentence in places(self.progress, operation, options["task_queue"]):
+                state = self.progress.state
+                if before is None and state.name in WORKING_STATES:
+                    before = state
+                if before is not None and (state == before or state.code == BUSY):
+                    self.enter("waiting_for_capacity", sentence, code=BUSY)
+        finally:
+            if before is not None and self.progress.state.code == BUSY:
+                self.enter(before.name, before.reason)
 
     async def _wait_out(self, failure: Failure, operation: Operation) -> None:
         """Wait until the step may be tried again: a time the provider named, a resume, or never."""
@@ -417,6 +454,8 @@ def failure_of(error: ActivityError) -> Failure:
         if cause.details and isinstance(cause.details[0], dict) and "sentence" in cause.details[0]:
             return Failure.model_validate(cause.details[0])
         return Failure(code="internal_error", sentence="A step failed unexpectedly.", detail=cause.message[:500])
+    if isinstance(cause, ActivityTimeout) and cause.type is TimeoutType.SCHEDULE_TO_START:
+        return Failure(code=HOST_GONE, sentence="The machine that has the workspace does not answer.")
     if isinstance(cause, ActivityTimeout) and cause.type is not TimeoutType.HEARTBEAT:
         return Failure(code="too_slow", sentence="This step took longer than it may.")
     return Failure(code="worker_lost", sentence="The worker that ran this step was lost, time and again.")

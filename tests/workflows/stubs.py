@@ -34,6 +34,8 @@ from schemas.operations import (
     PreviewResult,
     PublishInput,
     PublishResult,
+    QueuePosition,
+    QueuePositionInput,
     ReadBackInput,
     RecordEventsInput,
     SessionCreatedResult,
@@ -45,6 +47,7 @@ from schemas.operations import (
     ToolResult,
 )
 from schemas.session import FileRef, Preview
+from workflows.names import SANDBOX_QUEUE
 
 ERROR = Issue(
     file="src/App.tsx", line=1, code="TS2322", severity=Severity.ERROR, source=IssueSource.TYPECHECK, message="no"
@@ -67,6 +70,8 @@ class Script:
     turns: list[list[str]] = field(default_factory=list)
     files: list[PlannedFile] = field(default_factory=list)
     cost: Decimal = Decimal(0)
+    host: str | None = None
+    places: list[int] = field(default_factory=list)
 
 
 class Rooms:
@@ -77,6 +82,7 @@ class Rooms:
         self.events: dict[str, dict[int, dict[str, Any]]] = defaultdict(dict)
         self.runs: dict[str, list[str]] = defaultdict(list)
         self.cancelled: dict[str, list[str]] = defaultdict(list)
+        self.queues: dict[str, list[tuple[str, str]]] = defaultdict(list)
         self.seq: Counter[str] = Counter()
 
     def write(self, session_id: str, outbox: Outbox) -> int:
@@ -111,7 +117,11 @@ class Rooms:
         if script.fail.get(operation_id):
             raise script.fail[operation_id].pop(0)
         self.seq[given.session_id] += 1
-        return {"last_seq": self.seq[given.session_id]}
+        queue = activity.info().task_queue
+        if queue.startswith(SANDBOX_QUEUE):
+            self.queues[given.session_id].append((operation_id, queue))
+        host = script.host if queue.startswith(SANDBOX_QUEUE) else None
+        return {"last_seq": self.seq[given.session_id], "host": host}
 
     def activities(self) -> dict[str, list[Callable[..., Any]]]:  # noqa: C901 - one function per activity
         """By kind of queue: session, inference, sandbox."""
@@ -192,6 +202,11 @@ class Rooms:
             files = [ref("src/App.tsx")] if given.call.name == "write_file" else []
             return ToolResult(**common, outcome=outcome, files=files)
 
+        @activity.defn(name="sandbox_position")
+        async def position(given: QueuePositionInput) -> QueuePosition:
+            places = self.scripts[given.session_id].places
+            return QueuePosition(before=places.pop(0) if places else None)
+
         @activity.defn(name="publish")
         async def publish(given: PublishInput) -> PublishResult:
             live = {"status": "live", "url": f"http://{given.deployment.target}", "digest": "d", "files": 3, "size": 9}
@@ -203,7 +218,7 @@ class Rooms:
             return PublishResult(**await self.begin(given), deployment=given.deployment.model_copy(update=gone))
 
         return {
-            "session": [create, record, read_back],
+            "session": [create, record, read_back, position],
             "inference": [choose, blueprint, plan_phase, implement, fix, answer, turn],
             "sandbox": [install, check, preview, use_tool, publish, withdraw],
         }

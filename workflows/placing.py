@@ -1,0 +1,69 @@
+"""Where a session's sandbox steps run: the host that has its workspace, any other once that one does not answer."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Final
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.sandbox_queue import SandboxQueueActivities
+    from schemas.operations import QueuePositionInput
+    from schemas.session import Operation, Progress
+    from workflows.names import SANDBOX_QUEUE, host_queue
+    from workflows.options import PUBLISH_STEP, QUEUE_POSITION, SANDBOX_STEP, StepOptions
+
+HOST_PATIENCE: Final = timedelta(seconds=10)
+"""How long a host may keep its sessions waiting: longer than its worker takes to come back after a crash."""
+TELL_AFTER: Final = 3.0
+"""Seconds that a step may take to begin before its session asks for its place in the line."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 2.0, 30.0
+HOST_GONE: Final = "host_gone"
+BUSY: Final = "sandbox_busy"
+
+
+def placed(options: StepOptions, progress: Progress) -> StepOptions:
+    """The options of a step that starts now: sandbox steps go to the session's host."""
+    if options is not SANDBOX_STEP or progress.host is None:
+        return options
+    chosen = options.copy()
+    chosen["task_queue"] = host_queue(progress.host)
+    chosen["schedule_to_start_timeout"] = HOST_PATIENCE
+    return chosen
+
+
+def may_wait(options: StepOptions) -> bool:
+    """Whether a step of the session's work may have to wait for a free sandbox."""
+    return options["task_queue"].startswith(SANDBOX_QUEUE) and options is not PUBLISH_STEP
+
+
+async def places(progress: Progress, operation: Operation, queue: str) -> AsyncIterator[str]:
+    """What to tell people while the step waits, whenever that changes. Ends once the step runs."""
+    await asyncio.sleep(TELL_AFTER)
+    known: int | None = None
+    pause = 0.0
+    while True:
+        found = await workflow.execute_activity_method(
+            SandboxQueueActivities.position,
+            QueuePositionInput(
+                session_id=progress.session_id,
+                operation_id=operation.id,
+                queue=queue,
+                common_queue=SANDBOX_QUEUE,
+                known=known,
+                pause=pause,
+            ),
+            **QUEUE_POSITION,
+        )
+        if found.before is None:
+            return
+        # The longer the wait, the rarer the news: a history must stay small.
+        known, pause = found.before, min(LONGEST_PAUSE, max(SHORTEST_PAUSE, pause * 2))
+        yield _sentence(known)
+
+
+def _sentence(before: int) -> str:
+    if before == 0:
+        return "Waiting for a free sandbox; you are next."
+    return f"Waiting for a free sandbox, {before} before you."
