@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
 
 HOST_PATIENCE: Final = timedelta(seconds=10)
 """How long a host may keep its sessions waiting: longer than its worker takes to come back after a crash."""
-TELL_AFTER: Final = 3.0
+TELL_AFTER: Final = 6.0
 """Seconds that a step may take to begin before its session asks for its place in the line."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 2.0, 30.0
 HOST_GONE: Final = "host_gone"
