@@ -15,6 +15,7 @@ from temporalio.client import Client
 from api import (
     about,
     account_routes,
+    codec_routes,
     deployments,
     edits,
     files,
@@ -64,6 +65,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *key_routes.ENDPOINTS,
     *provider_routes.ENDPOINTS,
     *model_routes.ENDPOINTS,
+    *codec_routes.ENDPOINTS,
     *sign_in_routes.ENDPOINTS,
     *account_routes.ENDPOINTS,
     *operator_routes.ENDPOINTS,
@@ -131,6 +133,7 @@ def _middleware(
     return [
         Middleware(SecurityHeaders, preview_origin=settings.preview_origin),
         Middleware(RequestLog),
+        *([Middleware(codec_routes.CodecOrigin, origin=own.codec)] if own.codec else []),
         Middleware(OriginGate, own=own),
         *([cors] if settings.allowed_origins else []),
         Middleware(RequireSignIn, sign_in=sign_in, own=own, routes=routes, open_routes=open_routes),

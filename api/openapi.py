@@ -39,6 +39,7 @@ PATH_PARAMETERS = {
     "user_id": "Id of a user.",
     "provider": "Name of a provider: of accounts (google, github) or of models (openai, anthropic, ...).",
     "provider_id": "Your name for a server: letters, digits and hyphens.",
+    "ticket": "What `stich up` tells the page of Temporal that it starts.",
     "action": "What a model call is for, such as blueprint or code_review.",
     "version": "Number of a version, as the history lists it.",
     "message_id": "Id of a message, as its sender chose it or the service answered it.",

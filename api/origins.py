@@ -7,9 +7,12 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.problems import FOREIGN_ORIGIN, UNKNOWN_HOST, Refusal, answer
-from api.settings import ApiSettings
+from api.settings import ApiSettings, origin_of
 
 HEALTH_PATHS = frozenset({"/healthz", "/readyz"})  # probes address a machine, not a name
+
+
+CODEC_PATH = "/codec/"  # what Temporal's web page calls
 
 
 class OwnOrigins:
@@ -18,12 +21,15 @@ class OwnOrigins:
     def __init__(self, settings: ApiSettings) -> None:
         self._hosts = settings.hosts
         self._accepted = settings.allowed_origins | {settings.origin}
+        self.codec = origin_of(settings.temporal_ui) if settings.temporal_ui else None
 
     def knows_host(self, scope: Scope) -> bool:
         hosts = Headers(scope=scope).getlist("host")
         return len(hosts) == 1 and _without_port(hosts[0]) in self._hosts
 
     def accept(self, scope: Scope, origin: str) -> bool:
+        if origin == self.codec and scope["path"].startswith(CODEC_PATH):
+            return True
         host = Headers(scope=scope).get("host", "").lower()
         return origin in self._accepted or origin == f"{scope['scheme']}://{host}"
 

@@ -5,6 +5,7 @@ from typing import Self
 
 from starlette.requests import Request
 from temporalio.client import Client
+from temporalio.converter import PayloadCodec
 
 from api.access_tokens import AccessTokens
 from api.account_sign_in import AccountSignIn
@@ -79,6 +80,7 @@ class Services:
     vault: Vault
     model_choices: ModelChoices
     model_calls: ModelCalls
+    codec: PayloadCodec | None
 
     @classmethod
     def of(
@@ -123,6 +125,7 @@ class Services:
             vault=Vault(database, keys),
             model_choices=ModelChoices(database),
             model_calls=ModelCalls(inference, Ledger(database)),
+            codec=temporal.data_converter.payload_codec,
         )
 
 

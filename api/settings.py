@@ -74,6 +74,7 @@ class ApiSettings(BaseModel):
     oauth: tuple[OAuthProvider, ...] = ()
     web_dist: Path | None = None
     temporal_ui: str | None = None
+    codec_ticket: SecretStr | None = Field(default=None, min_length=32)
     templates: tuple[TemplateSummary, ...] = ()
     examples: tuple[str, ...] = ()
 

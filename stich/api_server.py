@@ -17,7 +17,7 @@ from stich.database import open_database, required_url
 from stich.demo.recording import BUILT_IN, RecordingInvalid, load_all
 from stich.errors import StichError
 from stich.home import Home, token_of
-from stich.keys import master_keys
+from stich.keys import codec_ticket, master_keys
 from stich.logging import configure_logging
 from stich.previews import PreviewPlace
 from stich.serving import listening_socket, serving, told_to_stop, until_stopped
@@ -74,6 +74,7 @@ def api_settings_from(settings: Settings, env: Mapping[str, str]) -> ApiSettings
             oauth=tuple(oauth_providers(settings)),
             web_dist=WEB if WEB.is_dir() else None,
             temporal_ui=settings.temporal_ui,
+            codec_ticket=SecretStr(codec_ticket(token_of(settings))),
             templates=tuple(
                 TemplateSummary(
                     name=entry.info.name,

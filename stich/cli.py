@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "worker": "run one worker (production)",
     "api": "run the API and the web page alone (production)",
     "migrate": "bring the database's tables up to date (production)",
+    "vault": "renew the keys that users' secrets and Temporal's payloads are encrypted with",
     "record": "write a real session down, to be played by the demo model",
 }
 EXAMPLES: Final = {
@@ -47,6 +48,7 @@ EXAMPLES: Final = {
     "worker": ["DATABASE_URL=postgresql://... TEMPORAL_ADDRESS=temporal:7233 stich worker"],
     "api": ["DATABASE_URL=postgresql://... TEMPORAL_ADDRESS=temporal:7233 STICH_TOKEN=... stich api"],
     "migrate": ["DATABASE_URL=postgresql://... stich migrate"],
+    "vault": ["stich vault rotate", "stich vault rotate --payloads"],
     "record": ["stich record --out recordings/todo --upstream https://api.openai.com/v1"],
 }
 
@@ -92,6 +94,7 @@ def parser() -> argparse.ArgumentParser:
     add_publish(made["publish"])
     add_batch(made["batch"])
     add_models(made["models"])
+    add_vault(made["vault"])
     add_record(made["record"])
     return top
 
@@ -149,6 +152,11 @@ def add_batch(batch: argparse.ArgumentParser) -> None:
 def add_models(models: argparse.ArgumentParser) -> None:
     models.add_argument("--json", action="store_true", help="print one JSON object per model")
     models.add_argument("--usable", action="store_true", help="only those that can be used now")
+
+
+def add_vault(vault: argparse.ArgumentParser) -> None:
+    vault.add_argument("act", choices=["rotate"], help="put a new key in front, and seal with it what the old one did")
+    vault.add_argument("--payloads", action="store_true", help="the key of Temporal's payloads instead of the vault's")
 
 
 def add_record(record: argparse.ArgumentParser) -> None:

@@ -1,5 +1,7 @@
 """The keys of this installation, from settings or private files in the home: the vault's, and Temporal's payloads'."""
 
+import hashlib
+import hmac
 from typing import Final
 
 from stich.errors import StichError
@@ -31,6 +33,11 @@ def payload_keys(settings: Settings, *, make: bool = False) -> KeySource | None:
     if make or (settings.home / PAYLOAD_FILE).exists():
         return _in_home(settings, PAYLOAD_FILE)
     return None
+
+
+def codec_ticket(token: str) -> str:
+    """What makes the codec server's address known to those only who were told it: made from the sign-in token."""
+    return hmac.new(token.encode(), b"stich codec ticket", hashlib.sha256).hexdigest()
 
 
 def _given(name: str, value: str) -> KeySource:

@@ -12,6 +12,7 @@ from typing import Final
 from stich.database import migrate
 from stich.errors import StichError
 from stich.home import Home, RunningUp, listen, token_of
+from stich.keys import codec_ticket, master_keys, payload_keys
 from stich.processes.orphans import adopt_orphans, end_orphans
 from stich.processes.postgres import Postgres
 from stich.processes.program import Child, Program
@@ -45,10 +46,12 @@ class Supervisor:
         self.home.prepare()
         self.home.lock()
         self._require_programs()
+        master_keys(self.settings)
+        encrypted = payload_keys(self.settings, make=True) is not None
         api_socket = self._listen(self.settings.port)
         preview_socket = self._listen_for_previews(port_of(api_socket))
         async with together() as group:
-            temporal = group.create_task(self._start_temporal())
+            temporal = group.create_task(self._start_temporal(self._codec(port_of(api_socket)) if encrypted else None))
             database = group.create_task(self._start_database())
             demo_model = group.create_task(self._start_demo())
         temporal_address, temporal_ui = temporal.result()
@@ -131,13 +134,13 @@ class Supervisor:
 
     # ------------------------------------------------------------ the parts
 
-    async def _start_temporal(self) -> tuple[str, str | None]:
+    async def _start_temporal(self, codec: str | None) -> tuple[str, str | None]:
         if self.settings.temporal_address is not None:
             self._report(f"Temporal: using the one at {self.settings.temporal_address}")
             return self.settings.temporal_address, self.settings.temporal_ui
         port, ui_port = self.home.port("temporal"), self.home.port("temporal_ui")
         namespace = self.settings.temporal_namespace
-        await self._run(temporal_program(self.home, namespace, port, ui_port, self._plain_environment()))
+        await self._run(temporal_program(self.home, namespace, port, ui_port, codec, self._plain_environment()))
         return f"127.0.0.1:{port}", f"http://127.0.0.1:{ui_port}"
 
     async def _start_database(self) -> str:
@@ -199,6 +202,10 @@ class Supervisor:
             if self._env.get("STICH_MODEL", "").strip() == "demo":
                 environment["STICH_MODEL"] = "demo/demo"
         return environment
+
+    def _codec(self, api_port: int) -> str:
+        """Where Temporal's web page has what is encrypted opened: an address that only it is told."""
+        return f"{self._local_url(api_port)}/codec/{codec_ticket(token_of(self.settings))}"
 
     def _local_url(self, port: int) -> str:
         host = "127.0.0.1" if self.settings.host in ANY_ADDRESS else self.settings.host

@@ -12,8 +12,10 @@ from stich.home import Home
 from stich.processes.program import Program
 
 
-def temporal_program(home: Home, namespace: str, port: int, ui_port: int, environment: dict[str, str]) -> Program:
-    """The server on loopback ports of its own."""
+def temporal_program(
+    home: Home, namespace: str, port: int, ui_port: int, codec: str | None, environment: dict[str, str]
+) -> Program:
+    """The server on loopback ports of its own. Its web page has what is encrypted opened at the address `codec`."""
     # Write-ahead logging doubles the throughput; fairness lets one user's burst not starve another.
     tuning = [
         *("--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"),
@@ -35,6 +37,7 @@ def temporal_program(home: Home, namespace: str, port: int, ui_port: int, enviro
             str(ui_port),
         ),
         *("--db-filename", str(home.temporal / "temporal.db"), "--namespace", namespace, "--log-level", "warn"),
+        *(("--ui-codec-endpoint", codec) if codec else ()),
         *("--ui-disable-news-fetch", "--disable-config-file", "--disable-config-env", *tuning),
     ]
     return Program("temporal", "Temporal", command, environment, accepts(port))

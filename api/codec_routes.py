@@ -1,0 +1,129 @@
+"""The codec server of Temporal's web page: opens what Temporal keeps encrypted, for operators.
+
+The page sends what it wants to show. Who asks is known by a signed-in operator's cookie or token; the page that
+`stich up` starts, which can be told an address only, has one that holds a ticket.
+"""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Sequence
+from typing import Final
+
+from pydantic import BaseModel, Field
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+from temporalio.api.common.v1 import Payload
+
+from api.auth import operator_of
+from api.endpoints import Answer, Endpoint, JsonResponse, body_of
+from api.origins import CODEC_PATH
+from api.problems import INVALID, NOT_FOUND, NOT_OPERATOR, Refusal
+from api.services import services_of
+
+LIMIT: Final = 16 * 1024 * 1024
+"""Bytes of a request: a page of a history, in base64."""
+
+
+class CodecPayload(BaseModel):
+    """A payload as Temporal's JSON has it: base64 in `data` and in the values of `metadata`."""
+
+    metadata: dict[str, str] = Field(default_factory=dict, max_length=100)
+    data: str = ""
+
+
+class CodecPayloads(BaseModel):
+    """Body and answer of the codec server."""
+
+    payloads: list[CodecPayload] = Field(max_length=10_000)
+
+
+async def decode(request: Request) -> Response:
+    operator_of(request)
+    return await _decode(request)
+
+
+async def decode_with_ticket(request: Request) -> Response:
+    ticket = services_of(request).settings.codec_ticket
+    given: str = request.path_params["ticket"]
+    if ticket is None or not hmac.compare_digest(given.encode(), ticket.get_secret_value().encode()):
+        raise Refusal(NOT_FOUND, "There is nothing at this address.")
+    return await _decode(request)
+
+
+async def _decode(request: Request) -> Response:
+    codec = services_of(request).codec
+    try:
+        payloads = [_read(payload) for payload in body_of(request, CodecPayloads).payloads]
+    except (binascii.Error, ValueError):
+        raise Refusal(INVALID, "The payloads are not in base64.") from None
+    try:
+        decoded: Sequence[Payload] = await codec.decode(payloads) if codec is not None and payloads else payloads
+    except ValueError:
+        raise Refusal(INVALID, "A payload does not open with the keys of this service.") from None
+    return JsonResponse(CodecPayloads(payloads=[_written(payload) for payload in decoded]))
+
+
+def _read(payload: CodecPayload) -> Payload:
+    metadata = {name: base64.b64decode(value) for name, value in payload.metadata.items()}
+    return Payload(metadata=metadata, data=base64.b64decode(payload.data))
+
+
+def _written(payload: Payload) -> CodecPayload:
+    return CodecPayload(
+        metadata={name: base64.b64encode(value).decode() for name, value in payload.metadata.items()},
+        data=base64.b64encode(payload.data).decode(),
+    )
+
+
+class CodecOrigin:
+    """Middleware: lets the page of Temporal, and no other, call the codec server from its own origin."""
+
+    def __init__(self, app: ASGIApp, origin: str) -> None:
+        self._app = app
+        self._cors = CORSMiddleware(
+            app,
+            allow_origins=[origin],
+            allow_methods=["POST"],
+            allow_headers=["Authorization", "Content-Type", "X-Namespace"],
+            allow_credentials=True,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        inside = scope["type"] == "http" and scope["path"].startswith(CODEC_PATH)
+        await (self._cors if inside else self._app)(scope, receive, send)
+
+
+EXAMPLE = CodecPayloads(payloads=[CodecPayload(metadata={"encoding": "anNvbi9wbGFpbg=="}, data="e30=")])
+ANSWER = Answer(description="The payloads, readable, in the same order.", schema=CodecPayloads, example=EXAMPLE)
+
+ENDPOINTS: Final = (
+    Endpoint(
+        method="POST",
+        path="/codec/decode",
+        handler=decode,
+        name="decode_payloads",
+        summary="Open encrypted payloads for Temporal's web page",
+        body=CodecPayloads,
+        body_limit=LIMIT,
+        body_example=EXAMPLE,
+        answer=ANSWER,
+        problems=(NOT_OPERATOR,),
+        scope="operator",
+    ),
+    Endpoint(
+        method="POST",
+        path="/codec/{ticket}/decode",
+        handler=decode_with_ticket,
+        name="decode_payloads_with_ticket",
+        summary="The same for the page that `stich up` starts, which is told this address",
+        body=CodecPayloads,
+        body_limit=LIMIT,
+        body_example=EXAMPLE,
+        answer=ANSWER,
+        problems=(NOT_FOUND,),
+        open=True,
+    ),
+)
