@@ -63,7 +63,7 @@ class Playback(Response):
     ) -> None:
         super().__init__()  # only so that Starlette's routes accept it; sending is all done here
         self._reply = reply
-        self._usage = usage
+        self._usage = entry.usage = usage
         self._completion = completion
         self._stream = stream
         self._include_usage = include_usage

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from schemas.recording import RecordedUsage
 from stich.demo.prompt import Metadata, Prompt
 
 _KEPT = 10_000
@@ -18,7 +19,7 @@ class LoggedRequest(BaseModel):
 
     outcome: `completed` the answer was sent whole; `refused` an HTTP error was sent; `aborted` the client closed the
     connection first (at `ended`); `broken` a fault ended the answer early; `running` none of these yet.
-    characters: how much of the answer's content was sent.
+    characters: how much of the answer's content was sent. usage: what the whole answer is charged with.
     """
 
     number: int
@@ -35,6 +36,7 @@ class LoggedRequest(BaseModel):
     fault: str | None = None
     status: int | None = None
     characters: int = 0
+    usage: RecordedUsage | None = None
     outcome: Outcome = "running"
 
     def end(self, outcome: Outcome) -> None:

@@ -4,13 +4,15 @@ import hashlib
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
+import asyncpg
 import orjson
 
 from schemas.session import FileRef, Progress
+from stich.demo.request_log import LoggedRequest
 from tests.chaos.site import Run, until
 from tests.chaos.watching import Watcher
 
-BECAME = {"completed": "succeeded", "refused": "failed", "broken": "failed", "aborted": "broken off"}
+ESTIMATE = 1.5  # tokens of a text that was broken off are estimated, by another rule than the provider's
 LEDGER = {"succeeded": "succeeded", "failed": "failed", "cancelled": "broken off", "lost": "broken off"}
 
 
@@ -105,13 +107,42 @@ def _check_requests(run: Run, archive: dict, undisturbed: Undisturbed, twice: in
 async def _check_ledger(run: Run) -> None:
     """The ledger has each call that reached the provider, once, and ended as it ended there."""
 
-    async def settled() -> list[str] | None:
-        rows = await run.site.sql("SELECT outcome FROM model_attempts WHERE session_id = $1", run.id)
-        outcomes = [row["outcome"] for row in rows]
+    async def settled() -> list[asyncpg.Record] | None:
+        rows = await run.site.sql("SELECT * FROM model_attempts WHERE session_id = $1", run.id)
         running = any(request.outcome == "running" for request in run.asked())
-        return None if running or "started" in outcomes else outcomes
+        return None if running or any(row["outcome"] == "started" for row in rows) else rows
 
-    outcomes = await until(settled, "every call is settled, here and at the provider", 30)
-    ledger = Counter(LEDGER[outcome] for outcome in outcomes)
-    provider = Counter(BECAME[request.outcome] for request in run.asked())
-    assert sum(ledger.values()) == sum(provider.values()), f"the ledger has {ledger}, the provider counts {provider}"
+    rows = await until(settled, "every call is settled, here and at the provider", 30)
+    calls = Counter(row["operation_id"] for row in rows)
+    requests = Counter(request.operation for request in run.asked())
+    assert calls == requests, f"the ledger has the calls {calls}, the provider counts {requests}"
+    _check_tokens(rows, run.asked())
+
+
+def _check_tokens(rows: list[asyncpg.Record], requests: list[LoggedRequest]) -> None:
+    """Each answer that was kept is charged with what the provider counted, any other with no more than it counted.
+
+    An answer can be whole at the provider and lost on the way to a worker that died: such a call is not one that
+    succeeded here, and its tokens are estimated.
+    """
+    kept = Counter((row["operation_id"], *_charged(row)) for row in rows if row["outcome"] == "succeeded")
+    whole = Counter(
+        (request.operation, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens, usage.reasoning_tokens)
+        for request in requests
+        if request.outcome == "completed" and (usage := request.usage) is not None
+    )
+    assert not kept - whole, f"charged otherwise than the provider counted: {kept - whole}, not {whole - kept}"
+    broken_off = Counter(row["operation_id"] for row in rows if LEDGER[row["outcome"]] == "broken off")
+    unseen = Counter(operation for operation, *_ in (whole - kept).elements())
+    assert not unseen - broken_off, f"whole answers that the ledger has as something else: {unseen - broken_off}"
+    most: dict[str, int] = defaultdict(int)
+    for request in requests:
+        if request.usage is not None:
+            most[request.operation] = max(most[request.operation], request.usage.completion_tokens)
+    for row in rows:
+        assert row["output_tokens"] <= most[row["operation_id"]] * ESTIMATE + 1, f"charged with too much: {dict(row)}"
+        assert row["estimated"] or LEDGER[row["outcome"]] != "broken off"
+
+
+def _charged(row: asyncpg.Record) -> tuple[int, int, int, int]:
+    return (row["input_tokens"], row["cached_input_tokens"], row["output_tokens"], row["reasoning_tokens"])

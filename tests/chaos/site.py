@@ -129,15 +129,15 @@ class Site:
         await until(ready, "all parts are back")
 
     @asynccontextmanager
-    async def second_worker(self, folder: Path) -> AsyncIterator[None]:
-        """Another worker, with a home of its own as on another host."""
+    async def second_worker(self, folder: Path, **env: str) -> AsyncIterator[int]:
+        """Another worker, with a home of its own as on another host; its process id."""
         ready, home = folder / "worker.ready", folder / "other-host"
         ready.unlink(missing_ok=True)
-        env = {"STICH_HOME": str(home), "STICH_READY_FILE": str(ready), "STICH_PREVIEW_PORT": str(free_port())}
+        own = {"STICH_HOME": str(home), "STICH_READY_FILE": str(ready), "STICH_PREVIEW_PORT": str(free_port())}
         try:
-            async with self._another("worker", folder / "worker-2.log", env) as process:
+            async with self._another("worker", folder / "worker-2.log", {**own, **env}) as process:
                 await until(lambda: ready.exists() or process.poll() is not None, "the second worker is ready")
-                yield
+                yield process.pid
         finally:
             shutil.rmtree(SandboxSettings(home=home).workspaces, ignore_errors=True)
 
@@ -245,7 +245,9 @@ def open_sockets(pid: int) -> set[str]:
 
 def begin(role: str, env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
-        return subprocess.Popen(command(role), env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/")
+        return subprocess.Popen(
+            command(role), env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=log.parent
+        )
 
 
 @asynccontextmanager

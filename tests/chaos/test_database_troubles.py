@@ -1,9 +1,13 @@
 """A database that takes no more, and one that is out of reach of those who serve the stream."""
 
 import asyncio
+import itertools
+import os
+import subprocess
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
 import asyncpg
@@ -16,9 +20,11 @@ from tests.chaos.site import Site
 from tests.chaos.watching import Watcher
 
 AWAY = 4.0
+DISK_BYTES = 64 * 1024 * 1024
+FILLER = "filler"
 Trouble = Callable[[Site], AbstractAsyncContextManager[None]]
 
-_FULL = """
+_REFUSE = """
     CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full';
     END $$;
@@ -27,8 +33,57 @@ _FULL = """
 
 @asynccontextmanager
 async def disk_full(site: Site) -> AsyncIterator[None]:
-    """Postgres says of each new event what it says when its disk is full."""
-    await statements(site, _FULL)
+    """The disk that holds the events is full; where no disk of one's own can be mounted, Postgres only says so."""
+    with tempfile.TemporaryDirectory(prefix="stich-disk-") as name:
+        disk = Path(name)
+        mounted = await asyncio.to_thread(mount, disk)
+        async with full(site, disk) if mounted else refusing(site):
+            yield
+
+
+def mount(disk: Path) -> bool:
+    """Whether a small disk could be put there: it takes root and a kernel that lets root do it."""
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=700", "stich-test", str(disk)]
+    return os.geteuid() == 0 and subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0
+
+
+@asynccontextmanager
+async def full(site: Site, disk: Path) -> AsyncIterator[None]:
+    """Move the events to the small disk and fill that to the last byte; at the end, make space and move them back."""
+    ballast = disk / "ballast"
+    (disk / "events").mkdir(mode=0o700)
+    try:
+        await statements(site, f"CREATE TABLESPACE small LOCATION '{disk / 'events'}'", *move_events("small"))
+        with suppress(OSError), ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        await fill_last_pages(site)
+        yield
+    finally:
+        ballast.unlink(missing_ok=True)
+        forget = f"DELETE FROM events WHERE session_id = '{FILLER}'"
+        await statements(site, forget, *move_events("pg_default"), "DROP TABLESPACE IF EXISTS small")
+        await asyncio.to_thread(subprocess.run, ["umount", str(disk)], check=True)
+
+
+def move_events(tablespace: str) -> list[str]:
+    indexes = [f"ALTER INDEX {index} SET TABLESPACE {tablespace}" for index in ("events_pkey", "events_of_workflow")]
+    return [f"ALTER TABLE events SET TABLESPACE {tablespace}", *indexes]
+
+
+async def fill_last_pages(site: Site) -> None:
+    """Write rows of another session into what is left inside the table's pages, until Postgres has no room for one."""
+    numbers = itertools.count(1)
+    for size in (1_000, 10):
+        with pytest.raises(asyncpg.DiskFullError):
+            while True:
+                row = f"('{FILLER}', {next(numbers)}, 'filler', '{'x' * size}', '')"
+                await statements(site, f"INSERT INTO events (session_id, seq, type, data, writer) VALUES {row}")
+
+
+@asynccontextmanager
+async def refusing(site: Site) -> AsyncIterator[None]:
+    await statements(site, _REFUSE)
     yield
     await statements(site, "DROP TRIGGER no_space ON events", "DROP FUNCTION no_space")
 
