@@ -14,6 +14,7 @@ from api.background import Background
 from api.key_holders import KeyHolders
 from api.mail import FolderMailer, Mailer, NoMailer, SmtpMailer
 from api.model_calls import ModelCalls
+from api.oauth import OAuth
 from api.passwords import Passwords
 from api.session_workflows import SessionWorkflows
 from api.settings import ApiSettings
@@ -74,6 +75,7 @@ class Services:
     audit: Audit
     access_tokens: AccessTokens
     passwords: Passwords
+    oauth: OAuth
     mailer: Mailer
     background: Background
     inference: Inference
@@ -119,6 +121,7 @@ class Services:
             audit=Audit(database),
             access_tokens=tokens,
             passwords=Passwords(),
+            oauth=OAuth(settings.oauth, settings.derive_key("oauth flow"), settings.origin),
             mailer=_mailer(settings),
             background=Background(),
             inference=inference,

@@ -17,6 +17,9 @@ COMMANDS: Final = {
     "batch": "build many applications from a file of prompts",
     "mcp": "offer sessions as tools to a program that speaks MCP",
     "models": "list the models, and which of them can be used now",
+    "users": "add people, list them, change what they may do",
+    "audit": "show security-relevant acts",
+    "keys": "exchange the keys that sign access tokens",
     "doctor": "check this machine and this set-up",
     "worker": "run one worker (production)",
     "api": "run the API and the web page alone (production)",
@@ -44,6 +47,15 @@ EXAMPLES: Final = {
     ],
     "mcp": ["stich mcp", "STICH_URL=https://stich.example.org STICH_TOKEN=... stich mcp"],
     "models": ["stich models", "stich models --json", "stich models --usable"],
+    "users": [
+        "stich users add --operator ada@example.org",
+        "stich users list",
+        "stich users role ada@example.org user",
+        "stich users disable ada@example.org",
+        "stich users link ada@example.org",
+    ],
+    "audit": ["stich audit", "stich audit --user ada@example.org --limit 20", "stich audit --json"],
+    "keys": ["stich keys rotate", "stich keys rotate --now"],
     "doctor": ["stich doctor"],
     "worker": ["DATABASE_URL=postgresql://... TEMPORAL_ADDRESS=temporal:7233 stich worker"],
     "api": ["DATABASE_URL=postgresql://... TEMPORAL_ADDRESS=temporal:7233 STICH_TOKEN=... stich api"],
@@ -96,6 +108,9 @@ def parser() -> argparse.ArgumentParser:
     add_models(made["models"])
     add_vault(made["vault"])
     add_record(made["record"])
+    add_users(made["users"])
+    add_audit(made["audit"])
+    add_keys(made["keys"])
     return top
 
 
@@ -163,3 +178,34 @@ def add_record(record: argparse.ArgumentParser) -> None:
     record.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the recording goes")
     record.add_argument("--upstream", metavar="URL", help="the real provider (default: OPENAI_BASE_URL, else OpenAI's)")
     record.add_argument("--port", type=int, default=0, help="where to listen (default: any free port)")
+
+
+def add_users(users: argparse.ArgumentParser) -> None:
+    what = users.add_subparsers(dest="what", metavar="WHAT", required=True)
+    add = what.add_parser("add", help="add somebody, and print the link that sets the password")
+    add.add_argument("email", metavar="E-MAIL")
+    add.add_argument("--operator", action="store_true", help="with the rights of an operator")
+    add.add_argument("--name", help="the name that others see (default: the address up to the @)")
+    what.add_parser("list", help="list everybody")
+    for name, text in (
+        ("link", "print a link that sets a new password"),
+        ("disable", "refuse somebody at once, everywhere"),
+        ("enable", "let somebody in again"),
+    ):
+        what.add_parser(name, help=text).add_argument("email", metavar="E-MAIL")
+    role = what.add_parser("role", help="change what somebody may do")
+    role.add_argument("email", metavar="E-MAIL")
+    role.add_argument("role", choices=["user", "operator"])
+
+
+def add_audit(audit: argparse.ArgumentParser) -> None:
+    audit.add_argument("--limit", type=int, default=100, metavar="N", help="how many acts at most (default: 100)")
+    audit.add_argument("--user", metavar="WHO", help="only acts by or about this user: an id or an e-mail address")
+    audit.add_argument("--json", action="store_true", help="print one JSON object per act")
+
+
+def add_keys(keys: argparse.ArgumentParser) -> None:
+    rotate = keys.add_subparsers(dest="what", metavar="WHAT", required=True).add_parser(
+        "rotate", help="sign access tokens with a new key from now on"
+    )
+    rotate.add_argument("--now", action="store_true", help="refuse what older keys signed, at once: a key was stolen")

@@ -7,7 +7,7 @@ import secrets
 import socket
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 from pydantic import BaseModel, ValidationError
 
@@ -30,10 +30,11 @@ class RunningUp(BaseModel):
     temporal_address: str
     temporal_ui: str | None
     demo: bool
+    auth: Literal["local", "accounts"] = "local"
 
     @property
     def sign_in_url(self) -> str:
-        return f"{self.url}/?token={self.token}"
+        return f"{self.url}/?token={self.token}" if self.auth == "local" else f"{self.url}/sign-in"
 
 
 class Home:

@@ -63,6 +63,7 @@ class Supervisor:
             temporal_address=temporal_address,
             temporal_ui=temporal_ui,
             demo=demo_model.result() is not None,
+            auth=self.settings.auth,
         )
         environment = {
             **self._roles_environment(running, database.result(), demo_model.result()),

@@ -1,0 +1,42 @@
+"""`stich users`."""
+
+import argparse
+import asyncio
+import os
+
+from schemas.accounts import Role
+from stich.operator import Added, Installation, installation
+from stich.settings import Settings
+
+
+def run(arguments: argparse.Namespace) -> int:
+    asyncio.run(carry_out(arguments, Settings.from_env(os.environ)))
+    return 0
+
+
+async def carry_out(arguments: argparse.Namespace, settings: Settings) -> None:
+    async with installation(settings) as here:
+        match arguments.what:
+            case "add":
+                role: Role = "operator" if arguments.operator else "user"
+                show_link(await here.add_user(arguments.email, arguments.name, role))
+            case "link":
+                show_link(await here.new_link(arguments.email))
+            case "role":
+                await here.set_role(arguments.email, arguments.role)
+                print(f"{arguments.email} is now {'an operator' if arguments.role == 'operator' else 'a user'}")
+            case "disable" | "enable":
+                await here.set_disabled(arguments.email, arguments.what == "disable")
+                print(f"{arguments.email} is {arguments.what}d")
+            case _:
+                await show_all(here)
+
+
+def show_link(added: Added) -> None:
+    print(f"{added.user.email} ({added.user.role}) sets a password here, within seven days:\n\n    {added.link}\n")
+
+
+async def show_all(here: Installation) -> None:
+    async for user in here.users():
+        state = "disabled" if user.disabled_at is not None else user.role
+        print(f"{user.id:<24} {state:<9} {user.created_at:%Y-%m-%d} {user.email or '(signs in by token)'}")
