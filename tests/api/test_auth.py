@@ -43,8 +43,8 @@ async def test_only_open_routes_answer_without_sign_in(service: Service, endpoin
     path = re.sub(r"\{\w+(:\w+)?\}", "x", endpoint.path)
     answer = await service.anonymous.request(endpoint.method, path)
     if endpoint.open:
-        # What a route's own check refuses for want of a body is answered all the same.
-        assert answer.status_code == (200 if endpoint.body is None else 415)
+        # Asked without a body, or where there are no accounts, it refuses for that, not for want of a sign-in.
+        assert answer.status_code in (200, 409, 415)
     else:
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == "Bearer"
