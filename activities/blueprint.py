@@ -3,6 +3,7 @@
 from temporalio import activity
 
 from activities.context import Rooms
+from activities.images import pictures, with_images
 from activities.material import blueprint_of, gather
 from activities.model_call import complete_model
 from activities.step import running
@@ -11,6 +12,7 @@ from schemas.blueprint import Blueprint
 from schemas.events import BlueprintChunk
 from schemas.inference import ActionKey
 from schemas.operations import BlueprintInput, BlueprintResult
+from storage.images import PROMPT
 
 MAX_PHASES = 10
 
@@ -31,6 +33,7 @@ class BlueprintActivities:
                 messages = render(
                     "blueprint", template=material.template, request=material.request, max_phases=MAX_PHASES
                 )
+                messages = with_images(messages, await pictures(step, ActionKey.BLUEPRINT, [PROMPT]))
                 offset = 0
 
                 def show(text: str) -> None:

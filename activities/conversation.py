@@ -5,6 +5,7 @@ import json
 from temporalio import activity
 
 from activities.context import Rooms
+from activities.images import pictures, with_images
 from activities.model_call import stream_model
 from activities.step import Step, running
 from codegen.prompts import render
@@ -54,6 +55,7 @@ class ConversationActivities:
             history=turns[-HISTORY:],
             message=message.text,
         )
+        messages = with_images(messages, await pictures(step, ActionKey.CONVERSATION, [message.id]))
         text, changes = "", []
         async for delta in stream_model(step, ActionKey.CONVERSATION, messages, tools=(QUEUE_CHANGE,)):
             if isinstance(delta, TextDelta):

@@ -3,6 +3,7 @@
 from temporalio import activity
 
 from activities.context import Rooms
+from activities.images import pictures, with_images
 from activities.material import describe, gather, message_texts
 from activities.model_call import complete_model
 from activities.step import running
@@ -10,6 +11,7 @@ from codegen.prompts import render
 from schemas.blueprint import PhasePlan
 from schemas.inference import ActionKey
 from schemas.operations import PhaseGenerationInput, PhaseGenerationResult
+from storage.images import PROMPT
 
 
 class PhaseGenerationActivities:
@@ -36,6 +38,8 @@ class PhaseGenerationActivities:
                 remaining=given.remaining,
                 phase_id=given.phase_id,
             )
+            shown = await pictures(step, ActionKey.PHASE_GENERATION, [PROMPT, *given.message_ids])
+            messages = with_images(messages, shown)
             plan = await complete_model(step, ActionKey.PHASE_GENERATION, messages, PhasePlan)
             seq, usage = await step.ended()
             cost = await self._rooms.ledger.operation_cost(given.session_id, step.id)

@@ -4,12 +4,14 @@ from temporalio import activity
 
 from activities.context import Rooms
 from activities.file_stream import FileStream
+from activities.images import pictures, with_images
 from activities.material import describe, gather, message_texts
 from activities.project_files import changes_of
 from activities.step import running
 from codegen.prompts import render
 from schemas.inference import ActionKey, Message
 from schemas.operations import FilesResult, PhaseImplementationInput
+from storage.images import PROMPT
 
 
 class PhaseImplementationActivities:
@@ -27,10 +29,13 @@ class PhaseImplementationActivities:
             mine = planned if given.paths is None else given.paths
             others = [path for path in planned if path not in mine]
             material = await gather(self._rooms, given.session_id, given.template, planned)
+            first = given.number == 1
+            action = ActionKey.FIRST_PHASE_IMPLEMENTATION if first else ActionKey.PHASE_IMPLEMENTATION
+            shown = await pictures(step, action, [PROMPT, *given.message_ids])
             messages = await message_texts(self._rooms, given.session_id, given.message_ids)
 
             def prompt(already_written: list[str], contents: dict[str, str]) -> tuple[Message, ...]:
-                return render(
+                told = render(
                     "phase_implementation",
                     template=material.template,
                     request=material.request,
@@ -44,9 +49,8 @@ class PhaseImplementationActivities:
                     write_only=mine if others else [],
                     already_written=already_written,
                 )
+                return with_images(told, shown)
 
-            first = given.number == 1
-            action = ActionKey.FIRST_PHASE_IMPLEMENTATION if first else ActionKey.PHASE_IMPLEMENTATION
             stream = FileStream(
                 step, action, phase_id=given.phase_id, reason=plan.name, author="model", material=material, repair=True
             )

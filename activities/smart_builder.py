@@ -17,6 +17,7 @@ from activities.builder_tools import (
     WriteFile,
 )
 from activities.context import Rooms
+from activities.images import pictures, with_images
 from activities.material import describe, gather, message_texts
 from activities.model_call import stream_model
 from activities.project_files import ProjectFiles, changes_of
@@ -30,6 +31,7 @@ from schemas.events import ConversationDelta
 from schemas.inference import ActionKey, Answer, Finish, Message, TextDelta, ToolCall, ToolCallDone, ToolSpec
 from schemas.operations import BuilderTurnInput, BuilderTurnResult, ToolInput, ToolRequest, ToolResult
 from schemas.session import ChatMessage
+from storage.images import PROMPT
 
 SPECS = tuple(
     ToolSpec(name=tool.name, description=tool.__doc__ or "", parameters=tool.model_json_schema())
@@ -74,6 +76,8 @@ class SmartBuilderActivities:
         news += [fenced(line, "issue") for line in describe(given.issues)]
         if news:
             opening = (*opening, Message(role="user", content="\n\n".join(news)))
+        shown = await pictures(step, ActionKey.SMART_BUILDER, [PROMPT, *given.message_ids])
+        opening = with_images(opening, shown)
         answer = Answer()
         async for delta in stream_model(step, ActionKey.SMART_BUILDER, (*opening, *thread), tools=SPECS):
             if isinstance(delta, TextDelta):

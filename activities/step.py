@@ -64,6 +64,16 @@ class Step:
         except NotAllowed as error:
             raise not_allowed(error) from None
 
+    async def reads_images(self, action: ActionKey) -> bool:
+        """Whether the model that serves `action` can see pictures. Raises ApplicationError where there is none."""
+        access, inference = await self.model_access(), self.rooms.inference
+        try:
+            return inference.reads_images(action, access.user, access.overrides(action, inference.settings))
+        except InferenceError as error:
+            raise to_application_error(error, attempt=self.attempt) from None
+        except NotAllowed as error:
+            raise not_allowed(error) from None
+
     def emit(self, event: Event) -> None:
         """Send an event to the watchers."""
         self.writer.put(event)

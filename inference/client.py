@@ -163,6 +163,15 @@ class Inference:
         step = self.plan(call, user=user).step
         return step.model.name, step.provider == "demo"
 
+    def reads_images(
+        self, action: ActionKey, user: UserCredentials | None = None, overrides: ModelOverrides | None = None
+    ) -> bool:
+        """Whether the model that `serves` names can see pictures. Raises as `serves` does."""
+        call = ModelCall(
+            action=action, messages=(Message(role="user", content="?"),), overrides=overrides or ModelOverrides()
+        )
+        return self.plan(call, user=user).step.model.images
+
     def plan(
         self,
         call: ModelCall,
