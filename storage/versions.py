@@ -22,10 +22,9 @@ from storage.file_rows import (
     version_of,
 )
 
-# Changes that belong together, by their operation: the parts of a phase and of a repair (phase-1/implement/...) are
+# Changes that belong together, by their operation: the calls that write a phase side by side (phase-1/implement-2) are
 # one, tools that a model uses (phase-1/round-0/turn-3/...) are one each, and so is every edit and restore.
-_BELONGS_TO = r"""CASE WHEN operation_id ~ '^phase-[0-9]+/round-' THEN operation_id
-  ELSE split_part(operation_id, '/', 1) || '/' || split_part(operation_id, '/', 2) END"""
+_BELONGS_TO = r"regexp_replace(operation_id, '^(phase-[0-9]+/implement).*', '\1')"
 
 _VERSIONS = f"""
   WITH told AS (

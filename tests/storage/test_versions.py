@@ -61,7 +61,7 @@ async def restore(
 async def test_what_belongs_together_is_one_version(files: Files, versions: Versions, database: Database) -> None:
     await put(files, "index.html", "t", "template")
     await put(files, "a", "1", "phase-1/implement", "phase-1")
-    await put(files, "b", "1", "phase-1/implement/part-2", "phase-1")
+    await put(files, "b", "1", "phase-1/implement-2", "phase-1")
     edits = Edits(database)
     await edits.write(S, "a", "2", base_sha256=(await files.current(S))[0].sha256, user_id="ada", operation_id="e1")
     await put(files, "c", "1", "phase-1/implement", "phase-1")
@@ -80,7 +80,7 @@ async def test_what_belongs_together_is_one_version(files: Files, versions: Vers
         (3, 2, 1, "model", ["added a", "added b"]),
         (1, 1, None, "model", ["added index.html"]),
     ]
-    assert listed[4].user_id == "ada" and listed[5].reason == "by phase-1/implement/part-2"
+    assert listed[4].user_id == "ada" and listed[5].reason == "by phase-1/implement-2"
     page = await versions.history(S, limit=2)
     assert [v.version for v in await versions.history(S, limit=2, before=page[-1].version)] == [7, 5]
     assert [v.version for v in await versions.history(S, path="b")] == [7, 3]

@@ -23,8 +23,12 @@ from schemas.operations import (
     ConversationInput,
     ConversationResult,
     CreateSessionInput,
+    EditsInput,
+    EditsResult,
     FilesResult,
     FixInput,
+    ForkInput,
+    ForkResult,
     OperationInput,
     OperationResult,
     PhaseGenerationInput,
@@ -38,6 +42,8 @@ from schemas.operations import (
     QueuePositionInput,
     ReadBackInput,
     RecordEventsInput,
+    RestoreInput,
+    RestoreResult,
     SessionCreatedResult,
     SetupInput,
     TemplateSelectionInput,
@@ -46,7 +52,7 @@ from schemas.operations import (
     ToolRequest,
     ToolResult,
 )
-from schemas.session import FileRef, Preview
+from schemas.session import FileRef, PhaseProgress, Preview
 from workflows.names import SANDBOX_QUEUE
 
 ERROR = Issue(
@@ -72,6 +78,9 @@ class Script:
     cost: Decimal = Decimal(0)
     host: str | None = None
     places: list[int] = field(default_factory=list)
+    edited: list[FileRef] = field(default_factory=list)
+    deleted: dict[str, int] = field(default_factory=dict)
+    carried: int = 0
 
 
 class Rooms:
@@ -217,10 +226,35 @@ class Rooms:
             gone = {"status": "withdrawn", "url": None}
             return PublishResult(**await self.begin(given), deployment=given.deployment.model_copy(update=gone))
 
+        @activity.defn(name="show_edits")
+        async def show_edits(given: EditsInput) -> EditsResult:
+            common, script = await self.begin(given), self.scripts[given.session_id]
+            edited = [file for file in script.edited if file.version >= given.since]
+            gone = {path: version for path, version in script.deleted.items() if version >= given.since}
+            return EditsResult(**common, files=edited, deleted=gone)
+
+        @activity.defn(name="restore_project")
+        async def restore(given: RestoreInput) -> RestoreResult:
+            common, version = await self.begin(given), given.wanted.version
+            files = [ref("index.html", 100 + version)]
+            return RestoreResult(**common, files=files, changed=["index.html"], version=100 + version)
+
+        @activity.defn(name="fork_session")
+        async def fork(given: ForkInput) -> ForkResult:
+            common, script = await self.begin(given), self.scripts[given.session_id]
+            written = Blueprint(title="App", description="an app", first_phase=plan(1, last=False))
+            done = [
+                PhaseProgress(id=f"phase-{n}", plan=plan(n, last=n == script.phases), status="completed")
+                for n in range(1, script.carried + 1)
+            ]
+            return ForkResult(
+                **common, title="T", template="react-vite", blueprint=written, phases=done, files=[ref("index.html")]
+            )
+
         return {
-            "session": [create, record, read_back, position],
+            "session": [create, record, read_back, position, restore, fork],
             "inference": [choose, blueprint, plan_phase, implement, fix, answer, turn],
-            "sandbox": [install, check, preview, use_tool, publish, withdraw],
+            "sandbox": [install, check, preview, use_tool, publish, withdraw, show_edits],
         }
 
 
