@@ -1,9 +1,11 @@
 """Who is asking. Routes see a `Principal` and nothing else of how it came about."""
 
+import base64
 from typing import Final, Literal, NamedTuple, Protocol
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
+from starlette.types import Scope as ConnectionScope
 
 from api.problems import NOT_OPERATOR, SCOPE_MISSING, Refusal
 from api.settings import ApiSettings
@@ -95,4 +97,19 @@ def bearer_of(connection: HTTPConnection) -> str | None:
     if authorization is None:
         return None
     scheme, _, token = authorization.partition(" ")
+    if scheme.lower() == "basic" and is_git(connection.scope):
+        return _password(token)
     return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def is_git(scope: ConnectionScope) -> bool:
+    """Whether git asks, which knows user names and passwords only."""
+    path: str = scope["path"]
+    return path.startswith("/git/")
+
+
+def _password(encoded: str) -> str:
+    try:
+        return base64.b64decode(encoded, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.auth import Principal, SignIn
+from api.auth import Principal, SignIn, is_git
 from api.bodies import require_json_type
 from api.endpoints import ANSWER_SECONDS, within
 from api.origins import OwnOrigins
@@ -48,6 +48,8 @@ class RequireSignIn:
             if principal is not None and principal.via == "cookie" and request.method not in SAFE_METHODS:
                 self._require_own_page(request)
         except Refusal as refusal:
+            if refusal.kind is NOT_SIGNED_IN and is_git(scope):
+                refusal.headers["WWW-Authenticate"] = 'Basic realm="stich"'  # git then asks for a password
             return await answer(scope, refusal)(scope, receive, send)
         request.state.principal = principal
         return await self._app(scope, receive, send)

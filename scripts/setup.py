@@ -189,6 +189,8 @@ def missing_packages() -> list[str]:
     missing = []
     if not shutil.which("bwrap"):
         missing.append("bubblewrap")
+    if not shutil.which("git"):
+        missing.append("git")
     if not any(map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"))):
         missing.append("chromium-headless-shell")
     if not any(Path("/usr/share/fonts", kind).is_dir() for kind in ("truetype", "opentype")):
