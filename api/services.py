@@ -30,6 +30,7 @@ from storage.conflicts import Conflicts
 from storage.database import Database
 from storage.edits import Edits
 from storage.files import Files
+from storage.git import Git
 from storage.identities import Identities
 from storage.images import Images
 from storage.keyring import KeySource
@@ -62,6 +63,7 @@ class Services:
     edits: Edits
     conflicts: Conflicts
     versions: Versions
+    git: Git
     images: Images
     stream: Stream
     shares: Shares
@@ -108,6 +110,7 @@ class Services:
             edits=Edits(database),
             conflicts=Conflicts(database),
             versions=Versions(database),
+            git=Git(database),
             images=Images(database),
             stream=stream,
             shares=Shares(database),
