@@ -36,8 +36,8 @@ class CheckActivities:
         """
         async with running(self._rooms, given) as step:
             try:
-                workspace = await workspace_of(self._rooms, given.session_id, given.template)
-                report = merged(await workspace.check(), await self._read(given.session_id))
+                workspace = await workspace_of(self._rooms, step.line, given.template)
+                report = merged(await workspace.check(), await self._read(step.line))
                 if report.ok and given.build:
                     report = merged(report, (await workspace.build()).report)
             except SandboxError as error:
@@ -46,9 +46,9 @@ class CheckActivities:
             bounded = report.model_copy(update={"issues": report.issues[:MAX_ISSUES]})
             return CheckResult(last_seq=seq, usage=usage, report=bounded)
 
-    async def _read(self, session_id: str) -> CheckReport:
+    async def _read(self, line: str) -> CheckReport:
         """What no tool of the sandbox sees: modules that only stand in for missing ones, loops of rendering."""
-        texts = await self._rooms.files.contents(session_id)
+        texts = await self._rooms.files.contents(line)
         return CheckReport(issues=await asyncio.to_thread(lambda: [*find_stubs(texts), *find_render_loops(texts)]))
 
     @activity.defn(name="open_preview")

@@ -92,12 +92,12 @@ class FileStream:
 
     async def _look_again(self, fixer: RealtimeFixer) -> None:
         """Check what an earlier attempt stored: it may have ended before it could repair it."""
-        for version in await self._step.rooms.files.of_operation(self._step.session_id, self._step.id):
+        for version in await self._step.rooms.files.of_operation(self._step.line, self._step.id):
             if version.author == "model" and version.path in self._contents:
                 fixer.look_at(version.path, self._contents)
 
     async def _written(self) -> list[str]:
-        files, _ = await changes_of(self._step.rooms, self._step.session_id, self._step.id)
+        files, _ = await changes_of(self._step.rooms, self._step.line, self._step.id)
         return [file.path for file in files]
 
     async def _one_answer(self, messages: tuple[Message, ...], number: int) -> bool:

@@ -34,6 +34,7 @@ class PhaseGenerationActivities:
                 omitted=material.omitted,
                 done=given.done,
                 issues=describe(given.issues),
+                missing=given.missing,
                 messages=await message_texts(self._rooms, given.session_id, given.message_ids),
                 remaining=given.remaining,
                 phase_id=given.phase_id,

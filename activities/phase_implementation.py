@@ -12,6 +12,7 @@ from codegen.prompts import render
 from schemas.inference import ActionKey, Message
 from schemas.operations import FilesResult, PhaseImplementationInput
 from storage.images import PROMPT
+from storage.lines import Lines
 
 
 class PhaseImplementationActivities:
@@ -25,10 +26,12 @@ class PhaseImplementationActivities:
         """Write the phase's files. A repeated attempt goes on with those that are not stored yet."""
         async with running(self._rooms, given) as step:
             plan = given.plan
+            if given.line is not None:
+                await Lines(self._rooms.database).begin(given.session_id, given.line)
             planned = [file.path for file in plan.files]
             mine = planned if given.paths is None else given.paths
             others = [path for path in planned if path not in mine]
-            material = await gather(self._rooms, given.session_id, given.template, planned)
+            material = await gather(self._rooms, given.session_id, given.template, planned, step.line)
             first = given.number == 1
             action = ActionKey.FIRST_PHASE_IMPLEMENTATION if first else ActionKey.PHASE_IMPLEMENTATION
             shown = await pictures(step, action, [PROMPT, *given.message_ids])
@@ -43,9 +46,11 @@ class PhaseImplementationActivities:
                     files=material.shown | {path: contents[path] for path in already_written},
                     omitted=material.omitted,
                     issues=describe(given.issues),
+                    missing=given.missing,
                     messages=messages,
                     phase_id=given.phase_id,
                     plan=plan.model_dump_json(indent=1),
+                    candidate=given.candidate,
                     write_only=mine if others else [],
                     already_written=already_written,
                 )
@@ -56,6 +61,6 @@ class PhaseImplementationActivities:
             )
             await stream.run(prompt, planned=mine, meanwhile=others)
             await stream.files.delete(plan.deletes)
-            files, deleted = await changes_of(self._rooms, given.session_id, step.id)
+            files, deleted = await changes_of(self._rooms, step.line, step.id)
             seq, usage = await step.ended()
             return FilesResult(last_seq=seq, usage=usage, files=files, deleted=deleted, install=stream.install)

@@ -61,6 +61,7 @@ class ProjectFiles:
                 phase_id=self._phase_id,
                 announce=lambda version: FileGenerated(operation_id=step.id, file=file_ref(version)),
                 seen=self._seen_of(path),
+                line=step.given.line,
             )
         except (BadPath, FileTooLarge, TooManyFiles) as error:
             raise ValueError(str(error)) from error
@@ -87,6 +88,7 @@ class ProjectFiles:
                 phase_id=self._phase_id,
                 announce=lambda version: FileDeleted(operation_id=step.id, path=version.path),
                 seen=self._seen_of(path),
+                line=step.given.line,
             )
 
 

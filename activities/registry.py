@@ -9,10 +9,12 @@ from activities.code_fixer import CodeFixerActivities
 from activities.context import Rooms
 from activities.conversation import ConversationActivities
 from activities.edits import EditActivities, RestoreActivities
+from activities.judgement import JudgementActivities
 from activities.phase_generation import PhaseGenerationActivities
 from activities.phase_implementation import PhaseImplementationActivities
 from activities.project_setup import ProjectSetupActivities
 from activities.publish import PublishActivities
+from activities.readme import ReadmeActivities
 from activities.sandbox_queue import SandboxQueueActivities
 from activities.session import SessionActivities
 from activities.smart_builder import SmartBuilderActivities
@@ -24,7 +26,7 @@ Activity = Callable[..., Any]
 def session_activities(rooms: Rooms) -> list[Activity]:
     """On the workflow's queue: short, Postgres only."""
     session = SessionActivities(rooms)
-    restoring = RestoreActivities(rooms)
+    restoring, judgement = RestoreActivities(rooms), JudgementActivities(rooms)
     line = SandboxQueueActivities(rooms)
     return [
         session.create,
@@ -33,6 +35,7 @@ def session_activities(rooms: Rooms) -> list[Activity]:
         restoring.restore,
         restoring.fork,
         line.position,
+        judgement.adopt,
     ]
 
 
@@ -41,6 +44,9 @@ def inference_activities(rooms: Rooms) -> list[Activity]:
     return [
         TemplateSelectionActivities(rooms).choose,
         BlueprintActivities(rooms).write,
+        ProjectSetupActivities(rooms).plan,
+        JudgementActivities(rooms).judge,
+        ReadmeActivities(rooms).write,
         PhaseGenerationActivities(rooms).plan,
         PhaseImplementationActivities(rooms).implement,
         CodeFixerActivities(rooms).fix,

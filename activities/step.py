@@ -13,7 +13,21 @@ from activities.heartbeat import heartbeat
 from activities.model_access import ModelAccess, model_access, not_allowed
 from inference.agents import NotAllowed
 from inference.errors import InferenceError, to_application_error
-from schemas.events import Event, MessageEvent, OperationReset, Outbox, SessionStateEvent, UsageEvent, WaitingEvent
+from schemas.events import (
+    Event,
+    FileChunk,
+    FileDeleted,
+    FileFix,
+    FileGenerated,
+    FileGenerating,
+    FileReset,
+    MessageEvent,
+    OperationReset,
+    Outbox,
+    SessionStateEvent,
+    UsageEvent,
+    WaitingEvent,
+)
 from schemas.failures import Failure
 from schemas.inference import ActionKey
 from schemas.operations import OperationInput
@@ -21,6 +35,7 @@ from schemas.session import ChatMessage, UsageTotals
 from storage.events import EventWriter, Fenced
 
 SUPERSEDED = Failure(code="superseded", sentence="A newer attempt of this step has taken over.")
+FILE_EVENTS = (FileGenerating, FileChunk, FileGenerated, FileDeleted, FileReset, FileFix)
 MODEL_ACTIONS = frozenset(key.value for key in ActionKey)
 CLEAN_UP = 3.0  # seconds that a cancelled step may take to leave its events in order
 
@@ -42,6 +57,11 @@ class Step:
     def id(self) -> str:
         """The step's id, the same in every attempt."""
         return self.given.operation.id
+
+    @property
+    def line(self) -> str:
+        """Whose files the step works on: the session's own, or a candidate's, which watchers do not see."""
+        return self.given.line or self.given.session_id
 
     @property
     def attempt(self) -> int:
@@ -75,8 +95,9 @@ class Step:
             raise not_allowed(error) from None
 
     def emit(self, event: Event) -> None:
-        """Send an event to the watchers."""
-        self.writer.put(event)
+        """Send an event to the watchers. What happens to the files of a candidate is not theirs to follow."""
+        if self.given.line is None or not isinstance(event, FILE_EVENTS):
+            self.writer.put(event)
 
     async def say(self, message: ChatMessage) -> None:
         """Add a turn to the conversation, for those who watch now and those who come later."""

@@ -40,16 +40,18 @@ class TemplateSelectionActivities:
                     )
                 )
             session = await self._rooms.sessions.get(given.session_id)
-            name, title = given.template, session.title
+            name, title, complexity = given.template, session.title, "moderate"
             if name is None:
                 choice = await self._ask(step, session.prompt)
                 name = choice.template if choice.template in known else PLAINEST if PLAINEST in known else min(known)
-                title = choice.title
+                title, complexity = choice.title, choice.complexity
             files = await self._lay_down(step, name)
             await self._rooms.sessions.set_title(given.session_id, title)
             await self._rooms.sessions.set_template(given.session_id, name)
             seq, usage = await step.ended()
-            return TemplateSelectionResult(last_seq=seq, usage=usage, template=name, title=title, files=files)
+            return TemplateSelectionResult(
+                last_seq=seq, usage=usage, template=name, title=title, files=files, complexity=complexity
+            )
 
     async def _ask(self, step: Step, request: str) -> TemplateChoice:
         messages = render("template_selection", templates=self._rooms.sandbox.templates(), request=request)

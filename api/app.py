@@ -15,6 +15,7 @@ from temporalio.client import Client
 from api import (
     about,
     account_routes,
+    candidates,
     codec_routes,
     deployments,
     edits,
@@ -64,6 +65,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *images.ENDPOINTS,
     *git.ENDPOINTS,
     *deployments.ENDPOINTS,
+    *candidates.ENDPOINTS,
     *about.ENDPOINTS,
     *key_routes.ENDPOINTS,
     *provider_routes.ENDPOINTS,

@@ -23,6 +23,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.problems import NO_MESSAGE, NO_SESSION, NO_WORKER, NOT_NOW, SESSION_ENDED, TEMPORAL_AWAY, Kind, Refusal
+from schemas.candidates import Candidate, CandidateChoice
 from schemas.deployments import Deployment, DeploymentRequest, DeploymentWithdrawal
 from schemas.session import MessageEdit, Progress, QueuedMessage, SessionRequest, StateInfo, UserMessage
 from schemas.versions import FilesEdited, Restored, RestoreProject
@@ -33,6 +34,7 @@ from workflows.names import (
     SIGNAL_MESSAGE,
     UPDATE_CHECK,
     UPDATE_EDIT_MESSAGE,
+    UPDATE_CHOOSE,
     UPDATE_PUBLISH,
     UPDATE_RESTORE,
     UPDATE_RESUME,
@@ -140,6 +142,10 @@ class SessionWorkflows:
     async def publish(self, session_id: str, request: DeploymentRequest) -> Deployment:
         """Ask for a deployment. Raises Refusal NOT_NOW when nothing can be published now."""
         return await self._update(session_id, UPDATE_PUBLISH, Deployment, request)
+
+    async def choose(self, session_id: str, choice: CandidateChoice) -> Candidate:
+        """Go on with another candidate. Raises Refusal NOT_NOW when it cannot be chosen now."""
+        return await self._update(session_id, UPDATE_CHOOSE, Candidate, choice)
 
     async def withdraw(self, session_id: str, withdrawal: DeploymentWithdrawal) -> Deployment:
         """Ask for the end of what is published at a target. Raises Refusal NOT_NOW when nothing is."""

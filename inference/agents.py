@@ -53,6 +53,7 @@ AGENTS: dict[ActionKey, AgentConfig] = {
     ActionKey.SMART_BUILDER: AgentConfig(
         model=PRO, fallback=FLASH, effort="medium", max_output_tokens=64_000, temperature=0.2
     ),
+    ActionKey.README: AgentConfig(model=FLASH, fallback=LITE, max_output_tokens=8_000, temperature=0.2),
 }  # fmt: skip
 """The first release switched the two code fixers off (their other values are kept), and gave the conversation a large
 fallback and the real-time fixer a large budget of sizes: here both stay within the constraints below. Where model and

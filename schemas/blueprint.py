@@ -66,3 +66,17 @@ class Blueprint(ModelOutput):
     dependencies: list[str] = Field(default_factory=list, max_length=60)
     phases_outline: list[Paragraph] = Field(default_factory=list, max_length=20)
     first_phase: PhasePlan
+
+
+class SetupCommands(ModelOutput):
+    """The install commands that a blueprint needs."""
+
+    commands: list[Line] = Field(default_factory=list, max_length=40)
+
+
+class ReadmeWords(ModelOutput):
+    """What only somebody who knows the application can say in its README."""
+
+    summary: Paragraph
+    features: list[Line] = Field(default_factory=list, max_length=20)
+    usage: Paragraph = ""

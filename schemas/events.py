@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from schemas.blueprint import Blueprint
+from schemas.candidates import Candidate
 from schemas.checks import CheckReport
 from schemas.deployments import Deployment
 from schemas.session import ChatMessage, FileRef, Operation, PhaseProgress, Preview, StateInfo, UsageTotals
@@ -145,6 +146,13 @@ class FileFix(BaseModel):
     problems: list[str]
 
 
+class CandidateEvent(BaseModel):
+    """A candidate is new or changed: the whole of it."""
+
+    type: Literal["candidate"] = "candidate"
+    candidate: Candidate
+
+
 class ChecksEvent(BaseModel):
     """Checks of a phase ran."""
 
@@ -240,6 +248,7 @@ Event = Annotated[
     | FileConflictEvent
     | FileReset
     | FileFix
+    | CandidateEvent
     | ChecksEvent
     | CommandEvent
     | PreviewEvent

@@ -6,9 +6,20 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from schemas.candidates import MAX_CANDIDATES
 from schemas.deployments import Deployment, DeploymentId, Target
 from schemas.events import Staleness
-from schemas.session import MAX_IMAGES, ChatMessage, MessageId, Mode, Progress, Prompt, State
+from schemas.session import (
+    MAX_IMAGES,
+    MAX_PARALLEL_CALLS,
+    PARALLEL_CALLS,
+    ChatMessage,
+    MessageId,
+    Mode,
+    Progress,
+    Prompt,
+    State,
+)
 from schemas.versions import FileConflict, VersionNumber
 
 ImageId = Annotated[str, StringConstraints(pattern=r"^img-[a-z0-9]{20,40}$")]
@@ -24,6 +35,10 @@ class CreateSession(BaseModel):
     template: str | None = None
     review_cycles: int = Field(default=3, ge=0, le=10)
     max_phases: int = Field(default=10, ge=1, le=10)
+    parallel_calls: int = Field(default=PARALLEL_CALLS, ge=1, le=MAX_PARALLEL_CALLS)
+    plan_ahead: bool = True
+    blueprint_candidates: int = Field(default=1, ge=1, le=MAX_CANDIDATES)
+    phase_candidates: int = Field(default=1, ge=1, le=MAX_CANDIDATES)
     max_cost_usd: Decimal | None = Field(default=None, gt=0)
     image_ids: list[ImageId] = Field(default_factory=list, max_length=MAX_IMAGES)
 

@@ -31,6 +31,7 @@ class ActionKey(StrEnum):
     CONVERSATION = "conversation"
     DEEP_DEBUGGER = "deep_debugger"
     SMART_BUILDER = "smart_builder"
+    README = "readme"
 
 
 Effort = Literal["none", "low", "medium", "high"]

@@ -6,10 +6,12 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from schemas.blueprint import Blueprint, PhasePlan
+from schemas.candidates import Verdict
 from schemas.checks import CheckReport, Issue
 from schemas.deployments import Deployment
 from schemas.events import Outbox
 from schemas.session import (
+    FailedPackage,
     FileRef,
     ForkOrigin,
     Mode,
@@ -26,13 +28,16 @@ from schemas.versions import RestoreProject
 
 
 class OperationInput(BaseModel):
-    """What every step knows. `execution` grows with each time the workflow starts a step: a later one replaces it."""
+    """What every step knows. `execution` grows with each time the workflow starts a step: a later one replaces it.
+    `line` names the files of a candidate, where the step works on those instead of the session's own.
+    """
 
     session_id: str
     user_id: str
     operation: Operation
     execution: int
     outbox: Outbox
+    line: str | None = None
 
 
 class OperationResult(BaseModel):
@@ -141,18 +146,35 @@ class TemplateSelectionResult(OperationResult):
     template: str
     title: str
     files: list[FileRef]
+    complexity: str = "moderate"
 
 
 class BlueprintInput(OperationInput):
-    """Plan the application for the chosen template."""
+    """Plan the application for the chosen template. `candidate` is its number where several are written to choose from;
+    `take` names the step of the one that was chosen."""
 
     template: str
+    candidate: int | None = None
+    take: str | None = None
 
 
 class BlueprintResult(OperationResult):
     """The plan. Later steps find it under this step's id."""
 
     blueprint: Blueprint
+
+
+class SetupPlanInput(OperationInput):
+    """Choose the packages that the blueprint needs; `failed` are those that turned out not to be there."""
+
+    template: str
+    failed: list[FailedPackage] = Field(default_factory=list)
+
+
+class SetupPlanResult(OperationResult):
+    """Plain package specs."""
+
+    install: list[str]
 
 
 class SetupInput(OperationInput):
@@ -163,6 +185,12 @@ class SetupInput(OperationInput):
     install: list[str]
 
 
+class SetupResult(FilesResult):
+    """What the install changed, and the packages that are missing after it."""
+
+    failed: list[FailedPackage] = Field(default_factory=list)
+
+
 class PhaseGenerationInput(OperationInput):
     """Plan the next phase from what is done, what is broken and what users asked for."""
 
@@ -171,6 +199,7 @@ class PhaseGenerationInput(OperationInput):
     done: list[PhasePlan]
     issues: list[Issue] = Field(default_factory=list)
     message_ids: list[str] = Field(default_factory=list)
+    missing: list[FailedPackage] = Field(default_factory=list)
     remaining: int
 
 
@@ -189,6 +218,8 @@ class PhaseImplementationInput(OperationInput):
     plan: PhasePlan
     number: int
     paths: list[str] | None = None
+    candidate: int | None = None
+    missing: list[FailedPackage] = Field(default_factory=list)
     issues: list[Issue] = Field(default_factory=list)
     message_ids: list[str] = Field(default_factory=list)
 
@@ -199,6 +230,38 @@ class ReadmeInput(OperationInput):
     template: str
     phase_id: str
     phases: list[PhasePlan]
+
+
+class JudgedCandidate(BaseModel):
+    """A candidate to be judged: a phase by its files and what the checks found, or a blueprint by its step."""
+
+    number: int
+    line: str | None = None
+    operation_id: str
+    report: CheckReport | None = None
+
+
+class JudgementInput(OperationInput):
+    """Compare candidates of a phase, or of the blueprint where `plan` is None."""
+
+    template: str
+    plan: PhasePlan | None
+    candidates: list[JudgedCandidate]
+
+
+class JudgementResult(OperationResult):
+    """What the review thinks of each candidate."""
+
+    verdicts: list[Verdict]
+
+
+class AdoptInput(OperationInput):
+    """Make the project what a candidate's files are."""
+
+    template: str
+    phase_id: str
+    candidate_line: str
+    reason: str
 
 
 class FixInput(OperationInput):

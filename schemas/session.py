@@ -7,11 +7,16 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from schemas.blueprint import Blueprint, PhasePlan
+from schemas.candidates import MAX_CANDIDATES, Candidate
 from schemas.checks import CheckReport
 from schemas.deployments import Deployment
 from schemas.rounds import RoundState
 
 MAX_PROMPT = 20_000
+MAX_PARALLEL_CALLS = 4
+PARALLEL_CALLS = 3
+"""How many calls write a phase side by side by default: with the demo model at a model's pace, two or three take two
+thirds of the time of one where a phase has files that do not need each other; one where it has not."""
 MAX_IMAGES = 2  # of one message
 
 Mode = Literal["deterministic", "smart"]
@@ -214,6 +219,13 @@ class ForkOrigin(BaseModel):
     version: int = Field(ge=1, le=2**31 - 1)
 
 
+class FailedPackage(BaseModel):
+    """A package that could not be installed, and why."""
+
+    package: str
+    reason: str
+
+
 class Progress(BaseModel):
     """The answer to the workflow query `progress`: the whole picture that a watcher starts from.
 
@@ -232,6 +244,9 @@ class Progress(BaseModel):
     blueprint: Blueprint | None = None
     phases: list[PhaseProgress] = Field(default_factory=list)
     files: list[FileRef] = Field(default_factory=list)
+    missing: list[FailedPackage] = Field(default_factory=list)
+    candidates: list[Candidate] = Field(default_factory=list)
+    complexity: str = "moderate"
     messages: list[QueuedMessage] = Field(default_factory=list)
     operations: list[Operation] = Field(default_factory=list)
     usage: UsageTotals = Field(default_factory=UsageTotals)
@@ -261,7 +276,7 @@ class SessionRequest(BaseModel):
     `images` belong to the prompt. With `fork` the session goes on from a version of another one, `prompt` being that
     one's. `keep_open` False ends the workflow with the session's result instead of waiting for further messages.
     `parallel_calls` is how many calls may write files of a phase side by side; `plan_ahead` says whether the next phase
-    is planned while the checks of the last run.
+    is planned while the checks of the last run. Of more than one candidate the best goes on, and all are kept.
     `max_cost_usd` is what a round of the smart mode may spend before it asks whether to go on.
     """
 
@@ -273,8 +288,10 @@ class SessionRequest(BaseModel):
     user_id: str = "local"
     review_cycles: int = Field(default=3, ge=0, le=10)
     max_phases: int = Field(default=10, ge=1, le=10)
-    parallel_calls: int = Field(default=3, ge=1, le=4)
+    parallel_calls: int = Field(default=PARALLEL_CALLS, ge=1, le=MAX_PARALLEL_CALLS)
     plan_ahead: bool = True
+    blueprint_candidates: int = Field(default=1, ge=1, le=MAX_CANDIDATES)
+    phase_candidates: int = Field(default=1, ge=1, le=MAX_CANDIDATES)
     max_cost_usd: Decimal | None = Field(default=None, gt=0)
     images: Images = Field(default_factory=list)
     fork: ForkOrigin | None = None

@@ -77,20 +77,24 @@ class Files:
         phase_id: str | None,
         announce: Callable[[FileVersion], Event],
         seen: str | Unseen | None = UNSEEN,
+        line: str | None = None,
     ) -> FileVersion:
         """Write a file for the writer's operation, together with the event that announces it: both or none.
 
-        A superseded attempt can thus never change a file, and a file is announced exactly once. `seen` is the text that
-        `content` was made from (None: there was no file): what a user has changed since is merged in; where that cannot
-        be done, `content` stands and the user's text is kept as a conflict. Raises Fenced, BadPath, FileTooLarge,
-        TooManyFiles.
+        With `line`, the file belongs to that line of versions and is not announced. A superseded attempt can thus
+        never change a file, and a file is announced exactly once. `seen` is the text that `content` was made from
+        (None: there was no file): what a user has changed since is merged in; where that cannot be done, `content`
+        stands and the user's text is kept as a conflict. Raises Fenced, BadPath, FileTooLarge, TooManyFiles.
         """
         origin = Origin(author, reason, writer.name, phase_id)
         written: list[FileVersion] = []
 
         async def work(connection: Connection) -> Sequence[Event]:
-            version, conflict = await write_over_edits(connection, writer.session_id, path, content, origin, seen)
+            session_id = line or writer.session_id
+            version, conflict = await write_over_edits(connection, session_id, path, content, origin, seen)
             written.append(version)
+            if line is not None:
+                return []
             return [announce(version), *([FileConflictEvent(conflict=conflict)] if conflict else [])]
 
         await writer.store(work)
@@ -120,6 +124,7 @@ class Files:
         phase_id: str | None,
         announce: Callable[[FileVersion], Event],
         seen: str | Unseen | None = UNSEEN,
+        line: str | None = None,
     ) -> FileVersion | None:
         """Delete a file for the writer's operation, together with the event that announces it: both or none.
 
@@ -130,14 +135,15 @@ class Files:
         deleted: list[FileVersion] = []
 
         async def work(connection: Connection) -> Sequence[Event]:
-            await lock_files(connection, writer.session_id)
-            latest = await latest_version(connection, writer.session_id, path)
+            session_id = line or writer.session_id
+            await lock_files(connection, session_id)
+            latest = await latest_version(connection, session_id, path)
             if latest is None or (latest.sha256 is None and latest not in deleted):
                 return []
-            if await edited_since(connection, writer.session_id, latest, seen):
+            if await edited_since(connection, session_id, latest, seen):
                 return []
-            deleted.append(await delete_file(connection, writer.session_id, path, origin))
-            return [announce(deleted[-1])]
+            deleted.append(await delete_file(connection, session_id, path, origin))
+            return [] if line is not None else [announce(deleted[-1])]
 
         await writer.store(work)
         return deleted[-1] if deleted else None

@@ -39,7 +39,14 @@ class PlanAhead:
         done = [phase.plan for phase in session.progress.phases]
 
         def given(common: Common) -> PhaseGenerationInput:
-            return PhaseGenerationInput(**common, phase_id=phase_id, template=template, done=done, remaining=remaining)
+            return PhaseGenerationInput(
+                **common,
+                phase_id=phase_id,
+                template=template,
+                done=done,
+                missing=session.progress.missing,
+                remaining=remaining,
+            )
 
         self._operation_id = f"{phase_id}/plan-ahead"
         operation = session.operation(self._operation_id, "phase_generation", "Planning ahead", phase_id)

@@ -3,20 +3,21 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.blueprint import BlueprintActivities
     from activities.code_fixer import CodeFixerActivities
     from activities.phase_generation import PhaseGenerationActivities
-    from activities.project_setup import ProjectSetupActivities
+    from schemas.blueprint import Blueprint
+    from schemas.candidates import Candidate
     from schemas.checks import Issue
     from schemas.operations import (
-        BlueprintInput,
         FixInput,
         PhaseGenerationInput,
-        SetupInput,
     )
-    from schemas.session import PhaseProgress, QueuedMessage
+    from schemas.session import PhaseProgress, QueuedMessage, SessionRequest
     from workflows.ahead import PlanAhead
-    from workflows.options import MODEL_STEP, SANDBOX_STEP
+    from workflows.candidates import BLUEPRINT, Candidates
+    from workflows.finishing import Readme
+    from workflows.options import MODEL_STEP
+    from workflows.packages import install, set_up
     from workflows.project import check, choose_template, template_of
     from workflows.steps import Interrupted, Session
     from workflows.writing import write_phase
@@ -25,14 +26,14 @@ with workflow.unsafe.imports_passed_through():
 class DeterministicBuilder:
     """Builds the application of one session. Every method goes on from what the session's progress already shows."""
 
-    def __init__(
-        self, session: Session, *, review_cycles: int, max_phases: int, parallel_calls: int, plan_ahead: bool
-    ) -> None:
+    def __init__(self, session: Session, settings: SessionRequest) -> None:
         self._session = session
-        self._review_cycles = review_cycles
-        self._phase_budget = max_phases
-        self._parallel_calls = parallel_calls
-        self._ahead = PlanAhead(session, allowed=plan_ahead)
+        self._settings = settings
+        self._review_cycles = settings.review_cycles
+        self._extra_phases = 0
+        self._ahead = PlanAhead(session, allowed=settings.plan_ahead)
+        self._readme = Readme(session)
+        self._chosen: Candidate | None = None
 
     # --- planning ---------------------------------------------------------------------------------------------------
 
@@ -41,36 +42,28 @@ class DeterministicBuilder:
         session, progress = self._session, self._session.progress
         await choose_template(session, wanted_template)
         if progress.blueprint is None:
-            planned = await session.step(
-                BlueprintActivities.write,
-                lambda common: BlueprintInput(**common, template=self._template),
-                session.operation("blueprint", "blueprint", "Writing the blueprint"),
-                MODEL_STEP,
-                state=("planning", "Writing the blueprint."),
-            )
-            progress.blueprint, progress.title = planned.blueprint, planned.blueprint.title
-            session.show_blueprint(planned.blueprint)
-            session.show_info()
-        if not progress.phases:
-            await self._install("setup", progress.blueprint.dependencies)
+            count, candidates = self._settings.blueprint_candidates, self._candidates
+            self._take_over(await (candidates.blueprint(count) if count > 1 else candidates.take_blueprint(None)))
+        if not progress.phases and progress.blueprint is not None:
+            await set_up(session, self._template)
             session.add_phase(progress.blueprint.first_phase, [])
+
+    def _take_over(self, blueprint: Blueprint) -> None:
+        progress = self._session.progress
+        progress.blueprint, progress.title = blueprint, blueprint.title
+        self._session.show_blueprint(blueprint)
+        self._session.show_info()
 
     @property
     def _template(self) -> str:
         return template_of(self._session)
 
-    async def _install(self, operation_id: str, specs: list[str], phase: PhaseProgress | None = None) -> None:
-        if not specs:
-            return
-        session = self._session
-        phase_id = phase.id if phase else None
-        done = await session.step(
-            ProjectSetupActivities.install,
-            lambda common: SetupInput(**common, template=self._template, phase_id=phase_id, install=specs),
-            session.operation(operation_id, "project_setup", "Installing packages", phase_id),
-            SANDBOX_STEP,
-        )
-        session.take_in(phase, done)
+    async def _install(self, operation_id: str, specs: list[str], phase: PhaseProgress) -> None:
+        await install(self._session, self._template, operation_id, specs, phase)
+
+    @property
+    def _candidates(self) -> Candidates:
+        return Candidates(self._session, self._template)
 
     # --- phases -----------------------------------------------------------------------------------------------------
 
@@ -78,6 +71,7 @@ class DeterministicBuilder:
         """Build one phase. False when nothing is left to do."""
         phase = await self._next_phase(requests)
         if phase is None:
+            await self._readme.finish()
             return False
         await self._build_phase(phase)
         return True
@@ -87,9 +81,17 @@ class DeterministicBuilder:
         phase = self._session.progress.phases[-1]
         phase.status, phase.fix_rounds = "checking", 0
 
+    @property
+    def _phase_budget(self) -> int:
+        """How many phases there may be: one for a simple application, unless people ask for more."""
+        simple = self._session.progress.complexity == "simple"
+        return (1 if simple else self._settings.max_phases) + self._extra_phases
+
     async def _next_phase(self, requests: list[QueuedMessage]) -> PhaseProgress | None:
         """The phase to work on now: one under way, one planned, or a new one; None when nothing is left to do."""
         phases = self._session.progress.phases
+        if self._chosen is not None:
+            await self._follow_choice(self._chosen)
         if open_phases := [phase for phase in phases if phase.status != "completed"]:
             return open_phases[0]
         if not requests and self._is_last(phases[-1]):
@@ -99,7 +101,7 @@ class DeterministicBuilder:
     async def _plan_phase(self, requests: list[QueuedMessage]) -> PhaseProgress:
         session, progress = self._session, self._session.progress
         # What users ask for comes on top of the budget that the plan was given.
-        self._phase_budget += len(progress.phases) >= self._phase_budget
+        self._extra_phases += len(progress.phases) >= self._phase_budget
         session.take_up(requests)
         phase_id = f"phase-{len(progress.phases) + 1}"
         last_checks = progress.phases[-1].checks
@@ -112,6 +114,7 @@ class DeterministicBuilder:
                 done=[phase.plan for phase in progress.phases],
                 issues=last_checks.issues if last_checks else [],
                 message_ids=[message.id for message in requests],
+                missing=progress.missing,
                 remaining=max(0, self._phase_budget - len(progress.phases) - 1),
             ),
             session.operation(f"{phase_id}/plan", "phase_generation", "Planning the next phase", phase_id),
@@ -129,7 +132,10 @@ class DeterministicBuilder:
         if phase is phases[-1] and not self._is_last(phase):
             number = len(phases) + 1
             self._ahead.begin(f"phase-{number}", self._template, max(0, self._phase_budget - number))
+        elif phase is phases[-1] and not session.messages_wait:
+            self._readme.begin()
         await self._check_and_repair(phase)
+        await self._readme.settle()
         session.complete_phase(phase)
         if (planned := await self._ahead.take()) is not None:
             session.add_phase(planned, [])
@@ -146,8 +152,17 @@ class DeterministicBuilder:
         session.show_phase(phase)
         await self._install(f"{phase.id}/install", phase.plan.install, phase)
         issues = before.issues if before else []
-        asked = await write_phase(session, phase, self._template, issues, at_once=self._parallel_calls)
+        if self._settings.phase_candidates > 1 and await self._best_of_several(phase, issues):
+            return
+        asked = await write_phase(session, phase, self._template, issues, at_once=self._settings.parallel_calls)
         await self._install(f"{phase.id}/install-asked", asked, phase)
+
+    async def _best_of_several(self, phase: PhaseProgress, issues: list[Issue]) -> bool:
+        """Write the phase several times and go on with the best. False when none could be written."""
+        try:
+            return await self._candidates.phase(phase, issues, self._settings.phase_candidates)
+        except Interrupted:
+            return True
 
     async def _check_and_repair(self, phase: PhaseProgress) -> None:
         session = self._session
@@ -181,6 +196,34 @@ class DeterministicBuilder:
             session.take_in(phase, fixed)
             await self._install(f"{phase.id}/install-fix-{fix_round}", fixed.install, phase)
             report = await check(session, phase, self._template)
+
+    # --- candidates -------------------------------------------------------------------------------------------------
+
+    def check_choice(self, candidate_id: str) -> Candidate:
+        """The candidate of this id, if it may be chosen now. Raises ApplicationError that says why not."""
+        return self._candidates.choosable(candidate_id)
+
+    def choose(self, candidate_id: str) -> Candidate:
+        """Go on with another candidate."""
+        self._chosen = self.check_choice(candidate_id)
+        return self._chosen
+
+    @property
+    def has_choice(self) -> bool:
+        """Whether a candidate was chosen and is not followed yet."""
+        return self._chosen is not None
+
+    async def _follow_choice(self, candidate: Candidate) -> None:
+        """A chosen phase becomes the project and is checked; by a chosen blueprint the next phase is planned."""
+        phase = self._session.progress.phases[-1]
+        if candidate.subject == BLUEPRINT:
+            self._take_over(await self._candidates.take_blueprint(candidate))
+            phase.plan.last = False
+            self._extra_phases += len(self._session.progress.phases) >= self._phase_budget
+        elif candidate.subject == phase.id:
+            await self._candidates.adopt(candidate, phase, "Chosen")
+            phase.status, phase.fix_rounds = "checking", 0
+        self._chosen = None
 
     # --- the end ----------------------------------------------------------------------------------------------------
 

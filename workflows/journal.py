@@ -1,6 +1,6 @@
 """The workflow's own events: numbered once, handed to the activity that starts next, kept until written."""
 
-from schemas.events import Event, Outbox
+from schemas.events import Event, OperationFinished, Outbox
 
 
 class Journal:
@@ -23,6 +23,11 @@ class Journal:
     def unsent(self) -> bool:
         """Whether an event waits that no activity has been given."""
         return self._handed < self.next_number - 1
+
+    @property
+    def urgent(self) -> bool:
+        """Whether an event waits that people want to see at once: the end of one step of several can come later."""
+        return any(not isinstance(event, OperationFinished) for event in self._events[self._handed - self._first + 1 :])
 
     @property
     def empty(self) -> bool:

@@ -33,6 +33,7 @@ async def choose_template(session: Session, wanted: str | None) -> None:
         state=("planning", "Choosing a template."),
     )
     progress.template, progress.title, progress.files = chosen.template, chosen.title, chosen.files
+    progress.complexity = chosen.complexity
     session.show_info()
 
 

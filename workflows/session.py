@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
 
     from activities.conversation import ConversationActivities
     from activities.session import SessionActivities
+    from schemas.candidates import Candidate, CandidateChoice
     from schemas.deployments import Deployment, DeploymentRequest, DeploymentWithdrawal
     from schemas.failures import Failure
     from schemas.operations import ConversationInput, CreateSessionInput
@@ -39,6 +40,7 @@ with workflow.unsafe.imports_passed_through():
         SIGNAL_FILES_EDITED,
         SIGNAL_MESSAGE,
         UPDATE_CHECK,
+        UPDATE_CHOOSE,
         UPDATE_EDIT_MESSAGE,
         UPDATE_PUBLISH,
         UPDATE_RESTORE,
@@ -87,16 +89,10 @@ class CodeGenSession:
         self._resting = False
 
     def _builder_of(self, request: SessionRequest) -> SmartBuilder | DeterministicBuilder:
-        cycles, phases = request.review_cycles, request.max_phases
         if request.mode == "smart":
+            cycles, phases = request.review_cycles, request.max_phases
             return SmartBuilder(self._session, review_cycles=cycles, max_phases=phases)
-        return DeterministicBuilder(
-            self._session,
-            review_cycles=cycles,
-            max_phases=phases,
-            parallel_calls=request.parallel_calls,
-            plan_ahead=request.plan_ahead,
-        )
+        return DeterministicBuilder(self._session, request)
 
     @workflow.run
     async def run(self, request: Any = None) -> Progress:
@@ -128,7 +124,7 @@ class CodeGenSession:
         while True:
             await self._renew_when_long()
             requests = await self._requests()
-            if requests or self._progress.state.name != "completed":
+            if requests or self._choice_waits or self._progress.state.name != "completed":
                 if await self._builder.work(requests) or self._unread():
                     continue
                 await self._session.going()
@@ -171,7 +167,11 @@ class CodeGenSession:
             seen, self._resting = self._session.resumes, True
             await workflow.wait_condition(
                 lambda seen=seen: (  # type: ignore[misc]
-                    bool(self._wanted()) or self._session.resumes > seen or self._check_asked or self._history_is_long
+                    bool(self._wanted())
+                    or self._session.resumes > seen
+                    or self._check_asked
+                    or self._choice_waits
+                    or self._history_is_long
                 )
             )
             self._resting = False
@@ -386,6 +386,24 @@ class CodeGenSession:
     @withdraw.validator
     def _may_withdraw(self, withdrawal: DeploymentWithdrawal) -> None:
         self._publisher.check_withdrawal(withdrawal)
+
+    # --- candidates -----------------------------------------------------------------------------------------------
+
+    @workflow.update(name=UPDATE_CHOOSE)
+    def choose_candidate(self, choice: CandidateChoice) -> Candidate:
+        """Go on with another candidate: its files are restored as a new version and checked."""
+        assert isinstance(self._builder, DeterministicBuilder), "the validator has seen it"
+        return self._builder.choose(choice.candidate_id)
+
+    @choose_candidate.validator
+    def _may_choose(self, choice: CandidateChoice) -> None:
+        if not isinstance(self._builder, DeterministicBuilder):
+            raise ApplicationError("A session in smart mode has no candidates.", type="no_candidate")
+        self._builder.check_choice(choice.candidate_id)
+
+    @property
+    def _choice_waits(self) -> bool:
+        return isinstance(self._builder, DeterministicBuilder) and self._builder.has_choice
 
     # --- questions ------------------------------------------------------------------------------------------------
 

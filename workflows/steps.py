@@ -12,8 +12,10 @@ from temporalio.exceptions import TimeoutError as ActivityTimeout
 with workflow.unsafe.imports_passed_through():
     from activities.session import SessionActivities
     from schemas.blueprint import Blueprint, PhasePlan
+    from schemas.candidates import Candidate
     from schemas.events import (
         BlueprintReady,
+        CandidateEvent,
         ErrorEvent,
         Event,
         MessageEvent,
@@ -194,6 +196,10 @@ class Session:
         self.changes += 1
         self.progress.files = sorted(files, key=lambda file: file.path)
 
+    def show_candidate(self, candidate: Candidate) -> None:
+        """Record that a candidate changed."""
+        self.emit(CandidateEvent(candidate=candidate))
+
     def show_info(self) -> None:
         """Record title, template and model."""
         progress = self.progress
@@ -209,7 +215,7 @@ class Session:
     async def record_in_background(self) -> None:
         """Write down events that no step carries, for as long as the workflow runs."""
         while True:
-            await workflow.wait_condition(lambda: self.journal.unsent)
+            await workflow.wait_condition(lambda: self.journal.unsent and (self.journal.urgent or not self._running))
             outbox = self.journal.hand_out()
             at_rest = self.progress.state.name in AT_REST
             # Not a local activity: when a query comes at the wrong moment its end is replayed in another order.
@@ -325,6 +331,30 @@ class Session:
             elif outcome is not None:
                 return outcome
             elif interrupted:
+                raise Interrupted
+
+    async def try_step(
+        self,
+        activity: Callable[[Any, Argument], Awaitable[Result]],
+        argument: Callable[[Common], Argument],
+        operation: Operation,
+        options: StepOptions,
+        state: tuple[State, str] | None = None,
+    ) -> Result | Failure:
+        """Run one step until it succeeds or fails for good: what a failure means is the caller's to say.
+
+        A stop cancels it and it starts again when the session is resumed. Raises Interrupted.
+        """
+        while True:
+            await self.going()
+            if state is not None:
+                self.enter(*state)
+            outcome = await self.attempt(activity, argument, operation, options)
+            interrupted = operation.id in self._interrupted
+            self._interrupted.discard(operation.id)
+            if outcome is not None:
+                return outcome
+            if interrupted:
                 raise Interrupted
 
     async def attempt(

@@ -59,6 +59,7 @@ async def _write(
                 plan=phase.plan,
                 number=int(phase.id.removeprefix("phase-")),
                 paths=paths,
+                missing=session.progress.missing,
                 issues=issues,
                 message_ids=phase.message_ids,
             ),

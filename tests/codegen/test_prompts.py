@@ -10,7 +10,7 @@ from jinja2 import UndefinedError
 
 from codegen.prompts import fenced, render
 from schemas.blueprint import PhasePlan, PlannedFile
-from schemas.session import ChatMessage
+from schemas.session import ChatMessage, FailedPackage
 from schemas.templates import ProjectType, TemplateInfo
 
 SNAPSHOTS = Path(__file__).parent / "prompts"
@@ -35,15 +35,27 @@ ISSUES = ["src/App.tsx:3 error TS2322: Type 'string' is not assignable to type '
 
 CASES: dict[str, dict[str, object]] = {
     "template_selection": {"templates": [TEMPLATE], "request": REQUEST},
-    "blueprint": {**COMMON, "max_phases": 10},
+    "blueprint": {**COMMON, "max_phases": 10, "candidate": 2},
+    "project_setup": {
+        **COMMON, "blueprint": "{}", "installed": ["react"],
+        "failed": [FailedPackage(package="chartz", reason="404 Not Found")],
+    },
+    "readme": {**COMMON, "blueprint": "{}", "phases": [PLAN], "paths": ["src/App.tsx"]},
+    "judgement": {
+        **COMMON, "blueprint": "{}", "plan": PLAN.model_dump_json(indent=1),
+        "candidates": [
+            {"number": 1, "text": "", **PROJECT, "issues": ISSUES},
+            {"number": 2, "text": "{}", "files": {}, "omitted": [], "issues": []},
+        ],
+    },
     "phase_generation": {
         **COMMON, **PROJECT, "blueprint": "{}", "done": [PLAN], "issues": ISSUES, "messages": ["add dark mode"],
-        "remaining": 3, "phase_id": "phase-2",
+        "missing": [FailedPackage(package="chartz", reason="404")], "remaining": 3, "phase_id": "phase-2",
     },
     "phase_implementation": {
         **COMMON, **PROJECT, "blueprint": "{}", "issues": ISSUES, "messages": ["add dark mode"], "phase_id": "phase-2",
-        "plan": PLAN.model_dump_json(indent=1), "write_only": ["src/App.tsx", "src/Card.tsx"],
-        "already_written": ["src/App.tsx"],
+        "missing": [], "candidate": None, "plan": PLAN.model_dump_json(indent=1),
+        "write_only": ["src/App.tsx", "src/Card.tsx"], "already_written": ["src/App.tsx"],
     },
     "fast_code_fixer": {
         "template": TEMPLATE, **PROJECT, "issues": ISSUES, "phase_id": "phase-1",

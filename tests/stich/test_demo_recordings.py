@@ -47,7 +47,9 @@ class Play:
         templates = [self.template.info]
         choice = self.text("template_selection", "template_selection", templates=templates, request=self.request)
         assert TemplateChoice.model_validate_json(choice).template == self.template.info.name
-        text = self.text("blueprint", "blueprint", template=self.template.info, request=self.request, max_phases=10)
+        text = self.text(
+            "blueprint", "blueprint", template=self.template.info, request=self.request, max_phases=10, candidate=None
+        )
         self.blueprint = Blueprint.model_validate_json(text)
 
     @property
@@ -67,6 +69,7 @@ class Play:
                 done=self.done,
                 issues=[],
                 messages=messages or [],
+                missing=[],
                 remaining=3,
                 phase_id=phase_id,
             ),
@@ -89,6 +92,8 @@ class Play:
             messages=messages or [],
             phase_id=f"phase-{len(self.done) + 1}",
             plan=plan.model_dump_json(indent=1),
+            missing=[],
+            candidate=None,
             write_only=[],
             already_written=already or [],
         )

@@ -11,9 +11,11 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from schemas.blueprint import Blueprint, PhasePlan, PlannedFile
+from schemas.candidates import Verdict
 from schemas.checks import CheckReport, Issue, IssueSource, Severity
 from schemas.events import Outbox
 from schemas.operations import (
+    AdoptInput,
     BlueprintInput,
     BlueprintResult,
     BuilderTurnInput,
@@ -29,6 +31,8 @@ from schemas.operations import (
     FixInput,
     ForkInput,
     ForkResult,
+    JudgementInput,
+    JudgementResult,
     OperationInput,
     OperationResult,
     PhaseGenerationInput,
@@ -41,18 +45,22 @@ from schemas.operations import (
     QueuePosition,
     QueuePositionInput,
     ReadBackInput,
+    ReadmeInput,
     RecordEventsInput,
     RestoreInput,
     RestoreResult,
     SessionCreatedResult,
     SetupInput,
+    SetupPlanInput,
+    SetupPlanResult,
+    SetupResult,
     TemplateSelectionInput,
     TemplateSelectionResult,
     ToolInput,
     ToolRequest,
     ToolResult,
 )
-from schemas.session import FileRef, PhaseProgress, Preview
+from schemas.session import FailedPackage, FileRef, PhaseProgress, Preview
 from workflows.names import SANDBOX_QUEUE
 
 ERROR = Issue(
@@ -81,6 +89,11 @@ class Script:
     edited: list[FileRef] = field(default_factory=list)
     deleted: dict[str, int] = field(default_factory=dict)
     carried: int = 0
+    complexity: str = "moderate"
+    uninstallable: frozenset[str] = frozenset()
+    scores: list[int] = field(default_factory=list)
+    broken_lines: frozenset[str] = frozenset()
+    name: str = ""
 
 
 class Rooms:
@@ -93,6 +106,7 @@ class Rooms:
         self.cancelled: dict[str, list[str]] = defaultdict(list)
         self.queues: dict[str, list[tuple[str, str]]] = defaultdict(list)
         self.seq: Counter[str] = Counter()
+        self.given: dict[str, list[Any]] = defaultdict(list)
 
     def write(self, session_id: str, outbox: Outbox) -> int:
         known = self.events[session_id]
@@ -115,6 +129,7 @@ class Rooms:
         operation_id = given.operation.id
         script = self.scripts[given.session_id]
         self.runs[given.session_id].append(operation_id)
+        self.given[given.session_id].append(given)
         if hold := script.hold.get(operation_id):
             try:
                 while not hold.is_set():
@@ -150,22 +165,32 @@ class Rooms:
         @activity.defn(name="choose_template")
         async def choose(given: TemplateSelectionInput) -> TemplateSelectionResult:
             common = await self.begin(given)
-            return TemplateSelectionResult(**common, template="react-vite", title="T", files=[ref("index.html")])
+            complexity = self.scripts[given.session_id].complexity
+            return TemplateSelectionResult(
+                **common, template="react-vite", title="T", files=[ref("index.html")], complexity=complexity
+            )
 
         @activity.defn(name="write_blueprint")
         async def blueprint(given: BlueprintInput) -> BlueprintResult:
             script = self.scripts[given.session_id]
-            first = plan(1, last=script.phases == 1)
+            first = plan(1, last=script.phases == 1, name=script.name)
             first.files = script.files or first.files
-            written = Blueprint(title="App", description="an app", first_phase=first, dependencies=["zustand"])
+            written = Blueprint(
+                title=f"App {given.take or given.candidate or ''}".strip(),
+                description="an app",
+                first_phase=first,
+                dependencies=["zustand"],
+            )
             return BlueprintResult(**await self.begin(given), blueprint=written)
 
         @activity.defn(name="plan_phase")
         async def plan_phase(given: PhaseGenerationInput) -> PhaseGenerationResult:
             number = len(given.done) + 1
             last = number >= self.scripts[given.session_id].phases
-            cost = self.scripts[given.session_id].cost
-            return PhaseGenerationResult(**await self.begin(given), plan=plan(number, last=last), cost_usd=cost)
+            script = self.scripts[given.session_id]
+            return PhaseGenerationResult(
+                **await self.begin(given), plan=plan(number, last=last, name=script.name), cost_usd=script.cost
+            )
 
         @activity.defn(name="implement_phase")
         async def implement(given: PhaseImplementationInput) -> FilesResult:
@@ -183,14 +208,41 @@ class Rooms:
             )
 
         @activity.defn(name="install_packages")
-        async def install(given: SetupInput) -> FilesResult:
-            return FilesResult(**await self.begin(given), files=[ref("package.json")])
+        async def install(given: SetupInput) -> SetupResult:
+            unknown = self.scripts[given.session_id].uninstallable & set(given.install)
+            failed = [FailedPackage(package=name, reason="It is not there.") for name in sorted(unknown)]
+            return SetupResult(**await self.begin(given), files=[ref("package.json")], failed=failed)
+
+        @activity.defn(name="plan_setup")
+        async def plan_setup(given: SetupPlanInput) -> SetupPlanResult:
+            install = [f"other-{failure.package}" for failure in given.failed] or ["zustand", "charts"]
+            return SetupPlanResult(**await self.begin(given), install=install)
+
+        @activity.defn(name="write_readme")
+        async def readme(given: ReadmeInput) -> FilesResult:
+            file = ref("README.md", len(given.phases))
+            file.phase_id = given.phase_id
+            return FilesResult(**await self.begin(given), files=[file])
+
+        @activity.defn(name="judge_candidates")
+        async def judge(given: JudgementInput) -> JudgementResult:
+            scores = self.scripts[given.session_id].scores
+            verdicts = [
+                Verdict(candidate=each.number, score=scores[each.number - 1], reason=f"Number {each.number}.")
+                for each in given.candidates
+            ]
+            return JudgementResult(**await self.begin(given), verdicts=verdicts)
+
+        @activity.defn(name="adopt_candidate")
+        async def adopt(given: AdoptInput) -> FilesResult:
+            return FilesResult(**await self.begin(given), files=[ref(f"src/{given.candidate_line[-1]}.tsx")])
 
         @activity.defn(name="check_project")
         async def check(given: CheckInput) -> CheckResult:
             script, common = self.scripts[given.session_id], await self.begin(given)
-            broken = script.broken_checks > 0
-            script.broken_checks -= broken
+            broken = given.line is not None and given.line[-1] in script.broken_lines
+            if given.line is None and script.broken_checks > 0:
+                broken, script.broken_checks = True, script.broken_checks - 1
             return CheckResult(**common, report=CheckReport(issues=[ERROR] if broken else []))
 
         @activity.defn(name="open_preview")
@@ -252,14 +304,14 @@ class Rooms:
             )
 
         return {
-            "session": [create, record, read_back, position, restore, fork],
-            "inference": [choose, blueprint, plan_phase, implement, fix, answer, turn],
+            "session": [adopt, create, record, read_back, position, restore, fork],
+            "inference": [plan_setup, readme, judge, choose, blueprint, plan_phase, implement, fix, answer, turn],
             "sandbox": [install, check, preview, use_tool, publish, withdraw, show_edits],
         }
 
 
-def plan(number: int, *, last: bool) -> PhasePlan:
-    return PhasePlan(name=f"Step {number}", files=[PlannedFile(path=f"src/phase-{number}.tsx")], last=last)
+def plan(number: int, *, last: bool, name: str = "") -> PhasePlan:
+    return PhasePlan(name=name or f"Step {number}", files=[PlannedFile(path=f"src/phase-{number}.tsx")], last=last)
 
 
 def refusal(code: str, retry_after: float | None = None) -> ApplicationError:

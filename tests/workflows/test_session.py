@@ -28,7 +28,7 @@ async def test_it_builds_phase_after_phase_and_returns_the_result(start: Start, 
     assert result.state.name == "completed"
     assert [phase.status for phase in result.phases] == ["completed"] * 3
     assert [file.path for file in result.files] == [
-        "index.html", "package.json", "src/phase-1.tsx", "src/phase-2.tsx", "src/phase-3.tsx",
+        "README.md", "index.html", "package.json", "src/phase-1.tsx", "src/phase-2.tsx", "src/phase-3.tsx",
     ]  # fmt: skip
     assert rooms.states(handle.id) == [
         "starting", "planning", "generating", "reviewing", "generating", "reviewing", "generating", "reviewing",
