@@ -59,7 +59,7 @@ async def test_requests_extend_the_budget_of_phases(start: Start) -> None:
 async def test_the_readme_follows_every_change_and_a_failure_of_it_holds_nothing_up(start: Start, rooms: Rooms) -> None:
     handle = await start(Script(phases=1, fail={"phase-1/readme": [refusal("refused")]}))
     await until(handle, lambda p: p.state.name == "completed")
-    assert "error" in rooms.types(handle.id)
+    await until(handle, lambda p: "error" in rooms.types(handle.id))
     await handle.signal("message", UserMessage(id="m1", text="add dark mode"))
     done = await until(handle, lambda p: len(p.phases) == 2 and p.state.name == "completed")
     assert [(file.path, file.phase_id) for file in done.files if file.path == "README.md"] == [("README.md", "phase-2")]
