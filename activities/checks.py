@@ -66,7 +66,8 @@ class CheckActivities:
                 await workspace.preview()
                 preview = Preview(status="ready", url=url)
                 step.emit(PreviewEvent(preview=preview))
-                capture = await self._rooms.browser.capture(url)
+                capture = await self._rooms.browser.capture(await self._rooms.preview_entrance(given.session_id))
+                await self._rooms.preview_reports.put_pages(given.session_id, capture.report.issues)
                 screenshots = await self._keep(step, given, capture)
                 report = capture.report
             except (BrowserFailed, SandboxUnavailable) as error:

@@ -1,6 +1,6 @@
 """What activities work with: one object per worker process, made by the composition root."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from inference import Inference
@@ -14,6 +14,7 @@ from storage.ledger import Ledger
 from storage.messages import Messages
 from storage.model_choices import ModelChoices
 from storage.operations import Operations
+from storage.preview_reports import PreviewReports
 from storage.published import PublishedSites
 from storage.sandbox_waits import SandboxWaits
 from storage.screenshots import Screenshots
@@ -24,7 +25,8 @@ from storage.vault import Vault
 
 @dataclass(frozen=True, kw_only=True)
 class Rooms:
-    """Storage, inference and sandbox of this process. `preview_url` and `site_url` give a session's addresses."""
+    """Storage, inference and sandbox of this process. `preview_url` and `site_url` give a session's addresses,
+    `preview_entrance` the one where our own browser comes in."""
 
     database: Database
     events: EventLog
@@ -41,6 +43,8 @@ class Rooms:
     sandbox: Sandbox
     browser: Browser
     preview_url: Callable[[str], str]
+    preview_entrance: Callable[[str], Awaitable[str]]
+    preview_reports: PreviewReports
     site_url: Callable[[str], str]
     published: PublishedSites
     sandbox_waits: SandboxWaits

@@ -12,6 +12,7 @@ from activities.edits import EditActivities, RestoreActivities
 from activities.judgement import JudgementActivities
 from activities.phase_generation import PhaseGenerationActivities
 from activities.phase_implementation import PhaseImplementationActivities
+from activities.preview_control import PreviewControlActivities
 from activities.project_setup import ProjectSetupActivities
 from activities.publish import PublishActivities
 from activities.readme import ReadmeActivities
@@ -63,6 +64,7 @@ def sandbox_activities(rooms: Rooms) -> list[Activity]:
         checks.check,
         checks.open_preview,
         SmartBuilderActivities(rooms).use_tool,
+        PreviewControlActivities(rooms).control,
         publishing.publish,
         publishing.withdraw,
         EditActivities(rooms).show,

@@ -38,6 +38,8 @@ from storage.ledger import Ledger
 from storage.messages import Messages
 from storage.model_choices import ModelChoices
 from storage.one_time_tokens import OneTimeTokens
+from storage.preview_access import PreviewAccess
+from storage.preview_reports import PreviewReports
 from storage.screenshots import Screenshots
 from storage.sessions import Sessions
 from storage.shares import Shares
@@ -60,6 +62,8 @@ class Services:
     files: Files
     blobs: Blobs
     screenshots: Screenshots
+    preview_access: PreviewAccess
+    preview_reports: PreviewReports
     edits: Edits
     conflicts: Conflicts
     versions: Versions
@@ -107,6 +111,8 @@ class Services:
             files=Files(database),
             blobs=Blobs(database),
             screenshots=Screenshots(database),
+            preview_access=PreviewAccess(database),
+            preview_reports=PreviewReports(database),
             edits=Edits(database),
             conflicts=Conflicts(database),
             versions=Versions(database),

@@ -25,7 +25,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.problems import NO_MESSAGE, NO_SESSION, NO_WORKER, NOT_NOW, SESSION_ENDED, TEMPORAL_AWAY, Kind, Refusal
 from schemas.candidates import Candidate, CandidateChoice
 from schemas.deployments import Deployment, DeploymentRequest, DeploymentWithdrawal
-from schemas.session import MessageEdit, Progress, QueuedMessage, SessionRequest, StateInfo, UserMessage
+from schemas.previews import PreviewControl
+from schemas.session import MessageEdit, Preview, Progress, QueuedMessage, SessionRequest, StateInfo, UserMessage
 from schemas.versions import FilesEdited, Restored, RestoreProject
 from workflows.names import (
     QUERY_PROGRESS,
@@ -35,6 +36,7 @@ from workflows.names import (
     UPDATE_CHECK,
     UPDATE_CHOOSE,
     UPDATE_EDIT_MESSAGE,
+    UPDATE_PREVIEW,
     UPDATE_PUBLISH,
     UPDATE_RESTORE,
     UPDATE_RESUME,
@@ -178,6 +180,10 @@ class SessionWorkflows:
         """Check the project as it stands. Raises Refusal NOT_NOW while the session works."""
         return await self._update(session_id, UPDATE_CHECK, StateInfo)
 
+    async def control_preview(self, session_id: str, asked: PreviewControl, seconds: float) -> Preview:
+        """Start, restart or stop the preview's server. Raises Refusal NOT_NOW when that could not be done."""
+        return await self._update(session_id, UPDATE_PREVIEW, Preview, asked, seconds=seconds)
+
     async def reachable(self) -> bool:
         """Whether Temporal answers at all."""
         try:
@@ -198,7 +204,12 @@ class SessionWorkflows:
             raise
 
     async def _update(
-        self, session_id: str, name: str, result_type: type[Result], *arguments: BaseModel | str
+        self,
+        session_id: str,
+        name: str,
+        result_type: type[Result],
+        *arguments: BaseModel | str,
+        seconds: float = CARRY_OUT_SECONDS,
     ) -> Result:
         handle = self._client.get_workflow_handle(session_id)
         async with self._asking_worker(missing=SESSION_ENDED):
@@ -210,8 +221,8 @@ class SessionWorkflows:
                 rpc_timeout=timedelta(seconds=ANSWER_SECONDS),
             )
         try:
-            async with _bounded(NO_WORKER, missing=SESSION_ENDED, seconds=CARRY_OUT_SECONDS):
-                result = await update.result(rpc_timeout=timedelta(seconds=CARRY_OUT_SECONDS))
+            async with _bounded(NO_WORKER, missing=SESSION_ENDED, seconds=seconds):
+                result = await update.result(rpc_timeout=timedelta(seconds=seconds))
         except WorkflowUpdateFailedError as error:
             raise _not_now(error) from None
         assert isinstance(result, result_type)

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -53,7 +54,8 @@ class OAuthProvider(BaseModel):
 
 
 class ApiSettings(BaseModel):
-    """Settings of one API process. `preview_origin` is the CSP source of previews, `http://*.preview.localhost:PORT`."""
+    """Settings of one API process. `preview_origin` is the CSP source of previews, `http://*.preview.localhost:PORT`;
+    `preview_entrance` makes the way in out of session, revision, viewer and seconds."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -73,6 +75,7 @@ class ApiSettings(BaseModel):
     mail_folder: Path | None = None
     oauth: tuple[OAuthProvider, ...] = ()
     web_dist: Path | None = None
+    preview_entrance: Callable[[str, int, str, float], str] | None = None
     temporal_ui: str | None = None
     codec_ticket: SecretStr | None = Field(default=None, min_length=32)
     templates: tuple[TemplateSummary, ...] = ()

@@ -259,6 +259,9 @@ async def sign_out(request: Request) -> Response:
     if principal.sign_in_id is not None:
         await services.sign_ins.revoke(principal.user_id, principal.sign_in_id, "signed out")
         await note(request, "sign_out", subject=principal.user_id, sign_in=principal.sign_in_id)
+    else:
+        # Here a sign-in has no name that previews could be bound to.
+        await services.preview_access.revoke_of_user(principal.user_id)
     response = Response(status_code=204)
     services.sign_in.cookie.clear(response)
     return response

@@ -8,6 +8,8 @@ import hashlib
 import hmac
 import re
 
+LOCAL_SUFFIX = "preview.localhost"
+"""The domain of previews on this machine: browsers lead it to the loopback."""
 _SIGNATURE = 18  # letters of base32: 90 bits
 _LONGEST = 63 - 1 - _SIGNATURE
 _SESSION = re.compile(rf"[a-z0-9](?:[a-z0-9-]{{0,{_LONGEST - 2}}}[a-z0-9])?")

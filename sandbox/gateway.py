@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs
 
 import structlog
 from starlette.types import Receive, Scope, Send
@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Origin, Subprotocol
 
 from sandbox import grants, pages
-from sandbox.addresses import preview_name, session_of
+from sandbox.addresses import LOCAL_SUFFIX, preview_name, session_of
 from sandbox.errors import PreviewFailed, SandboxError
 from sandbox.preview import DevServer, ServerState
 from sandbox.sandbox import Sandbox
@@ -30,8 +30,7 @@ from sandbox.upstream import Headers, Upstream, UpstreamError
 
 log = structlog.get_logger(__name__)
 
-_ENTRANCE = "/__stich/enter"
-_COOKIE = "__Host-stich"
+_COOKIE, _PLAIN_COOKIE = "__Host-stich", "stich_preview"
 _LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 _REVISION_SECONDS = 3.0
 _MOST_REVISIONS = 10_000
@@ -58,7 +57,7 @@ class Stored:
 
 
 Restore = Callable[[str], Awaitable[Stored | None]]
-Revision = Callable[[str], Awaitable[int | None]]
+Revision = Callable[[str, str], Awaitable[int | None]]
 
 
 class PreviewGateway:
@@ -66,10 +65,11 @@ class PreviewGateway:
 
     `restore` gives the stored project of a session, None where there is no such session any more or nobody may see it.
     Without `revision`, whoever knows a preview's address may see it. With it, a browser must come in through an
-    `entrance` first: `revision` tells the session's present number, and a grant made for another one is void; None lets
-    nobody in. The answer is remembered for a few seconds.
+    `entrance` first: `revision` tells the session's present number for a viewer, and a grant made for another one is
+    void; None lets nobody in. The answer is remembered for a few seconds.
     `frame_ancestors` are the origins that may show previews in a frame, `suffix` and `site_suffix` the domains below
-    which previews and published sites lie.
+    which previews and published sites lie. Previews are also found below LOCAL_SUFFIX, where the browser of the checks
+    looks at them. `secure` says that previews are reached by https, or at names of this machine.
     """
 
     def __init__(
@@ -83,14 +83,19 @@ class PreviewGateway:
         frame_ancestors: Sequence[str] = (),
         suffix: str = "preview.localhost",
         site_suffix: str = "site.localhost",
+        secure: bool = True,
     ) -> None:
         self._sandbox = sandbox
         self._secret = secret
         self._restore = restore
         self._revision = revision
-        self._revisions: dict[str, tuple[float, int | None]] = {}
+        self._revisions: dict[tuple[str, str], tuple[float, int | None]] = {}
         self._suffix = "." + suffix
+        self._suffixes = tuple({self._suffix, "." + LOCAL_SUFFIX})
         self._site_suffix = "." + site_suffix
+        self._cookie = _COOKIE if secure else _PLAIN_COOKIE
+        # Browsers take Secure cookies from *.localhost without TLS; Partitioned lets a frame on another site keep it.
+        self._cookie_flags = "Secure; HttpOnly; SameSite=None; Partitioned" if secure else "HttpOnly; SameSite=Lax"
         self._sites = Sites(published) if published is not None else None
         self._opening: dict[str, asyncio.Task[DevServer | None]] = {}
         self._upstreams: dict[str, Upstream] = {}
@@ -106,10 +111,13 @@ class PreviewGateway:
         """The host name of a session's preview, without the port. Raises ValueError for ids no host name can hold."""
         return preview_name(self._secret, session_id) + self._suffix
 
+    def local_host(self, session_id: str) -> str:
+        """A host name of the preview that leads to this machine, whatever the configured domain is."""
+        return f"{preview_name(self._secret, session_id)}.{LOCAL_SUFFIX}"
+
     def entrance(self, session_id: str, revision: int, seconds: float, to: str = "/") -> str:
         """Path and query of the link that lets a browser see the preview for so many seconds."""
-        text = grants.write(self._secret, grants.Grant(session_id, int(time.time() + seconds), revision))
-        return f"{_ENTRANCE}?{urlencode({'grant': text, 'to': to})}"
+        return grants.entrance(self._secret, grants.Grant(session_id, int(time.time() + seconds), revision), to)
 
     def site_host(self, session_id: str) -> str:
         """The host name of a session's published site, without the port. Raises ValueError like `host`."""
@@ -134,25 +142,25 @@ class PreviewGateway:
 
     def _session(self, scope: Scope) -> str | None:
         host = _host(scope)
-        if not host.endswith(self._suffix):
-            return None
-        return session_of(self._secret, host.removesuffix(self._suffix))
+        name, dot, rest = host.partition(".")
+        return session_of(self._secret, name) if dot + rest in self._suffixes else None
 
     async def _allowed(self, scope: Scope, session_id: str, text: str | None = None) -> grants.Grant | None:
         """The valid grant of a request, from its cookie or the given text."""
-        grant = grants.read(self._secret, text if text is not None else _cookie(scope, _COOKIE))
+        grant = grants.read(self._secret, text if text is not None else _cookie(scope, self._cookie))
         if grant is None:
             return None
-        revision = await self._present_revision(session_id)
+        revision = await self._present_revision(session_id, grant.viewer)
         return grant if revision is not None and grant.holds(session_id, revision) else None
 
-    async def _present_revision(self, session_id: str) -> int | None:
+    async def _present_revision(self, session_id: str, viewer: str) -> int | None:
         assert self._revision is not None
-        kept = self._revisions.get(session_id)
+        kept = self._revisions.get((session_id, viewer))
         if kept is None or time.monotonic() - kept[0] > _REVISION_SECONDS:
             if len(self._revisions) > _MOST_REVISIONS:
                 self._revisions.clear()
-            kept = self._revisions[session_id] = (time.monotonic(), await self._revision(session_id))
+            present = await self._revision(session_id, viewer)
+            kept = self._revisions[(session_id, viewer)] = (time.monotonic(), present)
         return kept[1]
 
     async def _enter(self, scope: Scope, send: Send, session_id: str) -> None:
@@ -163,8 +171,7 @@ class PreviewGateway:
             await self._page(send, 403, pages.not_allowed())
             return
         age = max(1, grant.until - int(time.time()))
-        # Browsers take Secure cookies from *.localhost without TLS; Partitioned lets a frame on another site keep it.
-        cookie = f"{_COOKIE}={text}; Path=/; Max-Age={age}; Secure; HttpOnly; SameSite=None; Partitioned"
+        cookie = f"{self._cookie}={text}; Path=/; Max-Age={age}; {self._cookie_flags}"
         headers: Headers = [
             (b"location", to.encode()),
             (b"set-cookie", cookie.encode()),
@@ -209,7 +216,7 @@ class PreviewGateway:
         if session_id is None:
             await self._page(send, 404, pages.unknown())
             return
-        if scope["path"] == _ENTRANCE:
+        if scope["path"] == grants.ENTRANCE:
             await self._enter(scope, send, session_id)
             return
         if self._revision is not None and await self._allowed(scope, session_id) is None:

@@ -10,6 +10,7 @@ from schemas.candidates import Verdict
 from schemas.checks import CheckReport, Issue
 from schemas.deployments import Deployment
 from schemas.events import Outbox
+from schemas.previews import PreviewAction
 from schemas.session import (
     FailedPackage,
     FileRef,
@@ -331,6 +332,19 @@ class PublishResult(OperationResult):
     """What became of it."""
 
     deployment: Deployment
+
+
+class PreviewControlInput(OperationInput):
+    """Start, restart or stop the preview's server."""
+
+    template: str
+    action: PreviewAction
+
+
+class PreviewControlResult(OperationResult):
+    """How the preview is then."""
+
+    preview: Preview
 
 
 class ConversationInput(OperationInput):

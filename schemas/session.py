@@ -199,7 +199,7 @@ class Operation(BaseModel):
     since: datetime
 
 
-PreviewStatus = Literal["none", "starting", "ready", "failed"]
+PreviewStatus = Literal["none", "starting", "ready", "stopped", "failed"]
 
 
 class Preview(BaseModel):

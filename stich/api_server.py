@@ -1,6 +1,7 @@
 """One API process: wiring and life."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,7 @@ from stich.errors import StichError
 from stich.home import Home, token_of
 from stich.keys import codec_ticket, master_keys
 from stich.logging import configure_logging
-from stich.previews import PreviewPlace
+from stich.previews import PreviewPlace, naming_secret
 from stich.serving import listening_socket, serving, told_to_stop, until_stopped
 from stich.settings import Settings
 from stich.temporal import connect_temporal
@@ -57,10 +58,12 @@ def api_settings_from(settings: Settings, env: Mapping[str, str]) -> ApiSettings
     """What the API room is told. Raises StichError for what it refuses."""
     try:
         inference = InferenceSettings.from_env(env)
+        place = PreviewPlace.of(settings)
         return ApiSettings(
             token=SecretStr(token_of(settings)),
             port=settings.port,
-            preview_origin=PreviewPlace.of(settings).source,
+            preview_origin=place.source,
+            preview_entrance=partial(place.entrance, naming_secret(token_of(settings))),
             version=stich.__version__,
             public_url=settings.public_url,
             allowed_hosts=frozenset(settings.allowed_hosts),

@@ -2,13 +2,15 @@
 
 import hashlib
 import hmac
+import time
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
+from sandbox.addresses import LOCAL_SUFFIX, preview_name
+from sandbox.grants import Grant, entrance
 from stich.errors import StichError
 from stich.settings import Settings
 
-LOCAL_SUFFIX = "preview.localhost"
 LOCAL_SITES = "site.localhost"
 
 
@@ -33,6 +35,16 @@ class PreviewPlace(NamedTuple):
     def site_suffix(self) -> str:
         """The domain below which published sites lie: a configured domain serves both, told apart by their names."""
         return LOCAL_SITES if self.suffix == LOCAL_SUFFIX else self.suffix
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers keep Secure cookies there."""
+        return self.scheme == "https" or self.suffix == LOCAL_SUFFIX
+
+    def entrance(self, secret: bytes, session_id: str, revision: int, viewer: str, seconds: float) -> str:
+        """The address that lets a browser see a session's preview for so many seconds."""
+        grant = Grant(session_id, int(time.time() + seconds), revision, viewer)
+        return self.address(f"{preview_name(secret, session_id)}.{self.suffix}") + entrance(secret, grant)
 
     @property
     def source(self) -> str:

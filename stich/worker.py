@@ -24,6 +24,7 @@ from stich.errors import StichError
 from stich.home import token_of
 from stich.keys import master_keys
 from stich.logging import configure_logging
+from stich.preview_reports import reporting
 from stich.previews import PreviewPlace, naming_secret, page_origins
 from stich.sandbox_host import sandbox_workers
 from stich.serving import listening_socket, serving, told_to_stop, until_stopped
@@ -36,6 +37,8 @@ from storage.ledger import Ledger
 from storage.messages import Messages
 from storage.model_choices import ModelChoices
 from storage.operations import Operations
+from storage.preview_access import PreviewAccess
+from storage.preview_reports import PreviewReports
 from storage.published import PublishedSites
 from storage.sandbox_waits import SandboxWaits
 from storage.screenshots import Screenshots
@@ -48,6 +51,7 @@ from workflows.session import CodeGenSession
 SHUTDOWN_GRACE: Final = timedelta(seconds=3)
 # How fast a stop reaches an activity, and how fast a worker's death is noticed by another.
 HEARTBEAT_THROTTLE: Final = timedelta(seconds=0.5)
+LOOKING_SECONDS: Final = 120.0  # how long the browser of the checks may see a preview
 STICKY_TIMEOUT: Final = timedelta(seconds=2)
 # Workflow files hold nothing but workflow code; everything they import is the same in every run.
 PASSED_THROUGH: Final = ("schemas", "codegen", "activities", "inference", "storage", "sandbox", "pydantic", "structlog")
@@ -95,17 +99,27 @@ async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterato
             Sandbox(SandboxSettings(home=settings.home, unsafe_local=settings.unsafe_local))
         )
         place = PreviewPlace.of(settings)
-        browser = await stack.enter_async_context(Browser(sandbox.settings, settings.preview_port or settings.port + 1))
+        preview_port = settings.preview_port or settings.port + 1
+        browser = await stack.enter_async_context(Browser(sandbox.settings, preview_port))
+        access = PreviewAccess(database)
         sessions, files, published = Sessions(database), Files(database), PublishedSites(database)
         gateway = PreviewGateway(
             sandbox,
             naming_secret(token_of(settings)),
             StoredProjects(sessions, files, sandbox),
             published=published,
+            revision=access.revision,
+            secure=place.secure,
             frame_ancestors=page_origins(settings),
             suffix=place.suffix,
             site_suffix=place.site_suffix,
         )
+
+        async def looking(session_id: str) -> str:
+            revision = await access.revision(session_id) or 0
+            path = gateway.entrance(session_id, revision, LOOKING_SECONDS)
+            return f"http://{gateway.local_host(session_id)}:{preview_port}{path}"
+
         rooms = Rooms(
             database=database,
             events=events,
@@ -121,6 +135,8 @@ async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterato
             sandbox=sandbox,
             browser=browser,
             screenshots=Screenshots(database),
+            preview_entrance=looking,
+            preview_reports=PreviewReports(database),
             preview_url=lambda session_id: place.address(gateway.host(session_id)),
             site_url=lambda session_id: place.address(gateway.site_host(session_id)),
             published=published,
@@ -128,6 +144,7 @@ async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterato
             deployment_tokens=EnvironmentTokens(env),
             places=deployment_places(settings),
         )
+        await stack.enter_async_context(reporting(sandbox.previews, rooms.preview_reports))
         yield rooms, gateway
 
 

@@ -22,9 +22,11 @@ with workflow.unsafe.imports_passed_through():
     from schemas.deployments import Deployment, DeploymentRequest, DeploymentWithdrawal
     from schemas.failures import Failure
     from schemas.operations import ConversationInput, CreateSessionInput
+    from schemas.previews import PreviewControl
     from schemas.session import (
         CarriedState,
         MessageEdit,
+        Preview,
         Progress,
         QueuedMessage,
         SessionRequest,
@@ -42,6 +44,7 @@ with workflow.unsafe.imports_passed_through():
         UPDATE_CHECK,
         UPDATE_CHOOSE,
         UPDATE_EDIT_MESSAGE,
+        UPDATE_PREVIEW,
         UPDATE_PUBLISH,
         UPDATE_RESTORE,
         UPDATE_RESUME,
@@ -50,6 +53,7 @@ with workflow.unsafe.imports_passed_through():
         UPDATE_WITHDRAW_MESSAGE,
     )
     from workflows.options import MODEL_STEP, SESSION_STEP
+    from workflows.previewing import check_preview, control_preview
     from workflows.project import check, template_of
     from workflows.publishing import Publisher
     from workflows.smart import SmartBuilder
@@ -404,6 +408,17 @@ class CodeGenSession:
     @property
     def _choice_waits(self) -> bool:
         return isinstance(self._builder, DeterministicBuilder) and self._builder.has_choice
+
+    # --- the preview ------------------------------------------------------------------------------------------------
+
+    @workflow.update(name=UPDATE_PREVIEW)
+    async def control_preview(self, asked: PreviewControl) -> Preview:
+        """Start, restart or stop the preview's server, beside whatever else goes on."""
+        return await control_preview(self._session, asked)
+
+    @control_preview.validator
+    def _may_control_preview(self, asked: PreviewControl) -> None:
+        check_preview(self._session)
 
     # --- questions ------------------------------------------------------------------------------------------------
 

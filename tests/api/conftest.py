@@ -78,6 +78,7 @@ def api_settings(port: int, **changes: object) -> ApiSettings:
         "port": port,
         "preview_origin": f"http://*.preview.localhost:{port}",
         "version": "0.0.1",
+        "preview_entrance": lambda session, revision, viewer, _: f"entrance of {session} at {revision} for {viewer}",
         "templates": (
             TemplateSummary(
                 name="react-vite",

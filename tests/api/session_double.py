@@ -5,7 +5,18 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from schemas.deployments import Deployment, DeploymentRequest, DeploymentWithdrawal
-    from schemas.session import MessageEdit, Progress, QueuedMessage, SessionRequest, State, StateInfo, UserMessage
+    from schemas.previews import PreviewControl
+    from schemas.session import (
+        MessageEdit,
+        Preview,
+        PreviewStatus,
+        Progress,
+        QueuedMessage,
+        SessionRequest,
+        State,
+        StateInfo,
+        UserMessage,
+    )
     from schemas.versions import FilesEdited, Restored, RestoreProject
     from workflows.names import (
         QUERY_PROGRESS,
@@ -14,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
         SIGNAL_MESSAGE,
         UPDATE_CHECK,
         UPDATE_EDIT_MESSAGE,
+        UPDATE_PREVIEW,
         UPDATE_PUBLISH,
         UPDATE_RESTORE,
         UPDATE_RESUME,
@@ -137,6 +149,12 @@ class SessionDouble:
     @workflow.update(name=UPDATE_CHECK)
     def check(self) -> StateInfo:
         return self._progress.state
+
+    @workflow.update(name=UPDATE_PREVIEW)
+    def control_preview(self, asked: PreviewControl) -> Preview:
+        status: PreviewStatus = "stopped" if asked.action == "stop" else "ready"
+        self._progress.preview = Preview(status=status, url="http://a.preview.localhost:1")
+        return self._progress.preview
 
     @workflow.query(name=QUERY_PROGRESS)
     def progress(self) -> Progress:

@@ -14,15 +14,20 @@ from hypothesis import strategies as st
 from sandbox import Sandbox, SandboxSettings, grants
 from sandbox.browser import DESKTOP, Browser
 from sandbox.gateway import PreviewGateway, Stored
-from tests.sandbox.conftest import Gateway, free_port
+from tests.sandbox.conftest import Gateway, Shelf, free_port
 
 SECRET = b"secret"
 
 
 @bounded(deadline=None)
-@given(st.from_regex(r"[a-z0-9-]{1,44}", fullmatch=True), st.integers(0, 2**40), st.integers(0, 10**6))
-def test_a_grant_is_read_as_written(session_id: str, until: int, revision: int) -> None:
-    grant = grants.Grant(session_id, until, revision)
+@given(
+    st.from_regex(r"[a-z0-9-]{1,44}", fullmatch=True),
+    st.integers(0, 2**40),
+    st.integers(0, 10**6),
+    st.from_regex(r"[a-z0-9:-]{0,60}", fullmatch=True),
+)
+def test_a_grant_is_read_as_written(session_id: str, until: int, revision: int, viewer: str) -> None:
+    grant = grants.Grant(session_id, until, revision, viewer)
     text = grants.write(SECRET, grant)
     assert grants.read(SECRET, text) == grant
     assert grants.read(b"another", text) is None
@@ -51,8 +56,8 @@ async def guarded(sandbox: Sandbox) -> AsyncIterator[tuple[Gateway, dict[str, in
     async def restore(_: str) -> Stored | None:
         return Stored("static-html", {})
 
-    async def revision(session_id: str) -> int | None:
-        return revisions.get(session_id)
+    async def revision(session_id: str, viewer: str) -> int | None:
+        return None if viewer == "signed-out" else revisions.get(session_id)
 
     app = PreviewGateway(sandbox, SECRET, restore, revision=revision)
     port = free_port()
@@ -64,7 +69,7 @@ async def guarded(sandbox: Sandbox) -> AsyncIterator[tuple[Gateway, dict[str, in
         if server.started:
             break
         await asyncio.sleep(0.02)
-    yield Gateway(app, port), revisions
+    yield Gateway(app, port, {}, Shelf()), revisions
     server.should_exit = True
     await serving
 
@@ -100,6 +105,8 @@ async def test_only_a_valid_link_opens_a_preview(
         ):
             assert (await http.get(bad)).status_code == 403
 
+        signed_out = grants.Grant(session_id, int(time.time()) + 60, 1, "signed-out")
+        assert (await http.get(grants.entrance(SECRET, signed_out))).status_code == 403
         revisions[session_id] = 2
         assert (await http.get("/", headers=held)).status_code == 403
     await sandbox.remove(session_id)
@@ -117,4 +124,40 @@ async def test_a_real_browser_keeps_the_cookie(
         opened = await browser.capture(gateway.url(session_id, entrance), (DESKTOP,))
         assert opened.report.ok
         assert not opened.screenshots[0].blank
+    await sandbox.remove(session_id)
+
+
+async def test_a_configured_domain_and_the_browser_of_the_checks(sandbox: Sandbox, session_id: str) -> None:
+    async def restore(_: str) -> Stored | None:
+        return Stored("static-html", {})
+
+    async def revision(_session: str, _viewer: str) -> int | None:
+        return 1
+
+    app = PreviewGateway(sandbox, SECRET, restore, revision=revision, suffix="preview.example.org", secure=False)
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", http="httptools"))
+    serving = asyncio.create_task(server.serve())
+    for _ in range(500):
+        if server.started:
+            break
+        await asyncio.sleep(0.02)
+    entrance = app.entrance(session_id, 1, 60)
+    assert app.host(session_id).endswith(".preview.example.org")
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+        entered = await http.get(entrance, headers={"host": app.host(session_id)})
+        cookie = entered.headers["set-cookie"]
+        assert "Secure" not in cookie  # browsers keep no Secure cookie of a plain http address
+        held = {"cookie": cookie.partition(";")[0]}
+        http.cookies.clear()
+        assert (await http.get("/", headers={"host": app.host(session_id), **held})).status_code == 200
+        assert (await http.get("/", headers={"host": app.host(session_id)})).status_code == 403
+        other = app.host(session_id).replace("example.org", "example.net")
+        assert (await http.get("/", headers={"host": other, **held})).status_code == 404
+    async with Browser(sandbox.settings, port) as browser:
+        seen = await browser.capture(f"http://{app.local_host(session_id)}:{port}{entrance}", (DESKTOP,))
+        assert seen.report.ok
+        assert not seen.screenshots[0].blank
+    server.should_exit = True
+    await serving
     await sandbox.remove(session_id)

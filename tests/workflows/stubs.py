@@ -38,6 +38,8 @@ from schemas.operations import (
     PhaseGenerationInput,
     PhaseGenerationResult,
     PhaseImplementationInput,
+    PreviewControlInput,
+    PreviewControlResult,
     PreviewInput,
     PreviewResult,
     PublishInput,
@@ -268,6 +270,11 @@ class Rooms:
             places = self.scripts[given.session_id].places
             return QueuePosition(before=places.pop(0) if places else None)
 
+        @activity.defn(name="control_preview")
+        async def control_preview(given: PreviewControlInput) -> PreviewControlResult:
+            status = "stopped" if given.action == "stop" else "ready"
+            return PreviewControlResult(**await self.begin(given), preview=Preview(status=status, url="http://x"))
+
         @activity.defn(name="publish")
         async def publish(given: PublishInput) -> PublishResult:
             live = {"status": "live", "url": f"http://{given.deployment.target}", "digest": "d", "files": 3, "size": 9}
@@ -306,7 +313,7 @@ class Rooms:
         return {
             "session": [adopt, create, record, read_back, position, restore, fork],
             "inference": [plan_setup, readme, judge, choose, blueprint, plan_phase, implement, fix, answer, turn],
-            "sandbox": [install, check, preview, use_tool, publish, withdraw, show_edits],
+            "sandbox": [install, check, preview, use_tool, control_preview, publish, withdraw, show_edits],
         }
 
 

@@ -1,6 +1,6 @@
 // One function per request of the page. Every failure is a `Problem` that says what happened and what to do.
 
-import type { About, CreateSession, ProblemBody, SessionList, SessionSnapshot } from "./types";
+import type { About, CreateSession, PreviewInfo, ProblemBody, SessionList, SessionSnapshot } from "./types";
 
 export class Problem extends Error {
   readonly status: number;
@@ -104,6 +104,8 @@ export const createSession = (body: CreateSession, key: string) =>
 
 export const postMessage = (id: string, body: { text: string; id: string; interrupt: boolean }) =>
   json<{ id: string }>(`${session(id)}/messages`, post(body));
+
+export const getPreview = (id: string, signal: AbortSignal) => json<PreviewInfo>(`${session(id)}/preview`, { signal });
 
 export const stopSession = (id: string) => request(`${session(id)}/stop`, post({}));
 export const resumeSession = (id: string) => request(`${session(id)}/resume`, post({}));

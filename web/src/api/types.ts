@@ -127,9 +127,36 @@ export interface Operation {
 }
 
 export interface Preview {
-  status: "none" | "starting" | "ready" | "failed";
+  status: "none" | "starting" | "ready" | "stopped" | "failed";
   url: string | null;
   detail: string;
+}
+
+/** How the preview is, and an address that lets this browser see it until `expires_at`. */
+export interface PreviewInfo {
+  preview: Preview;
+  entrance: string | null;
+  expires_at: string | null;
+  server: "stopped" | "starting" | "ready" | "failed";
+  detail: string;
+  restarts: number;
+}
+
+export type DeploymentTarget = "local" | "cloudflare" | "netlify" | "vercel";
+
+export interface Deployment {
+  id: string;
+  target: DeploymentTarget;
+  status: "requested" | "building" | "uploading" | "live" | "withdrawing" | "withdrawn" | "failed";
+  version: number | null;
+  url: string | null;
+  digest: string | null;
+  files: number;
+  size: number;
+  detail: string;
+  code: string | null;
+  requested_at: string;
+  changed_at: string;
 }
 
 export interface Progress {
@@ -148,6 +175,7 @@ export interface Progress {
   operations: Operation[];
   usage: UsageTotals;
   preview: Preview;
+  deployments: Deployment[];
   created_at: string;
   last_seq: number;
 }
@@ -218,6 +246,7 @@ export type SessionEvent =
   | { type: "checks"; phase_id: string; report: CheckReport }
   | { type: "command"; operation_id: string; command: string; status: CommandStatus; output: string }
   | { type: "preview"; preview: Preview }
+  | { type: "deployment"; deployment: Deployment }
   | { type: "message"; message: ChatMessage }
   | { type: "conversation_delta"; operation_id: string; message_id: string; offset: number; text: string }
   | { type: "usage"; operation_id: string; action: string; model: string; usage: UsageTotals }
@@ -241,6 +270,7 @@ export const EVENT_TYPES: readonly SessionEvent["type"][] = [
   "checks",
   "command",
   "preview",
+  "deployment",
   "message",
   "conversation_delta",
   "usage",

@@ -2,10 +2,14 @@
 
 import { ExternalLink, Eye, Monitor, RotateCw, Smartphone, Tablet, TriangleAlert } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
+import { asProblem, getPreview, type Problem } from "../api/client";
+import type { Preview } from "../api/types";
 import { useSession } from "../state/session-context";
 import { buttonClass, Empty, IconButton, Stitch, Tooltip } from "../ui/parts";
 import { stateTone } from "../words";
 import { currentPhase } from "../state/selectors";
+
+const LONGEST_TIMER = 2 ** 31 - 1;
 
 type Width = "desktop" | "tablet" | "phone";
 
@@ -21,6 +25,7 @@ export function PreviewPanel({ narrow, hold }: { narrow: boolean; hold: () => vo
   const [round, setRound] = useState(0);
   const frame = useRef<HTMLIFrameElement>(null);
   const [loaded, setLoaded] = useState("");
+  const way = useEntrance(round, setRound);
 
   // Clicks inside the frame are not seen here; that it takes the focus is.
   useEffect(() => {
@@ -31,7 +36,18 @@ export function PreviewPanel({ narrow, hold }: { narrow: boolean; hold: () => vo
     return () => window.removeEventListener("blur", onBlur);
   }, [hold]);
 
-  if (preview.status !== "ready" || !preview.url) return <NoPreview />;
+  if (!isOpen(preview)) return <NoPreview />;
+  if (way.problem) {
+    return (
+      <Empty icon={<TriangleAlert size={26} aria-hidden />} title="The preview cannot be opened">
+        <p>{way.problem.message}</p>
+        <button type="button" className={buttonClass("plain")} onClick={() => setRound(round + 1)}>
+          Try again
+        </button>
+      </Empty>
+    );
+  }
+  const address = way.entrance ?? preview.url;
   const showing = `${preview.url} ${round}`;
   return (
     <div className="preview">
@@ -54,7 +70,7 @@ export function PreviewPanel({ narrow, hold }: { narrow: boolean; hold: () => vo
         <Tooltip text="Open in a new tab">
           <a
             className={buttonClass("plain", true, true)}
-            href={preview.url}
+            href={address}
             target="_blank"
             rel="noreferrer"
             aria-label="Open the preview in a new tab"
@@ -70,19 +86,60 @@ export function PreviewPanel({ narrow, hold }: { narrow: boolean; hold: () => vo
             <p>Loading the app</p>
           </div>
         )}
-        <iframe
-          ref={frame}
-          key={showing}
-          onLoad={() => setLoaded(showing)}
-          title="Preview of the app"
-          src={preview.url}
-          // Another origin than this page's, so these two permissions together do not let it out of its frame.
-          // oxlint-disable-next-line react/iframe-missing-sandbox
-          sandbox="allow-scripts allow-same-origin allow-forms allow-popups allow-modals allow-downloads"
-        />
+        {!way.loading && (
+          <iframe
+            ref={frame}
+            key={showing}
+            onLoad={() => setLoaded(showing)}
+            title="Preview of the app"
+            src={address}
+            // Another origin than this page's, so these two permissions together do not let it out of its frame.
+            // oxlint-disable-next-line react/iframe-missing-sandbox
+            sandbox="allow-scripts allow-same-origin allow-forms allow-popups allow-modals allow-downloads"
+          />
+        )}
       </div>
     </div>
   );
+}
+
+/** A server that is stopped starts by itself when its preview is opened. */
+function isOpen(preview: Preview): preview is Preview & { url: string } {
+  return (preview.status === "ready" || preview.status === "stopped") && preview.url !== null;
+}
+
+interface Way {
+  round: number;
+  loading: boolean;
+  entrance: string | null;
+  problem: Problem | null;
+}
+
+/** The address that lets this browser see the preview, fetched anew for every round and when it has run out. */
+function useEntrance(round: number, setRound: (round: number) => void): Way {
+  const id = useSession((session) => session.progress.session_id);
+  const open = useSession((session) => isOpen(session.progress.preview));
+  const [way, setWay] = useState<Way>({ round: -1, loading: true, entrance: null, problem: null });
+  useEffect(() => {
+    if (!open) return;
+    const gone = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    getPreview(id, gone.signal).then(
+      (info) => {
+        setWay({ round, loading: false, entrance: info.entrance, problem: null });
+        const left = info.expires_at ? Date.parse(info.expires_at) - Date.now() : 0;
+        if (left > 0) timer = setTimeout(() => setRound(round + 1), Math.min(left, LONGEST_TIMER));
+      },
+      (error: unknown) => {
+        if (!gone.signal.aborted) setWay({ round, loading: false, entrance: null, problem: asProblem(error) });
+      },
+    );
+    return () => {
+      gone.abort();
+      clearTimeout(timer);
+    };
+  }, [id, open, round, setRound]);
+  return way.round === round ? way : { round, loading: true, entrance: null, problem: null };
 }
 
 function NoPreview() {

@@ -31,6 +31,7 @@ const snapshot = (): SessionSnapshot => ({
     operations: [],
     usage: usage(0),
     preview: { status: "none", url: null, detail: "" },
+    deployments: [],
     created_at: AT,
     last_seq: 3,
   },

@@ -200,6 +200,8 @@ function step(session: Session, event: SessionEvent, seq: number, at: string): S
       return { ...resume(session, event.operation_id), commands: withCommand(session.commands, commandOf(seq, event)) };
     case "preview":
       return withProgress(session, { preview: event.preview });
+    case "deployment":
+      return withProgress(session, { deployments: upsert(session.progress.deployments, event.deployment) });
     case "message":
       return {
         ...closeGap(session, event.message.id),

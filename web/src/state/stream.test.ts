@@ -44,6 +44,7 @@ const snapshot = (title: string, seq = 0): SessionSnapshot => ({
     operations: [],
     usage: { calls: 0, input_tokens: 0, cached_tokens: 0, output_tokens: 0, reasoning_tokens: 0, cost_usd: "0" },
     preview: { status: "none", url: null, detail: "" },
+    deployments: [],
     created_at: AT,
     last_seq: seq,
   },
