@@ -6,7 +6,8 @@ from typing import Literal
 from activities.context import Rooms
 from activities.material import matches, template_named
 from activities.step import Step
-from schemas.events import FileDeleted, FileGenerated
+from schemas.events import ErrorEvent, FileDeleted, FileGenerated
+from schemas.secrets import mask_known
 from schemas.session import FileRef
 from storage.conflicts import UNSEEN, Unseen
 from storage.files import BadPath, FileTooLarge, FileVersion, TooManyFiles
@@ -51,6 +52,7 @@ class ProjectFiles:
         step = self._step
         if self.protects(path):
             raise ValueError(f"{path} belongs to the template and cannot be changed.")
+        content = self._without_secrets(path, content)
         try:
             version = await step.rooms.files.close_file(
                 step.writer,
@@ -70,6 +72,20 @@ class ProjectFiles:
         if self._seen is not None:
             self._seen[path] = content
         return content
+
+    def _without_secrets(self, path: str, content: str) -> str:
+        """The text without keys of known forms: what a model writes is shown, exported and deployed."""
+        if (masked := mask_known(content)) == content:
+            return content
+        self._step.emit(
+            ErrorEvent(
+                operation_id=self._step.id,
+                code="secret_in_file",
+                sentence=f"A key or password was taken out of {path} before it was stored.",
+                next_action="Let the application read it from its environment instead.",
+            )
+        )
+        return masked
 
     def _seen_of(self, path: str) -> str | Unseen | None:
         return UNSEEN if self._seen is None else self._seen.get(path)

@@ -51,6 +51,7 @@ from schemas.http import (
     SessionSnapshot,
     SessionSummary,
 )
+from schemas.secrets import masked_in
 from schemas.session import (
     ChatMessage,
     ImageRef,
@@ -128,7 +129,11 @@ async def start_session(services: Services, session_request: SessionRequest, key
         if started is None or started.request_sha256 != digest:
             raise Refusal(KEY_REUSED, "This Idempotency-Key was used for a session with another body.")
     return JsonResponse(
-        SessionCreated(id=session_id, url=f"{services.settings.origin}/s/{session_id}"),
+        SessionCreated(
+            id=session_id,
+            url=f"{services.settings.origin}/s/{session_id}",
+            masked=masked_in(session_request.prompt),
+        ),
         status_code=201,
         headers={"Location": f"/api/sessions/{session_id}"},
     )
@@ -290,7 +295,7 @@ async def post_message(request: Request) -> Response:
     if body.id is not None and not await services.messages.claim(session.id, body.id, body.text):
         raise Refusal(MESSAGE_ID_REUSED, "This id was used for a message with another text. Nothing was changed.")
     await services.workflows.send(session.id, message)
-    return JsonResponse(MessageAccepted(id=message.id), status_code=202)
+    return JsonResponse(MessageAccepted(id=message.id, masked=masked_in(message.text)), status_code=202)
 
 
 async def edit_message(request: Request) -> Response:

@@ -37,6 +37,8 @@ from typing import ClassVar
 
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from schemas.secrets import mask_known
+
 LONG_WAIT = 60.0
 """Seconds. A longer `Retry-After` is not waited for inside an activity: the workflow waits and shows a countdown."""
 
@@ -55,7 +57,7 @@ _SECRETS = re.compile(
 
 def redact(text: str, limit: int = MESSAGE_LIMIT) -> str:
     """`text` without anything that looks like a key, on one line, cut to `limit` characters."""
-    text = _SECRETS.sub("[redacted]", " ".join(text.split()))
+    text = mask_known(_SECRETS.sub("[redacted]", " ".join(text.split())))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from schemas.candidates import MAX_CANDIDATES
 from schemas.deployments import Deployment, DeploymentId, Target
 from schemas.events import Staleness
+from schemas.secrets import MaskedSecret
 from schemas.session import (
     MAX_IMAGES,
     MAX_PARALLEL_CALLS,
@@ -44,10 +45,11 @@ class CreateSession(BaseModel):
 
 
 class SessionCreated(BaseModel):
-    """Answer of `POST /api/sessions`."""
+    """Answer of `POST /api/sessions`. `masked` are the keys taken out of the prompt, for the vault to offer."""
 
     id: str
     url: str
+    masked: list[MaskedSecret] = Field(default_factory=list)
 
 
 class PostMessage(BaseModel):
@@ -79,9 +81,10 @@ class ForkSession(BaseModel):
 
 
 class MessageAccepted(BaseModel):
-    """Answer of `POST /api/sessions/{id}/messages`."""
+    """Answer of `POST /api/sessions/{id}/messages`. `masked` are the keys that were taken out of the text."""
 
     id: str
+    masked: list[MaskedSecret] = Field(default_factory=list)
 
 
 class SessionSummary(BaseModel):

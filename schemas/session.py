@@ -4,13 +4,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from schemas.blueprint import Blueprint, PhasePlan
 from schemas.candidates import MAX_CANDIDATES, Candidate
 from schemas.checks import CheckReport
 from schemas.deployments import Deployment
 from schemas.rounds import RoundState
+from schemas.secrets import mask
 
 MAX_PROMPT = 20_000
 MAX_PARALLEL_CALLS = 4
@@ -33,7 +34,10 @@ State = Literal[
     "failed",
 ]
 Ability = Literal["message", "stop", "resume"]
-Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_PROMPT)]
+Prompt = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_PROMPT), AfterValidator(mask)
+]
+"""What people write. A key that was pasted into it is taken out before anything else sees it."""
 MessageId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 WORKING_STATES: frozenset[State] = frozenset({"starting", "planning", "generating", "reviewing"})

@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from schemas.secrets import mask
 from stich.settings import Settings
 
 REDACTED: Final = "[redacted]"
@@ -78,7 +79,7 @@ def _clean(name: str, value: object) -> object:
     if SECRET_NAME.search(name):
         return REDACTED
     if isinstance(value, str):
-        return SECRET_TEXT.sub(lambda found: (found["keep"] or "") + REDACTED, value)
+        return mask(SECRET_TEXT.sub(lambda found: (found["keep"] or "") + REDACTED, value))
     if isinstance(value, dict):
         return {key: _clean(str(key), item) for key, item in value.items()}
     if isinstance(value, list | tuple):

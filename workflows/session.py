@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas.failures import Failure
     from schemas.operations import ConversationInput, CreateSessionInput
     from schemas.previews import PreviewControl
+    from schemas.secrets import masked_in
     from schemas.session import (
         CarriedState,
         MessageEdit,
@@ -151,6 +152,17 @@ class CodeGenSession:
         )
         progress.model, progress.demo = created.model, created.demo
         session.show_info()
+        self._tell_of_secrets("prompt", progress.prompt)
+
+    def _tell_of_secrets(self, name: str, text: str) -> None:
+        """Say that a key was taken out of what somebody wrote, and where it belongs."""
+        if found := masked_in(text):
+            kinds = ", ".join(f"{secret.kind} {secret.hint}".strip() for secret in found)
+            self._session.notice(
+                f"{name}-secret",
+                f"This was taken out of what you wrote, and neither kept nor sent to a model: {kinds}. Store keys of"
+                " model providers under your keys; and replace a key that others may have seen.",
+            )
 
     def _finish(self) -> None:
         """Say how it went. A session is completed only when the checks of its last state were clean."""
@@ -241,6 +253,7 @@ class CodeGenSession:
         )
         self._progress.messages.append(queued)
         self._session.show_message(queued)
+        self._tell_of_secrets(message.id, message.text)
         if message.interrupt:
             self._session.interrupt(INTERRUPTIBLE)
 
