@@ -61,8 +61,8 @@ _KNOWN: Final = re.compile("|".join(f"(?P<f{number}>{form.pattern})" for number,
 
 # A name that says so, and a value that looks random.
 _ASSIGNED: Final = re.compile(
-    r"(?i)(?<![A-Za-z0-9])(?:api[ _-]?key|secret(?:[ _-]?(?:access[ _-]?)?key)?|access[ _-]?(?:key|token)|auth[ _-]?token|token"
-    r"|password|passwd|credentials?|bearer|key)[\"'`]?\s{0,3}(?:[:=]|\bis\b|\s)\s{0,3}[\"'`]?"
+    r"(?i)(?<![A-Za-z0-9])(?:api[ _-]?key|secret(?:[ _-]?(?:access[ _-]?)?key)?|access[ _-]?(?:key|token)"
+    r"|auth[ _-]?token|token|password|passwd|credentials?|bearer|key)[\"'`]?\s{0,3}(?:[:=]|\bis\b|\s)\s{0,3}[\"'`]?"
     r"(?P<value>[A-Za-z0-9+/_.~-]{20,300}={0,2})"
 )
 _LEAST_BITS: Final = 3.5
