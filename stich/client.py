@@ -34,6 +34,7 @@ from schemas.http import (
     SessionSnapshot,
 )
 from schemas.session import RESTING_STATES, WORKING_STATES, Progress, StateInfo
+from stich.client_history import History
 
 SILENCE_SECONDS: Final = 45.0
 """A stream without even a heartbeat for this long is taken for dead; the service sends one every 15 s."""
@@ -83,6 +84,9 @@ class StichClient:
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=5),
             trust_env=False,  # a proxy of the environment must not see the token of a service on this machine
         )
+
+        self.history = History(self._call)
+        """Editing files, pictures, queued messages, and the versions of the project."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -238,10 +242,10 @@ class StichClient:
                     yield Sequenced(number, *event)
 
     async def _call(
-        self, method: str, path: str, body: str | None = None, headers: dict[str, str] | None = None
+        self, method: str, path: str, body: str | bytes | None = None, headers: dict[str, str] | None = None
     ) -> httpx.Response:
         """One request, repeated while the service is away. Every request of this client may be repeated."""
-        content_type = {"Content-Type": "application/json"} if body is not None else {}
+        content_type = {"Content-Type": "application/json"} if isinstance(body, str) else {}
         begun, pause = time.monotonic(), FIRST_PAUSE
         while True:
             try:

@@ -66,6 +66,8 @@ export function messageWords(state: MessageState, phase: string | undefined): st
       return phase ? `Planned as “${phase}”` : "Planned";
     case "done":
       return "";
+    case "withdrawn":
+      return "Withdrawn";
   }
 }
 

@@ -52,7 +52,7 @@ export interface Blueprint {
   first_phase: PhasePlan;
 }
 
-export type MessageState = "queued" | "being_read" | "planned" | "done";
+export type MessageState = "queued" | "being_read" | "planned" | "done" | "withdrawn";
 
 export interface QueuedMessage {
   id: string;

@@ -1,0 +1,96 @@
+"""A person edits a file while it is written, goes back to a version, and goes on from one in another session."""
+
+import asyncio
+import hashlib
+import uuid
+
+import httpx
+
+from schemas.events import FileGenerating
+from schemas.http import CreateSession, PostMessage
+from stich.client import Sequenced, StichClient
+from tests.e2e.conftest import MakeUp
+
+PROMPT = "Build a simple counter app with plus and minus buttons"
+APP = "src/App.tsx"
+NOTE = "// mine\n"
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d763f8cfc000000301010018dd8db0"
+    "0000000049454e44ae426082"
+)
+
+
+async def test_an_edit_during_the_work_a_restore_and_a_fork(make_up: MakeUp) -> None:
+    running = make_up(STICH_DEMO_SPEED="2").wait_ready()
+    async with StichClient(running.local_url, running.token, patience=30) as client:
+        image = await client.history.upload(PNG, "image/png")
+        wanted = CreateSession(prompt=PROMPT, template="react-vite", image_ids=[image.id])
+        session = (await client.start(wanted, uuid.uuid4().hex)).id
+        edited = False
+        async with asyncio.timeout(180):
+            async for item in client.follow(session):
+                if not isinstance(item, Sequenced):
+                    continue
+                if isinstance(item.event, FileGenerating) and item.event.path == APP and not edited:
+                    # The model writes the file anew, from the template's text; somebody adds a line to that meanwhile.
+                    text = await read(running.local_url, running.token, session, APP)
+                    assert (await client.history.write(session, APP, text + NOTE, sha(text))).outcome == "saved"
+                    edited = True
+                if item.raw["type"] == "session_state" and item.raw["state"]["name"] in ("completed", "failed"):
+                    break
+        snapshot = await client.snapshot(session)
+        assert edited and snapshot.progress.state.name == "completed", snapshot.progress.state.reason
+        assert snapshot.progress.images == [image]
+        assert snapshot.conflicts == []
+        written = await read(running.local_url, running.token, session, APP)
+        assert written.endswith(NOTE) and "useCounter" in written
+
+        history = (await client.history.versions(session)).versions
+        assert {"template", "model", "user"} <= {version.author for version in history}
+        assert [version.parent for version in history[:-1]] == [version.version for version in history[1:]]
+        template = history[-1]
+        difference = await client.history.diff(session, template.version)
+        assert APP in [file.path for file in difference.files]
+
+        restored = await client.history.restore(session, template.version)
+        assert restored.version is not None
+        assert (await client.history.diff(session, template.version)).files == []
+        await client.history.restore(session, history[0].version)
+        assert (await client.history.diff(session, history[0].version)).files == []
+        await client.history.check(session)
+        await rests(client, session)
+        assert (await client.snapshot(session)).progress.state.name == "completed"
+
+        key = uuid.uuid4().hex
+        fork = await client.history.fork(session, template.version, key)
+        assert fork == await client.history.fork(session, template.version, key)
+        progress = await client.wait(fork.id)
+        assert progress.state.name == "completed", progress.state.reason
+        assert progress.forked_from is not None and progress.forked_from.session_id == session
+        files = {file.path: file.sha256 for file in (await client.files(fork.id)).files}
+        done = {file.path: file.sha256 for file in (await client.files(session)).files}
+        assert files["src/useCounter.ts"] == done["src/useCounter.ts"]
+        assert files[APP] != done[APP]  # the edit came after the version
+
+        said = await client.message(fork.id, PostMessage(text="What is this?"))
+        assert said.id
+
+
+async def rests(client: StichClient, session: str) -> None:
+    """Wait until a check that was asked for is over."""
+    async with asyncio.timeout(90):
+        while True:
+            progress = (await client.snapshot(session)).progress
+            if progress.state.name in ("completed", "failed") and not progress.operations:
+                return
+            await asyncio.sleep(0.2)
+
+
+async def read(url: str, token: str, session: str, path: str) -> str:
+    async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {token}"}, trust_env=False) as http:
+        answer = await http.get(f"/api/sessions/{session}/files/{path}")
+        return answer.text if answer.status_code == 200 else ""
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
