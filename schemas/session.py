@@ -16,8 +16,8 @@ from schemas.secrets import mask
 MAX_PROMPT = 20_000
 MAX_PARALLEL_CALLS = 4
 PARALLEL_CALLS = 3
-"""How many calls write a phase side by side by default: with the demo model at a model's pace, two or three take two
-thirds of the time of one where a phase has files that do not need each other; one where it has not."""
+"""How many calls write a phase side by side by default. With the demo model at a model's pace, a phase of nine files of
+which four do not need each other took 88 s in one call, and 62 s with two, three or four at once."""
 MAX_IMAGES = 2  # of one message
 
 Mode = Literal["deterministic", "smart"]

@@ -222,6 +222,7 @@ class DeterministicBuilder:
             self._extra_phases += len(self._session.progress.phases) >= self._phase_budget
         elif candidate.subject == phase.id:
             await self._candidates.adopt(candidate, phase, "Chosen")
+            self._readme.forget()
             phase.status, phase.fix_rounds = "checking", 0
         self._chosen = None
 

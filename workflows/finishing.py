@@ -28,6 +28,10 @@ class Readme:
         if self._task is None and self._is_stale and not self._session.stopped:
             self._task = asyncio.create_task(self._attempt())
 
+    def forget(self) -> None:
+        """The project became another one: what was written of it is to be written anew."""
+        self._left_at = None
+
     async def finish(self) -> None:
         """Wait until it is written, anew where it does not fit what was built last."""
         while self._is_stale:
