@@ -1,6 +1,6 @@
 """Changes of the project's files by a step: stored and announced in one."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from activities.context import Rooms
@@ -40,6 +40,23 @@ class ProjectFiles:
     def protects(self, path: str) -> bool:
         """Whether the template keeps this path for itself."""
         return matches(path, self._protected)
+
+    async def works_from(self, path: str, results: Collection[str]) -> None:
+        """Note what a model knows of a file whose texts it was shown in `results`: what stands, if that was shown or if
+        no user changed it, else what stood before users did."""
+        rooms, session_id = self._step.rooms, self._step.session_id
+        versions = await rooms.files.versions(session_id, path)
+        if not versions or versions[-1].author != "user":
+            return
+        standing = await rooms.files.read(session_id, path) if versions[-1].sha256 else None
+        if standing is not None and any(shown and standing.startswith(shown) for shown in results):
+            known: str | None = standing
+        else:
+            before = [version for version in versions if version.author != "user"]
+            known = None
+            if before and before[-1].sha256 is not None:
+                known = await rooms.files.read(session_id, path, before[-1].version)
+        self._seen = {} if known is None else {path: known}
 
     async def write(
         self, path: str, content: str, *, author: Literal["model", "fix"] | None = None, reason: str | None = None

@@ -151,6 +151,9 @@ class _Use:
             case SearchFiles():
                 return _search(contents, tool.text)
             case WriteFile():
+                thread = await self._rooms.transcripts.messages(self._given.session_id, self._given.phase_id)
+                shown = [said.text for said in thread if said.role == "tool" and said.name == ReadFile.name]
+                await self.files.works_from(tool.path, shown)
                 await self.files.write(tool.path, tool.content)
                 return f"Wrote {tool.path}."
             case EditFile():
