@@ -69,7 +69,7 @@ class SmartBuilderActivities:
         opening = render(
             "smart_builder", template=material.template, request=material.request, turns=given.remaining_turns
         )
-        thread = await rooms.transcripts.messages(given.session_id, given.phase_id)
+        thread = [_as_material(said) for said in await rooms.transcripts.messages(given.session_id, given.phase_id)]
         news = [
             fenced(text, "user_message") for text in await message_texts(rooms, given.session_id, given.message_ids)
         ]
@@ -188,6 +188,11 @@ class _Use:
             raise ValueError("\n".join(f"Block {block.number}: {block.reason}" for block in failed))
         await self.files.write(tool.path, report.text)
         return f"Edited {tool.path}."
+
+
+def _as_material(said: Message) -> Message:
+    """A turn as it is sent: what a tool gave is material like a file, whatever is written in it."""
+    return said if said.role != "tool" else said.model_copy(update={"content": fenced(said.text, "output")})
 
 
 def parse(call: ToolCall) -> BuilderTool:

@@ -40,6 +40,11 @@ def codec_ticket(token: str) -> str:
     return hmac.new(token.encode(), b"stich codec ticket", hashlib.sha256).hexdigest()
 
 
+def fence_of(token: str) -> str:
+    """The code of the tags around material in prompts, the same in every worker: providers cache prompts by it."""
+    return hmac.new(token.encode(), b"stich fence", hashlib.sha256).hexdigest()[:8]
+
+
 def _given(name: str, value: str) -> KeySource:
     try:
         return KeySource.given(value)

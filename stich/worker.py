@@ -13,6 +13,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.context import Rooms
 from activities.registry import inference_activities, session_activities
+from codegen.prompts import set_fence
 from inference import Inference
 from inference.settings import InferenceSettings, InvalidSetting
 from sandbox import Sandbox, SandboxSettings
@@ -22,7 +23,7 @@ from sandbox.hosting import EnvironmentTokens, Places
 from stich.database import open_database, required_url
 from stich.errors import StichError
 from stich.home import token_of
-from stich.keys import master_keys
+from stich.keys import fence_of, master_keys
 from stich.logging import configure_logging
 from stich.preview_reports import reporting
 from stich.previews import PreviewPlace, naming_secret, page_origins
@@ -87,6 +88,7 @@ async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterato
         inference_settings = InferenceSettings.from_env(env)
     except InvalidSetting as error:
         raise StichError(f"A setting of the model providers cannot be used: {error}.") from None
+    set_fence(fence_of(token_of(settings)))
     async with contextlib.AsyncExitStack() as stack:
         database = await stack.enter_async_context(
             open_database(required_url(settings), settings.database_connections, "stich-worker")

@@ -1,11 +1,12 @@
 """What models are told: one template per operation, rendered strictly into messages.
 
 A template has a block `system`, which is the same for every call of the operation (providers cache it), and a block
-`user` with what is particular. Text that people, models or programs wrote is put between tags by the filter `fenced`,
-and cannot close its own fence.
+`user` with what is particular. Text that people, models or programs wrote is put between tags by the filter `fenced`.
+The tags carry a code that no such text can know, so that none can end its fence or pretend to be another.
 """
 
 import re
+import secrets
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -23,15 +24,41 @@ _environment = Environment(
 )
 
 
+class _Fence:
+    """The code that the tags around material carry. Nobody who writes material knows it."""
+
+    code = secrets.token_hex(4)
+
+
+def set_fence(code: str) -> None:
+    """Use a code of the installation's own instead of one per process: providers then cache prompts across workers."""
+    if not re.fullmatch(r"[0-9a-f]{8,32}", code):
+        raise ValueError("the code must be 8 to 32 hexadecimal digits")
+    _Fence.code = code
+
+
+def fence_code() -> str:
+    return _Fence.code
+
+
 def fenced(text: str, tag: str, **attributes: str) -> str:
-    """`text` between `<tag>` and `</tag>` on lines of their own; closing tags inside the text are made harmless."""
-    body = str(text).removesuffix("\n")
-    harmless = re.sub(rf"<(\s*/\s*{re.escape(tag)}\b)", r"&lt;\1", body, flags=re.IGNORECASE)
-    quoted = "".join(f' {name}="{value.replace(chr(34), "&quot;")}"' for name, value in attributes.items())
-    return f"<{tag}{quoted}>\n{harmless}\n</{tag}>"
+    """`text` between `<tag-CODE>` and `</tag-CODE>` on lines of their own.
+
+    The text stays as it is, but for the code itself: a model that was made to repeat it cannot close a fence with it.
+    """
+    code = _Fence.code
+    body = re.sub(code, "(code)", str(text).removesuffix("\n"), flags=re.IGNORECASE)
+    quoted = "".join(f' {name}="{_attribute(value)}"' for name, value in attributes.items())
+    return f"<{tag}-{code}{quoted}>\n{body}\n</{tag}-{code}>"
+
+
+def _attribute(value: str) -> str:
+    escaped = value.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(_Fence.code, "(code)", " ".join(escaped.split()), flags=re.IGNORECASE)
 
 
 _environment.filters["fenced"] = fenced
+_environment.globals["fence_code"] = fence_code
 
 
 def render(operation: str, **values: object) -> tuple[Message, ...]:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
-_REQUEST = re.compile(r"<request>(.*?)</request>", re.DOTALL)
-_USER_MESSAGE = re.compile(r"<user_message>(.*?)</user_message>", re.DOTALL)
-_PHASE = re.compile(r'^[ \t]*<phase id="([^"\n]+)"', re.MULTILINE)
-_ALREADY_WRITTEN = re.compile(r"^[ \t]*<already_written>(.*?)</already_written>", re.DOTALL | re.MULTILINE)
-_WRITE_ONLY = re.compile(r"^[ \t]*<write_only>(.*?)</write_only>", re.DOTALL | re.MULTILINE)
+_REQUEST = re.compile(r"<request(-[0-9a-f]+|)>(?P<text>.*?)</request\1>", re.DOTALL)
+_USER_MESSAGE = re.compile(r"<user_message(-[0-9a-f]+|)>(?P<text>.*?)</user_message\1>", re.DOTALL)
+_PHASE = re.compile(r'^[ \t]*<phase(?:-[0-9a-f]+)? id="([^"\n]+)"', re.MULTILINE)
+_ALREADY_WRITTEN = re.compile(r"^[ \t]*<already_written(-[0-9a-f]+|)>(?P<text>.*?)</already_written\1>", re.S | re.M)
+_WRITE_ONLY = re.compile(r"^[ \t]*<write_only(-[0-9a-f]+|)>(?P<text>.*?)</write_only\1>", re.S | re.M)
 
 
 class ContentPart(BaseModel):
@@ -100,13 +100,13 @@ def read_prompt(request: ChatRequest, metadata: Metadata) -> Prompt:
     # instructions may explain these tags, so they count only in what came as the user's turn
     asked = _REQUEST.search(from_user)
     tool_calls = [m.tool_call_id or "" for m in request.messages if m.role == "tool"]
-    user_messages = tuple(found.strip() for found in _USER_MESSAGE.findall(from_user))
+    user_messages = tuple(found["text"].strip() for found in _USER_MESSAGE.finditer(from_user))
     phase = _newest_phase(from_user)
     return Prompt(
         action=metadata.action or _infer_action(request, text, bool(user_messages), phase),
         session=metadata.session,
         text=text,
-        request=asked.group(1).strip() if asked else "",
+        request=asked["text"].strip() if asked else "",
         user_messages=user_messages,
         phase=phase,
         last_tool_call=tool_calls[-1] if tool_calls else "",
@@ -119,7 +119,7 @@ def read_prompt(request: ChatRequest, metadata: Metadata) -> Prompt:
 def _paths(section: re.Pattern[str], text: str) -> frozenset[str]:
     """The lines of a section of the prompt."""
     found = section.search(text)
-    return frozenset(line.strip() for line in found.group(1).split("\n") if line.strip()) if found else frozenset()
+    return frozenset(line.strip() for line in found["text"].split("\n") if line.strip()) if found else frozenset()
 
 
 def hash_messages(messages: list[Message]) -> str:

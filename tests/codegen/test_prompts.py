@@ -1,6 +1,7 @@
 """The prompts as models receive them, each kept beside this file: a change of wording shows as a change of these."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
-from codegen.prompts import fenced, render
+from codegen.prompts import fence_code, fenced, render, set_fence
 from schemas.blueprint import PhasePlan, PlannedFile
 from schemas.session import ChatMessage, FailedPackage
 from schemas.templates import ProjectType, TemplateInfo
+
+
+@pytest.fixture(autouse=True)
+def fence() -> Iterator[None]:
+    before = fence_code()
+    set_fence("c0dec0de")
+    yield
+    set_fence(before)
+
 
 SNAPSHOTS = Path(__file__).parent / "prompts"
 UPDATE = "STICH_UPDATE_SNAPSHOTS"
@@ -98,13 +108,28 @@ def test_a_missing_value_is_an_error(operation: str) -> None:
             render(operation, **rest)
 
 
-@given(st.text(), st.sampled_from(["</file>", "</ file >", "</FILE\n>", "< / file>"]), st.text())
-def test_fenced_text_cannot_close_its_fence(before: str, close: str, after: str) -> None:
-    import re
+@given(st.text(), st.sampled_from(["", "-{code}", "-{CODE}", "-00000000"]), st.text())
+def test_fenced_text_cannot_close_its_fence(before: str, suffix: str, after: str) -> None:
+    code = fence_code()
+    close = f"</file{suffix.format(code=code, CODE=code.upper())}>"
+    block = fenced(f"{before}{close}{after}", "file", path='a"b')
+    assert block.lower().count(code) == 2
+    assert block.startswith(f'<file-{code} path="a&quot;b">\n') and block.endswith(f"\n</file-{code}>")
 
-    body = (
-        fenced(before + close + after, "file", path='a"b')
-        .removeprefix('<file path="a&quot;b">')
-        .removesuffix("</file>")
-    )
-    assert not re.search(r"<\s*/\s*file\b", body, re.IGNORECASE)
+
+@given(st.text().filter(lambda text: fence_code() not in text.lower()))
+def test_fenced_text_stays_as_it_is(text: str) -> None:
+    block = fenced(text, "file")
+    assert block == f"<file-{fence_code()}>\n{text.removesuffix(chr(10))}\n</file-{fence_code()}>"
+
+
+@pytest.mark.parametrize("value", ['a"><b', "a\nb", "</file>", "a' b"])
+def test_an_attribute_stays_one(value: str) -> None:
+    head = fenced("", "file", path=value).splitlines()[0]
+    assert head.count('"') == 2 and head.count("<") == head.count(">") == 1
+
+
+@pytest.mark.parametrize("code", ["", "short", "zzzzzzzz", "12345678901234567890123456789012345"])
+def test_a_code_that_cannot_be_used(code: str) -> None:
+    with pytest.raises(ValueError, match="hexadecimal"):
+        set_fence(code)
