@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from urllib.parse import parse_qs
 
 import structlog
@@ -34,6 +35,7 @@ _COOKIE, _PLAIN_COOKIE = "__Host-stich", "stich_preview"
 _LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 _REVISION_SECONDS = 3.0
 _MOST_REVISIONS = 10_000
+_MOST_NAMES = 4_096
 _PAGE_PATIENCE = 2.5
 _PATIENCE = 30.0
 _MOST_WEBSOCKET = 16 * 1024 * 1024
@@ -70,6 +72,7 @@ class PreviewGateway:
     `frame_ancestors` are the origins that may show previews in a frame, `suffix` and `site_suffix` the domains below
     which previews and published sites lie. Previews are also found below LOCAL_SUFFIX, where the browser of the checks
     looks at them. `secure` says that previews are reached by https, or at names of this machine.
+    `session_page` is where people with a right to see a session are given a way in.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class PreviewGateway:
         frame_ancestors: Sequence[str] = (),
         suffix: str = "preview.localhost",
         site_suffix: str = "site.localhost",
+        session_page: Callable[[str], str | None] = lambda _: None,
         secure: bool = True,
     ) -> None:
         self._sandbox = sandbox
@@ -91,8 +95,12 @@ class PreviewGateway:
         self._revision = revision
         self._revisions: dict[tuple[str, str], tuple[float, int | None]] = {}
         self._suffix = "." + suffix
+        # Both are asked with every request.
+        self._session_named = lru_cache(_MOST_NAMES)(partial(session_of, secret))
+        self._grant_in = lru_cache(_MOST_NAMES)(partial(grants.read, secret))
         self._suffixes = tuple({self._suffix, "." + LOCAL_SUFFIX})
         self._site_suffix = "." + site_suffix
+        self._session_page = session_page
         self._cookie = _COOKIE if secure else _PLAIN_COOKIE
         # Browsers take Secure cookies from *.localhost without TLS; Partitioned lets a frame on another site keep it.
         self._cookie_flags = "Secure; HttpOnly; SameSite=None; Partitioned" if secure else "HttpOnly; SameSite=Lax"
@@ -143,11 +151,11 @@ class PreviewGateway:
     def _session(self, scope: Scope) -> str | None:
         host = _host(scope)
         name, dot, rest = host.partition(".")
-        return session_of(self._secret, name) if dot + rest in self._suffixes else None
+        return self._session_named(name) if dot + rest in self._suffixes else None
 
     async def _allowed(self, scope: Scope, session_id: str, text: str | None = None) -> grants.Grant | None:
         """The valid grant of a request, from its cookie or the given text."""
-        grant = grants.read(self._secret, text if text is not None else _cookie(scope, self._cookie))
+        grant = self._grant_in(text if text is not None else _cookie(scope, self._cookie))
         if grant is None:
             return None
         revision = await self._present_revision(session_id, grant.viewer)
@@ -168,7 +176,7 @@ class PreviewGateway:
         text, to = query.get("grant", [""])[0], query.get("to", ["/"])[0]
         grant = await self._allowed(scope, session_id, text) if self._revision is not None else None
         if grant is None or not _LOCAL_PATH.fullmatch(to):
-            await self._page(send, 403, pages.not_allowed())
+            await self._page(send, 403, pages.not_allowed(self._session_page(session_id)))
             return
         age = max(1, grant.until - int(time.time()))
         cookie = f"{self._cookie}={text}; Path=/; Max-Age={age}; {self._cookie_flags}"
@@ -220,7 +228,7 @@ class PreviewGateway:
             await self._enter(scope, send, session_id)
             return
         if self._revision is not None and await self._allowed(scope, session_id) is None:
-            await self._page(send, 403, pages.not_allowed())
+            await self._page(send, 403, pages.not_allowed(self._session_page(session_id)))
             return
         server = self._sandbox.previews.find(session_id)
         if server is not None and server.state is ServerState.READY:

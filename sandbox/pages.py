@@ -47,11 +47,12 @@ def unavailable() -> bytes:
     return _page("Not available", body, '<meta http-equiv="refresh" content="5">')
 
 
-def not_allowed() -> bytes:
-    """Shown to a browser without a valid grant."""
-    body = (
-        "<h1>This preview is not open to you</h1><p>Open it from its session in stich: links run out after a while.</p>"
-    )
+def not_allowed(session_page: str | None) -> bytes:
+    """Shown to a browser without a valid grant; `session_page` is where its session gives one."""
+    way = "its session in stich"
+    if session_page is not None:
+        way = f'<a href="{escape(session_page)}" target="_top">{way}</a>'
+    body = f"<h1>This preview is not open to you</h1><p>Open it from {way}: links run out after a while.</p>"
     return _page("Not open", body)
 
 

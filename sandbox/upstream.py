@@ -64,6 +64,7 @@ class _Connection:
         self._pieces: list[bytes] = []
         self._headed = False
         self.complete = False
+        self._lasting = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value))
@@ -74,6 +75,7 @@ class _Connection:
             self.headers = []
         else:
             self._headed = True
+            self._lasting = self._parser.should_keep_alive()  # asked later, the parser has forgotten
 
     def on_body(self, body: bytes) -> None:
         self._pieces.append(body)
@@ -87,7 +89,7 @@ class _Connection:
 
     @property
     def reusable(self) -> bool:
-        return self.complete and self._parser.should_keep_alive() and not self._reader.at_eof()
+        return self.complete and self._lasting and not self._reader.at_eof()
 
     @property
     def alive(self) -> bool:

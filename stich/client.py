@@ -33,7 +33,8 @@ from schemas.http import (
     SessionList,
     SessionSnapshot,
 )
-from schemas.session import RESTING_STATES, WORKING_STATES, Progress, StateInfo
+from schemas.previews import PreviewAction, PreviewControl, PreviewInfo, PreviewLogs
+from schemas.session import RESTING_STATES, WORKING_STATES, Preview, Progress, StateInfo
 from stich.client_history import History
 
 SILENCE_SECONDS: Final = 45.0
@@ -41,6 +42,7 @@ SILENCE_SECONDS: Final = 45.0
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
 ANSWER_SECONDS: Final = 30.0
+PREVIEW_SECONDS: Final = 60.0
 
 _EVENT: Final[TypeAdapter[Event]] = TypeAdapter(Event)
 
@@ -136,6 +138,20 @@ class StichClient:
     async def files(self, session_id: str) -> FileList:
         """The files of the project as it stands."""
         return FileList.model_validate_json((await self._call("GET", _path(session_id, "files"))).content)
+
+    async def preview(self, session_id: str) -> PreviewInfo:
+        """How the preview is, and an address that lets a browser see it for some hours."""
+        return PreviewInfo.model_validate_json((await self._call("GET", _path(session_id, "preview"))).content)
+
+    async def control_preview(self, session_id: str, action: PreviewAction) -> Preview:
+        """Start, restart or stop the preview's server. Returns the preview afterwards."""
+        body = PreviewControl(action=action).model_dump_json()
+        answer = await self._call("POST", _path(session_id, "preview"), body, seconds=PREVIEW_SECONDS)
+        return Preview.model_validate_json(answer.content)
+
+    async def preview_logs(self, session_id: str) -> PreviewLogs:
+        """The end of the development server's log, and what went wrong in the pages."""
+        return PreviewLogs.model_validate_json((await self._call("GET", _path(session_id, "preview/logs"))).content)
 
     async def publish(self, session_id: str, deployment: CreateDeployment) -> Deployment:
         """Ask for a deployment. Asking again with the same id is harmless; `deployments` and events tell the rest."""
@@ -242,7 +258,12 @@ class StichClient:
                     yield Sequenced(number, *event)
 
     async def _call(
-        self, method: str, path: str, body: str | bytes | None = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: str | bytes | None = None,
+        headers: dict[str, str] | None = None,
+        seconds: float = ANSWER_SECONDS,
     ) -> httpx.Response:
         """One request, repeated while the service is away. Every request of this client may be repeated."""
         content_type = {"Content-Type": "application/json"} if isinstance(body, str) else {}
@@ -250,7 +271,11 @@ class StichClient:
         while True:
             try:
                 answer = await self._http.request(
-                    method, path, content=body, headers={**content_type, **(headers or {})}
+                    method,
+                    path,
+                    content=body,
+                    headers={**content_type, **(headers or {})},
+                    timeout=httpx.Timeout(seconds, connect=5),
                 )
                 if answer.is_success:
                     return answer

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from schemas.deployments import Deployment
+from schemas.deployments import Deployment, Target
 from schemas.http import (
     CreateDeployment,
     CreateSession,
@@ -23,7 +23,8 @@ from schemas.http import (
     SessionList,
     SessionSnapshot,
 )
-from schemas.session import Progress, StateInfo
+from schemas.previews import PreviewAction, PreviewInfo, PreviewLogs
+from schemas.session import Preview, Progress, StateInfo
 from stich.client import Sequenced, StichClient
 
 T = TypeVar("T")
@@ -86,6 +87,18 @@ class StichClientSync:
 
     def deployments(self, session_id: str) -> list[Deployment]:
         return self._call(lambda: self._client.deployments(session_id))
+
+    def withdraw(self, session_id: str, target: Target) -> Deployment:
+        return self._call(lambda: self._client.withdraw(session_id, target))
+
+    def preview(self, session_id: str) -> PreviewInfo:
+        return self._call(lambda: self._client.preview(session_id))
+
+    def control_preview(self, session_id: str, action: PreviewAction) -> Preview:
+        return self._call(lambda: self._client.control_preview(session_id, action))
+
+    def preview_logs(self, session_id: str) -> PreviewLogs:
+        return self._call(lambda: self._client.preview_logs(session_id))
 
     def follow(self, session_id: str, after: int | None = None) -> Iterator[SessionSnapshot | Sequenced]:
         """See `StichClient.follow`: never ends by itself, so leave the loop when enough was seen."""

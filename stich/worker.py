@@ -112,6 +112,7 @@ async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterato
             published=published,
             revision=access.revision,
             secure=place.secure,
+            session_page=lambda session_id: f"{page_origins(settings)[0]}/s/{session_id}",
             frame_ancestors=page_origins(settings),
             suffix=place.suffix,
             site_suffix=place.site_suffix,

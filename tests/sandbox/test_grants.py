@@ -59,7 +59,9 @@ async def guarded(sandbox: Sandbox) -> AsyncIterator[tuple[Gateway, dict[str, in
     async def revision(session_id: str, viewer: str) -> int | None:
         return None if viewer == "signed-out" else revisions.get(session_id)
 
-    app = PreviewGateway(sandbox, SECRET, restore, revision=revision)
+    app = PreviewGateway(
+        sandbox, SECRET, restore, revision=revision, session_page=lambda name: f"http://stich.example/s/{name}"
+    )
     port = free_port()
     server = uvicorn.Server(
         uvicorn.Config(app, port=port, log_level="warning", http="httptools", ws="websockets-sansio")
@@ -82,7 +84,9 @@ async def test_only_a_valid_link_opens_a_preview(
     revisions[session_id] = 1
     headers = {"host": f"{gateway.app.host(session_id)}:{gateway.port}"}
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{gateway.port}", headers=headers) as http:
-        assert (await http.get("/")).status_code == 403
+        refused = await http.get("/")
+        assert refused.status_code == 403
+        assert f'href="http://stich.example/s/{session_id}"' in refused.text
         assert sandbox.previews.find(session_id) is None  # a stranger starts nothing
 
         entrance = gateway.app.entrance(session_id, 1, 60, "/about?x=1")
