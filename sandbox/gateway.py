@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from urllib.parse import parse_qs
@@ -27,7 +27,7 @@ from sandbox.errors import PreviewFailed, SandboxError
 from sandbox.preview import DevServer, ServerState
 from sandbox.sandbox import Sandbox
 from sandbox.sites import Published, Sites
-from sandbox.upstream import Headers, Upstream, UpstreamError
+from sandbox.upstream import Answer, Headers, Upstream, UpstreamError
 
 log = structlog.get_logger(__name__)
 
@@ -292,10 +292,10 @@ class PreviewGateway:
         down = [(name, value) for name, value in answer.headers if name not in _NOT_DOWN]
         try:
             await send({"type": "http.response.start", "status": answer.status, "headers": down + self._added})
-            more = True
-            while more:
-                piece, more = await answer.read()
-                await send({"type": "http.response.body", "body": piece, "more_body": more})
+            piece, more = await answer.read()
+            await send({"type": "http.response.body", "body": piece, "more_body": more})
+            if more:
+                await _unless_gone(receive, _pass_on(answer, send))
         except UpstreamError:
             return  # headers are out: ending without the last piece tells the browser that the body is cut
         finally:
@@ -377,6 +377,32 @@ def _header(scope: Scope, name: bytes) -> bytes:
         if key == name:
             return bytes(value)
     return b""
+
+
+async def _pass_on(answer: Answer, send: Send) -> None:
+    more = True
+    while more:
+        piece, more = await answer.read()
+        await send({"type": "http.response.body", "body": piece, "more_body": more})
+
+
+async def _unless_gone(receive: Receive, work: Coroutine[object, object, None]) -> None:
+    """Do the work until the browser goes away: a stream of events would otherwise go on for nobody."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_left(receive))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _body(receive: Receive) -> AsyncIterator[bytes]:

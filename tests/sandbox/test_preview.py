@@ -246,6 +246,8 @@ async def test_plain_pages_reload_when_a_file_changes(
                 if line.startswith("data:"):
                     break
     assert "New" in (await http.get("/", headers=PAGE)).text
+    server = await workspace.preview()
+    await _until(lambda: not server.in_use)  # nobody listens any more
     await sandbox.remove(session_id)
 
 
