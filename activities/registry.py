@@ -8,6 +8,7 @@ from activities.checks import CheckActivities
 from activities.code_fixer import CodeFixerActivities
 from activities.context import Rooms
 from activities.conversation import ConversationActivities
+from activities.deep_debugger import DeepDebuggerActivities
 from activities.edits import EditActivities, RestoreActivities
 from activities.judgement import JudgementActivities
 from activities.phase_generation import PhaseGenerationActivities
@@ -42,6 +43,7 @@ def session_activities(rooms: Rooms) -> list[Activity]:
 
 def inference_activities(rooms: Rooms) -> list[Activity]:
     """Model calls: many at once, mostly waiting."""
+    builder = SmartBuilderActivities(rooms)
     return [
         TemplateSelectionActivities(rooms).choose,
         BlueprintActivities(rooms).write,
@@ -52,7 +54,9 @@ def inference_activities(rooms: Rooms) -> list[Activity]:
         PhaseImplementationActivities(rooms).implement,
         CodeFixerActivities(rooms).fix,
         ConversationActivities(rooms).answer,
-        SmartBuilderActivities(rooms).turn,
+        DeepDebuggerActivities(rooms).debug,
+        builder.turn,
+        builder.use_tool,  # on either queue, by what the tool needs
     ]
 
 

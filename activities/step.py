@@ -104,11 +104,13 @@ class Step:
         await self.rooms.messages.put(self.session_id, message)
         self.emit(MessageEvent(message=message))
 
-    async def ended(self) -> tuple[int, UsageTotals]:
-        """The last event written, and what the session has spent so far: what every result carries."""
+    async def ended(self, action: ActionKey | None = None) -> tuple[int, UsageTotals]:
+        """The last event written, and what the session has spent so far: what every result carries. `action` is that of
+        the model calls that were made, where it is not the step's own."""
         usage = await self.rooms.ledger.session_totals(self.session_id)
-        if self.given.operation.action in MODEL_ACTIONS:
+        if action is None and self.given.operation.action in MODEL_ACTIONS:
             action = ActionKey(self.given.operation.action)
+        if action is not None:
             try:
                 model, _ = await self.serves(action)
             except ApplicationError:  # a key or a model went away while the step ran

@@ -374,7 +374,6 @@ class BuilderTurnInput(OperationInput):
     message_ids: list[str] = Field(default_factory=list)
     issues: list[Issue] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
-    remaining_turns: int = 0
 
 
 class ToolRequest(BaseModel):
@@ -388,9 +387,10 @@ class ToolRequest(BaseModel):
 
 
 class BuilderTurnResult(OperationResult):
-    """The tools that the model wants to use now; none when it only spoke."""
+    """The tools that the model wants to use now; none when it only spoke, or was cut off."""
 
     calls: list[ToolRequest]
+    cut: bool = False
 
 
 class ToolInput(OperationInput):
@@ -398,7 +398,7 @@ class ToolInput(OperationInput):
 
     template: str
     phase_id: str
-    turn_id: str = ""
+    turn_id: str
     call: ToolRequest
 
 

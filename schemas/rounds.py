@@ -12,8 +12,9 @@ class RoundState(BaseModel):
     """The allowance of the round of one phase, and what is watched for repetition.
 
     `first_turn` and `cost_before` are where the allowance began. `recent` holds digests of tool calls with their
-    results since something new was changed, `changes` those that changed something. `notes` are told to the model
-    before its next turn. `limit` says why the round is paused.
+    results since something new was changed, `changes` those that changed something. `silent`: the turn before called
+    no tool. `judged`: the checks found problems that the model does not know yet. `notes` are told to the model before
+    its next turn. `limit` and `reason` say why the round is paused.
     """
 
     phase_id: str
@@ -23,5 +24,7 @@ class RoundState(BaseModel):
     changes: list[str] = Field(default_factory=list)
     warned: bool = False
     silent: bool = False
+    judged: bool = False
     notes: list[str] = Field(default_factory=list)
     limit: Limit | None = None
+    reason: str = ""

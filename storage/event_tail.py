@@ -67,6 +67,20 @@ class EventTail:
         )
         return [StoredEvent(*row) for row in rows]
 
+    async def latest(self, session_id: str, type: str, among: int) -> list[StoredEvent]:
+        """The events of a type among the last `among` of a session, in order."""
+        rows = await self._pool.fetch(
+            """SELECT session_id, seq, type, data, at FROM events
+               WHERE session_id = $1 AND type = $2
+                 AND seq > (SELECT last_seq FROM event_heads WHERE session_id = $1) - $3
+               ORDER BY seq""",
+            session_id,
+            type,
+            among,
+            timeout=READ_SECONDS,
+        )
+        return [StoredEvent(*row) for row in rows]
+
 
 def parse_notification(payload: str) -> dict[str, int]:
     """The sessions that a notification on CHANNEL names, and their last numbers."""

@@ -141,6 +141,30 @@ async def say(connection: Connection, pieces: tuple[str, ...] = TEXT, reason: st
     await connection.end()
 
 
+@dataclass(frozen=True)
+class Calls:
+    """An answer with calls of tools, each a name with its arguments."""
+
+    said: str
+    calls: tuple[tuple[str, dict[str, Any]], ...]
+
+
+async def _say_next(connection: Connection, answer: str | Calls) -> None:
+    if isinstance(answer, str):
+        await say(connection, (answer,))
+        return
+    await connection.head()
+    await connection.send(text("openai", answer.said))
+    for index, (name, arguments) in enumerate(answer.calls):
+        function = {"name": name, "arguments": json.dumps(arguments)}
+        call = {"index": index, "id": f"call_{index}_{name}", "type": "function", "function": function}
+        await connection.send(_sse({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}))
+    await connection.send(_sse({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}))
+    await connection.send(_sse({"choices": [], "usage": {"prompt_tokens": 12, "completion_tokens": 4}}))
+    await connection.send(b"data: [DONE]\n\n")
+    await connection.end()
+
+
 async def begin(connection: Connection) -> None:
     """Stream the beginning of an answer."""
     await connection.head()
@@ -314,12 +338,12 @@ FAULTS: dict[str, Callable[[Connection], Awaitable[None]]] = {
 class FaultServer:
     """`async with FaultServer() as server`; `server.url("503")` is a base URL. `server.seen` are the requests.
 
-    `answers` are texts that requests to `/answers/...` are answered with, one each.
+    `answers` are texts that requests to `/answers/...` are answered with, one each; or tool calls, in OpenAI's words.
     """
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
-        self.answers: list[str] = []
+        self.answers: list[str | Calls] = []
         self._counts: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -370,7 +394,7 @@ class FaultServer:
         name = faults[min(position, len(faults) - 1)]
         dialect = "anthropic" if "/messages" in seen.path else "google" if "Content" in seen.path else "openai"
         connection = Connection(reader, writer, dialect)
-        answer = FAULTS[name](connection) if name != "answers" else say(connection, (self.answers.pop(0),))
+        answer = FAULTS[name](connection) if name != "answers" else _say_next(connection, self.answers.pop(0))
         answering = asyncio.ensure_future(answer)
         watching = asyncio.create_task(self._closed(seen, reader, writer))
         await asyncio.wait({answering, watching}, return_when=asyncio.FIRST_COMPLETED)

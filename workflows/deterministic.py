@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas.session import PhaseProgress, QueuedMessage, SessionRequest
     from workflows.ahead import PlanAhead
     from workflows.candidates import BLUEPRINT, Candidates
+    from workflows.debugging import debug
     from workflows.finishing import Readme
     from workflows.options import MODEL_STEP
     from workflows.packages import install, set_up
@@ -165,6 +166,12 @@ class DeterministicBuilder:
             return True
 
     async def _check_and_repair(self, phase: PhaseProgress) -> None:
+        """Check and repair; where repairs do not help, the debugger looks for the cause, once for a request."""
+        if await self._repair(phase) is False and await debug(self._session, phase, self._template):
+            await check(self._session, phase, self._template)
+
+    async def _repair(self, phase: PhaseProgress) -> bool | None:
+        """Whether the checks are clean after as many repairs as may be; None when a message interrupted them."""
         session = self._session
         report = await check(session, phase, self._template)
         if not report.ok:
@@ -192,10 +199,11 @@ class DeterministicBuilder:
                 )
             except Interrupted:
                 await session.read_back(phase, f"{phase.id}/fix-{fix_round}")
-                return
+                return None
             session.take_in(phase, fixed)
             await self._install(f"{phase.id}/install-fix-{fix_round}", fixed.install, phase)
             report = await check(session, phase, self._template)
+        return report.ok
 
     # --- candidates -------------------------------------------------------------------------------------------------
 

@@ -52,6 +52,7 @@ def _step(queue: str, minutes: float, retry: RetryPolicy) -> StepOptions:
 
 
 MODEL_STEP: Final = _step(INFERENCE_QUEUE, 20, MODEL_RETRY)
+DEBUG_STEP: Final = _step(INFERENCE_QUEUE, 60, MODEL_RETRY)
 SANDBOX_STEP: Final = _step(SANDBOX_QUEUE, 5, ROOM_RETRY)
 PUBLISH_STEP: Final = _step(SANDBOX_QUEUE, 15, ROOM_RETRY)
 SESSION_STEP: Final = _step(WORKFLOW_QUEUE, 1, ROOM_RETRY)

@@ -36,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from schemas.versions import FilesEdited, Restored, RestoreProject
     from workflows.changes import UserChanges
+    from workflows.debugging import debug_for
     from workflows.deterministic import DeterministicBuilder
     from workflows.names import (
         QUERY_PROGRESS,
@@ -60,7 +61,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.smart import SmartBuilder
     from workflows.steps import CAN, Session
 
-INTERRUPTIBLE = frozenset({"phase_implementation", "fast_code_fixer", "smart_builder"})
+INTERRUPTIBLE = frozenset({"phase_implementation", "fast_code_fixer", "smart_builder", "tool", "deep_debugger"})
 MAX_MESSAGES_KEPT = 200
 _TOO_LATE = {
     "being_read": "is being read right now; try again when it is answered",
@@ -87,6 +88,7 @@ class CodeGenSession:
             outbox_next=carried.outbox_next if carried else 1,
             executions=carried.executions if carried else 0,
         )
+        self._session.round = carried.round if carried else None
         self._builder = self._builder_of(request)
         self._publisher = Publisher(self._session)
         self._changes = UserChanges(self._session)
@@ -96,7 +98,9 @@ class CodeGenSession:
     def _builder_of(self, request: SessionRequest) -> SmartBuilder | DeterministicBuilder:
         if request.mode == "smart":
             cycles, phases = request.review_cycles, request.max_phases
-            return SmartBuilder(self._session, review_cycles=cycles, max_phases=phases)
+            return SmartBuilder(
+                self._session, review_cycles=cycles, max_phases=phases, max_cost_usd=request.max_cost_usd
+            )
         return DeterministicBuilder(self._session, request)
 
     @workflow.run
@@ -123,12 +127,22 @@ class CodeGenSession:
             await self._create()
             if self._request.fork is not None:
                 await self._changes.fork(self._request.fork)
+        else:
+            # A first task that asks for nothing is replayed together with the one after it, whose updates then come
+            # before this: a renewed run always asks for something.
+            self._session.show_info()
         await self._builder.plan(self._request.template)
         if self._request.fork is not None and self._request.carried is None and self._is_built:
             await self._check_again()  # nothing is left to do, but nobody has seen it run
         while True:
             await self._renew_when_long()
             requests = await self._requests()
+            if self._session.waits_for_user and not requests:
+                await self._wait_for_user()
+                continue
+            if asked := next((message for message in requests if message.wants_debug), None):
+                await debug_for(self._session, asked)
+                continue
             if requests or self._choice_waits or self._progress.state.name != "completed":
                 if await self._builder.work(requests) or self._unread():
                     continue
@@ -214,6 +228,15 @@ class CodeGenSession:
     def _may_end(self) -> bool:
         return self._session.quiet and self._changes.quiet and workflow.all_handlers_finished()
 
+    async def _wait_for_user(self) -> None:
+        """Wait, for days if need be, until the builder's question is answered or its limit lifted."""
+        session = self._session
+        session.show_waiting()
+        seen = session.resumes
+        await workflow.wait_condition(lambda: bool(self._wanted()) or session.resumes > seen or self._history_is_long)
+        if session.resumes > seen and session.progress.question is None:
+            await self._builder.work([])
+
     # --- history --------------------------------------------------------------------------------------------------
 
     @property
@@ -233,6 +256,7 @@ class CodeGenSession:
             progress=self._progress,
             outbox_next=self._session.journal.next_number,
             executions=self._session.executions,
+            round=self._session.round,
         )
         workflow.continue_as_new(self._request.model_copy(update={"carried": carried}))
 
@@ -251,6 +275,8 @@ class CodeGenSession:
             at=workflow.now(),
             images=message.images,
         )
+        if self._progress.question is not None:
+            queued.answered = queued.wants_change = True  # it is the answer that the builder waits for
         self._progress.messages.append(queued)
         self._session.show_message(queued)
         self._tell_of_secrets(message.id, message.text)
@@ -307,14 +333,18 @@ class CodeGenSession:
         self._session.show_message(message)
         outcome = await session.attempt(
             ConversationActivities.answer,
-            lambda common: ConversationInput(**common, message=message, situation=self._situation()),
+            lambda common: ConversationInput(
+                **common, message=message, situation=self._situation(), template=self._progress.template
+            ),
             session.operation(f"message-{message.id}", "conversation", "Answering a message"),
             MODEL_STEP,
         )
         session.settle(f"message-{message.id}")
         message.answered = True
         # A message that could not be answered is not lost: it is taken for a request.
-        message.wants_change = outcome.wants_change if not isinstance(outcome, Failure) and outcome else True
+        answered = outcome if outcome and not isinstance(outcome, Failure) else None
+        message.wants_change = answered is None or answered.wants_change or answered.wants_debug
+        message.wants_debug = answered is not None and answered.wants_debug and not answered.wants_change
         message.state = "queued" if message.wants_change else "done"
         self._session.show_message(message)
         if isinstance(outcome, Failure):
@@ -456,7 +486,14 @@ class CodeGenSession:
         for phase in progress.phases:
             found = "" if phase.checks is None else f", {len(phase.checks.issues)} findings in the last checks"
             lines.append(f"Phase “{phase.plan.name}”: {phase.status}{found}. {phase.plan.description}")
-        lines.append(f"Files: {len(progress.files)}. Spent: {progress.usage.cost_usd} US dollars.")
+            errors = phase.checks.errors[:3] if phase.checks else []
+            lines += [f"  {issue.severity}: {issue.message[:200]}" for issue in errors]
+        usage = progress.usage
+        lines.append(
+            f"Files: {len(progress.files)}. Spent: {usage.cost_usd} US dollars in {usage.calls} model calls, with "
+            f"{usage.input_tokens} tokens read and {usage.output_tokens} written."
+        )
+        lines.append(f"Preview: {progress.preview.status}. {progress.preview.detail}")
         return "\n".join(lines)
 
 

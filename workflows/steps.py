@@ -28,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from schemas.failures import Failure
     from schemas.operations import FilesResult, OperationInput, OperationResult, ReadBackInput, RecordEventsInput
+    from schemas.rounds import Limit, RoundState
     from schemas.session import (
         WORKING_STATES,
         Ability,
@@ -69,7 +70,7 @@ LOST_PAUSE = 10.0
 LOST_ROUNDS = 3
 """How long to wait after the workers of all attempts were lost, and how often: a step may also be what kills them."""
 
-AT_REST: frozenset[State] = frozenset({"stopped", "completed", "failed"})
+AT_REST: frozenset[State] = frozenset({"idle", "stopped", "completed", "failed"})
 
 
 class Interrupted(Exception):
@@ -96,9 +97,10 @@ class Session:
         self._cancelled: set[str] = set()
         self._floors: dict[str, int] = {}
         self._interrupted: set[str] = set()
-        self.stopped = False
+        self.stopped = progress.state.name == "stopped"  # of the run before, where the history was renewed
         self.held = False
         self.resumes = 0
+        self.round: RoundState | None = None
         self.renewing = False  # about to continue as new: nothing begins any more
         self.changes = 0
         """How often the manifest changed."""
@@ -108,15 +110,47 @@ class Session:
     def emit(self, event: Event) -> None:
         self.journal.add(event)
 
-    def enter(self, name: State, reason: str, *, until: datetime | None = None, code: str | None = None) -> None:
-        """Change the session's state, with the reason in plain words."""
+    def enter(
+        self,
+        name: State,
+        reason: str,
+        *,
+        until: datetime | None = None,
+        code: str | None = None,
+        can: list[Ability] | None = None,
+    ) -> None:
+        """Change the session's state, with the reason in plain words. `can` replaces what can be done in it."""
         now = workflow.now()
         old = self.progress.state
         since = old.since if old.name == name and old.reason == reason else now
-        can = [ability for ability in CAN[name] if code != BUSY or ability != "resume"]  # it goes on by itself
+        # From a place in the line it goes on by itself.
+        can = can or [ability for ability in CAN[name] if code != BUSY or ability != "resume"]
         self.progress.state = StateInfo(name=name, since=since, reason=reason, can=can, until=until, code=code)
         self.emit(SessionStateEvent(state=self.progress.state))
         self._cockpit.show(self.progress)
+
+    def pause(self, limit: Limit, reason: str) -> None:
+        """Rest at a limit, which a resume or a message lifts. A session that does not stay open fails instead."""
+        if not self._keep_open:
+            failure = Failure(code=limit, sentence=reason, next_action="Raise the limit, or simplify the request.")
+            self.enter("failed", reason, code=limit)
+            raise ApplicationError(reason, failure.model_dump(), type=limit, non_retryable=True)
+        if self.round is not None:
+            self.round.limit, self.round.reason = limit, reason
+
+    @property
+    def waits_for_user(self) -> bool:
+        """Whether the builder goes on only after a word of the user: an answer, or the leave to pass a limit."""
+        return self.progress.question is not None or (self.round is not None and self.round.limit is not None)
+
+    def show_waiting(self) -> None:
+        """Say what the user is waited for, unless the session is stopped anyway."""
+        if self.stopped:
+            return
+        if (question := self.progress.question) is not None:
+            self.enter("idle", question.text, code="question")
+        elif self.round is not None:
+            self.enter("idle", self.round.reason, code=self.round.limit, can=["message", "resume"])
 
     def show_phase(self, phase: PhaseProgress) -> None:
         """Record that a phase changed."""
@@ -162,6 +196,14 @@ class Session:
             message.state, message.taken_up, message.phase_id = "planned", True, phase.id
             self.show_message(message)
         return phase
+
+    def join_phase(self, phase: PhaseProgress, messages: list[QueuedMessage]) -> None:
+        """Let a phase that is under way carry out further messages."""
+        for message in messages:
+            phase.message_ids.append(message.id)
+            message.state, message.taken_up, message.phase_id = "planned", True, phase.id
+            self.show_message(message)
+        self.show_phase(phase)
 
     def complete_phase(self, phase: PhaseProgress) -> None:
         """Close a phase, and with it the messages it carried out."""

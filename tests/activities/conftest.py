@@ -26,8 +26,9 @@ from storage.messages import Messages
 from storage.model_choices import ModelChoices
 from storage.operations import Operations
 from storage.sessions import SessionRecord, Sessions
+from storage.transcripts import Transcripts
 from storage.vault import Vault
-from tests.fault_server import FaultServer
+from tests.fault_server import Calls, FaultServer
 from tests.inference.conftest import KEY, shared_client
 
 PACKAGE = '{"dependencies": {"react": "19.3.1", "zustand": "5.0.0"}, "devDependencies": {"typescript": "7.0.2"}}'
@@ -47,8 +48,12 @@ class ModelRooms:
             path = name if "." in name else f"src/{name}.tsx"
             await self.rooms.files.put("s1", path, text, author="model", reason="", operation_id=operation_id)
 
-    def says(self, *answers: str) -> None:
+    def says(self, *answers: str | Calls) -> None:
         self.server.answers += answers
+
+    def calls(self, name: str, said: str = "", **arguments: Any) -> None:
+        """The provider answers next with the call of a tool."""
+        self.says(Calls(said, ((name, arguments),)))
 
     @property
     def prompts(self) -> list[str]:
@@ -93,6 +98,7 @@ async def model_rooms(database: Database) -> AsyncIterator[ModelRooms]:
             files=Files(database),
             messages=Messages(database),
             operations=Operations(database),
+            transcripts=Transcripts(database),
             ledger=Ledger(database),
             vault=Vault(database, KeySource.given(KeyRing([new_key()]).text())),
             model_choices=ModelChoices(database),

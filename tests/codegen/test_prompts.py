@@ -77,9 +77,17 @@ CASES: dict[str, dict[str, object]] = {
     },
     "conversation": {
         "request": REQUEST, "situation": "State: generating.", "message": "how far are you?",
+        "errors": ["bad_key: The key is not valid."],
         "history": [ChatMessage(id="1", role="user", text="hello", at="2026-01-01T00:00:00Z")],
     },
-    "smart_builder": {**COMMON, "turns": 100},
+    "smart_builder": {
+        **COMMON, "blueprint": "{}", "files": ["index.html"],
+        "history": [ChatMessage(id="1", role="assistant", text="It counts now.", at="2026-01-01T00:00:00Z")],
+    },
+    "picture_description": {},
+    "deep_debugger": {
+        **COMMON, "blueprint": "{}", "files": ["index.html"], "issues": ISSUES, "messages": ["it freezes"],
+    },
 }  # fmt: skip
 
 

@@ -25,6 +25,8 @@ from schemas.operations import (
     ConversationInput,
     ConversationResult,
     CreateSessionInput,
+    DebugInput,
+    DebugResult,
     EditsInput,
     EditsResult,
     FilesResult,
@@ -62,7 +64,7 @@ from schemas.operations import (
     ToolRequest,
     ToolResult,
 )
-from schemas.session import FailedPackage, FileRef, PhaseProgress, Preview
+from schemas.session import FailedPackage, FileRef, PhaseProgress, Preview, Question, UsageTotals
 from workflows.names import SANDBOX_QUEUE
 
 ERROR = Issue(
@@ -85,6 +87,7 @@ class Script:
     hold: dict[str, asyncio.Event] = field(default_factory=dict)
     turns: list[list[str]] = field(default_factory=list)
     files: list[PlannedFile] = field(default_factory=list)
+    wants_debug: bool = False
     cost: Decimal = Decimal(0)
     host: str | None = None
     places: list[int] = field(default_factory=list)
@@ -96,6 +99,9 @@ class Script:
     scores: list[int] = field(default_factory=list)
     broken_lines: frozenset[str] = frozenset()
     name: str = ""
+    turn_cost: Decimal = Decimal(0)
+    spent: Decimal = Decimal(0)
+    debugger_mends: int = 0
 
 
 class Rooms:
@@ -109,6 +115,7 @@ class Rooms:
         self.queues: dict[str, list[tuple[str, str]]] = defaultdict(list)
         self.seq: Counter[str] = Counter()
         self.given: dict[str, list[Any]] = defaultdict(list)
+        self.turns: dict[str, list[BuilderTurnInput]] = defaultdict(list)
 
     def write(self, session_id: str, outbox: Outbox) -> int:
         known = self.events[session_id]
@@ -147,7 +154,8 @@ class Rooms:
         if queue.startswith(SANDBOX_QUEUE):
             self.queues[given.session_id].append((operation_id, queue))
         host = script.host if queue.startswith(SANDBOX_QUEUE) else None
-        return {"last_seq": self.seq[given.session_id], "host": host}
+        usage = UsageTotals(cost_usd=script.spent)
+        return {"last_seq": self.seq[given.session_id], "host": host, "usage": usage}
 
     def activities(self) -> dict[str, list[Callable[..., Any]]]:  # noqa: C901 - one function per activity
         """By kind of queue: session, inference, sandbox."""
@@ -205,9 +213,8 @@ class Rooms:
 
         @activity.defn(name="answer_message")
         async def answer(given: ConversationInput) -> ConversationResult:
-            return ConversationResult(
-                **await self.begin(given), wants_change=self.scripts[given.session_id].wants_change
-            )
+            script, common = self.scripts[given.session_id], await self.begin(given)
+            return ConversationResult(**common, wants_change=script.wants_change, wants_debug=script.wants_debug)
 
         @activity.defn(name="install_packages")
         async def install(given: SetupInput) -> SetupResult:
@@ -254,16 +261,44 @@ class Rooms:
         @activity.defn(name="builder_turn")
         async def turn(given: BuilderTurnInput) -> BuilderTurnResult:
             common = await self.begin(given)
-            names = self.scripts[given.session_id].turns.pop(0)
-            calls = [ToolRequest(id=f"{name}-{given.turn}", name=name, summary=name) for name in names]
+            script = self.scripts[given.session_id]
+            self.turns[given.session_id].append(given)
+            names = script.turns.pop(0)
+            calls = [
+                ToolRequest(
+                    id=f"{name}-{given.turn}",
+                    name=name,
+                    summary=name,
+                    index=index,
+                    queue="sandbox" if name == "run_checks" else "inference",
+                )
+                for index, name in enumerate(names)
+            ]
+            script.spent += script.turn_cost
+            common["usage"] = UsageTotals(cost_usd=script.spent)
             return BuilderTurnResult(**common, calls=calls)
 
         @activity.defn(name="use_tool")
         async def use_tool(given: ToolInput) -> ToolResult:
             common = await self.begin(given)
-            outcome = "completed" if given.call.name == "complete" else "ok"
-            files = [ref("src/App.tsx")] if given.call.name == "write_file" else []
-            return ToolResult(**common, outcome=outcome, files=files)
+            name = given.call.name
+            question = Question(
+                id=given.operation.id, text="Which colour?", options=["red", "blue"], at=given.operation.since
+            )
+            return ToolResult(
+                **common,
+                outcome="completed" if name == "complete" else "ok",
+                digest=name if name.startswith("same") else given.operation.id,
+                files=[ref("src/App.tsx")] if name == "write_file" else [],
+                question=question if name == "ask_user" else None,
+                blueprint=written_blueprint() if name == "write_blueprint" else None,
+            )
+
+        @activity.defn(name="debug_deeply")
+        async def debug(given: DebugInput) -> DebugResult:
+            script, common = self.scripts[given.session_id], await self.begin(given)
+            script.broken_checks -= min(script.broken_checks, script.debugger_mends)
+            return DebugResult(**common, diagnosis="It was this.", solved=True, files=[ref("src/mended.tsx")])
 
         @activity.defn(name="sandbox_position")
         async def position(given: QueuePositionInput) -> QueuePosition:
@@ -312,9 +347,15 @@ class Rooms:
 
         return {
             "session": [adopt, create, record, read_back, position, restore, fork],
-            "inference": [plan_setup, readme, judge, choose, blueprint, plan_phase, implement, fix, answer, turn],
+            "inference": [
+                plan_setup, readme, judge, choose, blueprint, plan_phase, implement, fix, answer, turn, use_tool, debug,
+            ],
             "sandbox": [install, check, preview, use_tool, control_preview, publish, withdraw, show_edits],
-        }
+        }  # fmt: skip
+
+
+def written_blueprint() -> Blueprint:
+    return Blueprint(title="Planned", description="an app", first_phase=plan(9, last=True))
 
 
 def plan(number: int, *, last: bool, name: str = "") -> PhasePlan:
