@@ -46,6 +46,7 @@ class GenerateFiles(Tool):
                 phase_id=bench.phase_id,
                 plan=plan.model_dump_json(indent=1),
                 write_only=[],
+                missing=[],
                 already_written=already_written,
             )
 
