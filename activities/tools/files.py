@@ -129,7 +129,9 @@ async def _read_before(bench: Bench) -> list[str]:
     """The texts of the files that the model has read whole in this thread."""
     thread = await bench.rooms.transcripts.messages(bench.session_id, bench.phase_id)
     read = [said.text for said in thread if said.role == "tool" and said.name == ReadFile.name and not said.is_error]
-    return [text.split("\n", 1)[1].rsplit("\n", 1)[0] for text in read if " lines=" not in text.split("\n", 1)[0]]
+    # A fence takes the last line break; without it, a line that goes on would seem to have been read.
+    parts = [text.split("\n", 1) for text in read]
+    return [body.rsplit("\n", 1)[0] + "\n" for opening, body in parts if " lines=" not in opening]
 
 
 def _existing(contents: dict[str, str], path: str) -> str:

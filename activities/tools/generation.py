@@ -47,6 +47,7 @@ class GenerateFiles(Tool):
                 plan=plan.model_dump_json(indent=1),
                 write_only=[],
                 missing=[],
+                candidate=None,
                 already_written=already_written,
             )
 

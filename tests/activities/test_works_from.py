@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from activities.smart_builder import SmartBuilderActivities
+from codegen.prompts import fenced
 from schemas.inference import Message, ToolCall
 from schemas.operations import ToolInput, ToolRequest
 from storage.conflicts import Conflicts
@@ -36,7 +37,9 @@ async def write(rooms: ModelRooms, content: str) -> None:
     said = Message(role="assistant", tool_calls=(arguments,))
     await rooms.rooms.transcripts.append("s1", "phase-1", "turn", said)
     call = ToolRequest(id="w", name="write_file", summary="Writing src/App.tsx")
-    given = ToolInput(**rooms.common("phase-1/w", "tool"), template="react-vite", phase_id="phase-1", call=call)
+    given = ToolInput(
+        **rooms.common("phase-1/w", "tool"), template="react-vite", phase_id="phase-1", turn_id="turn", call=call
+    )
     await rooms.run(SmartBuilderActivities(rooms.rooms).use_tool, given)
 
 
@@ -61,7 +64,7 @@ async def test_an_edit_of_the_same_lines_is_kept_as_a_conflict(rooms: ModelRooms
 
 async def test_an_edit_it_has_read_may_be_changed(rooms: ModelRooms) -> None:
     await edit(rooms)
-    result = Message(role="tool", content=TOP, tool_call_id="r", name="read_file")
+    result = Message(role="tool", content=fenced(TOP, "file", path="src/App.tsx"), tool_call_id="r", name="read_file")
     await rooms.rooms.transcripts.append("s1", "phase-1", "read", result)
     await write(rooms, BOTTOM)
     assert await rooms.rooms.files.read("s1", "src/App.tsx") == BOTTOM
