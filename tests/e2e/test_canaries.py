@@ -56,7 +56,9 @@ class Handler(BaseHTTPRequestHandler):
             message = {"role": "assistant", "content": "ready"}
             self._answer(200, {"id": "1", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
         else:
-            self._answer(401, {"error": {"message": f"Incorrect key. You sent {sent}", "type": "authentication_error"}})
+            names = ("authorization", "x-api-key", "cf-aig-authorization")
+            bare = " and ".join(self.headers.get(name, "nothing").removeprefix("Bearer ") for name in names)
+            self._answer(401, {"error": {"message": f"No such thing as {bare}, {sent}", "type": "auth"}})
 
     def _answer(self, status: int, content: object) -> None:
         data = json.dumps(content).encode()
