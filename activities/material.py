@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from activities.context import Rooms
 from codegen.context import select_files
+from sandbox.specs import requirements_in
 from schemas.blueprint import Blueprint
 from schemas.checks import Issue
 from schemas.templates import TemplateInfo
@@ -81,7 +82,9 @@ def asked_for(turn: MessageRecord) -> str:
 
 def packages_of(files: Mapping[str, str]) -> set[str]:
     """Names of the packages that a project asks for."""
-    package = json.loads(files.get("package.json", "{}"))
+    if "package.json" not in files:
+        return set(requirements_in(files.get("requirements.txt", "")))
+    package = json.loads(files["package.json"])
     return {*package.get("dependencies", {}), *package.get("devDependencies", {})}
 
 

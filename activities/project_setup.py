@@ -9,7 +9,7 @@ from activities.material import blueprint_of, gather, packages_of
 from activities.model_call import complete_model
 from activities.project_files import changes_of, file_ref
 from activities.step import Step, running
-from activities.workspace import PACKAGES, may_heal, sandbox_failure, workspace_of
+from activities.workspace import REQUIREMENTS, may_heal, packages_file, sandbox_failure, workspace_of
 from codegen.commands import find_install_commands
 from codegen.prompts import render
 from sandbox import SandboxError, Workspace
@@ -52,7 +52,7 @@ class ProjectSetupActivities:
         blueprint = await blueprint_of(self._rooms, given.session_id)
         installed = packages_of(material.files)
         wanted = {_name(spec) for spec in blueprint.dependencies} if blueprint else set()
-        if PACKAGES not in material.files or not (given.failed or wanted - installed):
+        if packages_file(material.files) is None or not (given.failed or wanted - installed):
             return SetupCommands()
         messages = render(
             "project_setup",
@@ -99,7 +99,8 @@ class ProjectSetupActivities:
 
     async def _install(self, step: Step, workspace: Workspace, specs: list[str]) -> list[FailedPackage]:
         """Install what can be installed, and tell of the rest why it cannot."""
-        command = f"bun add {' '.join(specs)}"
+        tool = "uv pip install" if workspace.template.packages_file == REQUIREMENTS else "bun add"
+        command = f"{tool} {' '.join(specs)}"
         step.emit(_command(step, command, "running"))
         try:
             await workspace.install(specs)
@@ -127,12 +128,13 @@ def _name(spec: str) -> str:
 
 
 async def store_packages(step: Step, workspace: Workspace, phase_id: str | None) -> None:
-    """Keep the package.json that an install wrote as a version of the project, if it changed."""
-    stored = (await step.rooms.files.contents(step.line)).get(PACKAGES)
-    if stored is not None and (content := await workspace.read(PACKAGES)) != stored:
+    """Keep the file of packages that an install wrote as a version of the project, if it changed."""
+    files = await step.rooms.files.contents(step.line)
+    named = packages_file(files)
+    if named is not None and (content := await workspace.read(named)) != files[named]:
         await step.rooms.files.close_file(
             step.writer,
-            PACKAGES,
+            named,
             content,
             author="model",
             reason="Installed packages",

@@ -7,9 +7,11 @@ from activities.context import Rooms
 from activities.step import fail
 from sandbox import SandboxError, Workspace
 from sandbox.errors import BrowserFailed, InstallFailed, PreviewFailed
+from sandbox.specs import requirements_in
 from schemas.failures import Failure
 
-PACKAGES = "package.json"  # the sandbox writes it after an install; stored, it says what a project needs
+# The sandbox writes them after an install; stored, they say what a project needs.
+PACKAGES, REQUIREMENTS = "package.json", "requirements.txt"
 
 
 async def workspace_of(rooms: Rooms, session_id: str, template: str) -> Workspace:
@@ -22,8 +24,17 @@ async def workspace_of(rooms: Rooms, session_id: str, template: str) -> Workspac
 def project(stored: Mapping[str, str], template: Mapping[str, str]) -> tuple[dict[str, str | None], list[str]]:
     """A session's files over its template (None for one it deleted), and the packages it added, as specs."""
     files: dict[str, str | None] = {**dict.fromkeys(template.keys() - stored.keys()), **stored}
+    if PACKAGES not in template and REQUIREMENTS in template:
+        brought = requirements_in(template[REQUIREMENTS])
+        asked = requirements_in(stored.get(REQUIREMENTS, ""))
+        return files, sorted(str(wanted) for name, wanted in asked.items() if name not in brought)
     added = _packages(stored).items() - _packages(template).items()
     return files, sorted(f"{name}@{version}" for name, version in added)
+
+
+def packages_file(files: Mapping[str, str]) -> str | None:
+    """The file that says which packages the project has, None where it can have none."""
+    return next((name for name in (PACKAGES, REQUIREMENTS) if name in files), None)
 
 
 def _packages(files: Mapping[str, str]) -> dict[str, str]:

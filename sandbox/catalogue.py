@@ -48,7 +48,12 @@ class Template:
     @property
     def extensible(self) -> bool:
         """Whether packages can be added."""
-        return "package.json" in self.files
+        return self.packages_file is not None
+
+    @property
+    def packages_file(self) -> str | None:
+        """The project's file that names its packages; the service writes it. None where packages cannot be added."""
+        return next((name for name in ("package.json", "requirements.txt") if name in self.files), None)
 
     @property
     def publishable(self) -> bool:

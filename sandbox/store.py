@@ -9,12 +9,11 @@ import contextlib
 import hashlib
 import json
 import platform
-import re
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from sandbox.catalogue import Template
@@ -25,42 +24,15 @@ from sandbox.isolation import Box, Isolation, Mount, owner_of
 from sandbox.machine import bin_folder, programs_folder, registry
 from sandbox.process import Finished, run
 from sandbox.settings import SandboxSettings
+from sandbox.specs import Requirement, Spec, is_exact, parse_requirement, parse_spec, requirements_in
 from sandbox.wheels import install_wheels, python_version
 
-_NAME = r"(?:@[a-z0-9][a-z0-9._~-]*/)?[a-z0-9][a-z0-9._~-]*"
-_VERSION = r"(?:[\^~]?\d+(?:\.(?:\d+|x)){0,2}(?:-[0-9A-Za-z.-]+)?|latest|next)"
-_SPEC = re.compile(rf"({_NAME})(?:@({_VERSION}))?")
-_EXACT = re.compile(r"\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?")
 _RELAY_PORT = 3128
 _MOST_SPECS = 40
 
+Additions: TypeAlias = Sequence[Spec | Requirement]
+
 INSTALLER = owner_of("stich installer")
-
-
-@dataclass(frozen=True)
-class Spec:
-    """A package by name and version; the version may be a range or a tag until it is installed."""
-
-    name: str
-    version: str
-
-    @property
-    def exact(self) -> bool:
-        return _EXACT.fullmatch(self.version) is not None
-
-    def __str__(self) -> str:
-        return f"{self.name}@{self.version}"
-
-
-def parse_spec(text: str) -> Spec:
-    """Read `name`, `name@1.2.3`, `name@^1.2` or `@scope/name@1`. Raises InstallRefused for everything else.
-
-    Addresses, folders, git repositories and aliases are not plain specs: each of them can run code or read files.
-    """
-    match = _SPEC.fullmatch(text)
-    if match is None or len(text) > 200:
-        raise InstallRefused(f"{text[:80]!r} is not a plain package name with a version.")
-    return Spec(match[1], match[2] or "latest")
 
 
 class Store:
@@ -71,10 +43,14 @@ class Store:
         self._isolation = isolation
         self._installing = asyncio.Lock()
 
-    def additions(self, template: Template, specs: Sequence[str]) -> list[Spec]:
+    def additions(self, template: Template, specs: Sequence[str]) -> Additions:
         """Parse specs, the last of each name counting, without those the template brings. Raises InstallRefused."""
         if len(specs) > _MOST_SPECS:
             raise InstallRefused(f"At most {_MOST_SPECS} packages can be added.")
+        if template.requirements:
+            brought = requirements_in(template.files["requirements.txt"].decode())
+            asked = {wanted.name: wanted for wanted in map(parse_requirement, specs) if wanted.name not in brought}
+            return [asked[name] for name in sorted(asked)]
         present = {name for kind in template.package().values() for name in kind}
         wanted = {spec.name: spec for spec in map(parse_spec, specs) if spec.name not in present}
         return [wanted[name] for name in sorted(wanted)]
@@ -84,18 +60,21 @@ class Store:
         folder = self._settings.store / self._key(template, extra) / "node_modules"
         return folder if folder.is_dir() else None
 
-    async def provide(self, template: Template, extra: Sequence[Spec]) -> tuple[Path, list[Spec]]:
+    async def provide(self, template: Template, additions: Additions) -> tuple[Path, Additions]:
         """Return a set's packages, installing it where missing, and its additions with exact versions.
 
         Raises InstallFailed, NotPrepared, SandboxUnavailable.
         """
         if template.requirements:
-            return await self._provide_python(template), []
+            return await self._provide_python(
+                template, [wanted for wanted in additions if isinstance(wanted, Requirement)]
+            )
+        extra = [spec for spec in additions if isinstance(spec, Spec)]
         if all(spec.exact for spec in extra) and (folder := self.find(template, extra)):
-            return folder, list(extra)
+            return folder, extra
         async with self._installing:
             if all(spec.exact for spec in extra) and (folder := self.find(template, extra)):
-                return folder, list(extra)
+                return folder, extra
             return await self._install(template, extra)
 
     async def _install(self, template: Template, extra: Sequence[Spec]) -> tuple[Path, list[Spec]]:
@@ -117,14 +96,28 @@ class Store:
         finally:
             await asyncio.to_thread(shutil.rmtree, staging, ignore_errors=True)
 
-    async def _provide_python(self, template: Template) -> Path:
-        """The template's Python packages: wheels named with their hashes, so that nothing of theirs runs here."""
-        facts = [template.requirements.decode(), platform.machine(), platform.libc_ver()[0], str(python_version())]
-        folder = self._settings.store / hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+    async def _provide_python(self, template: Template, extra: Sequence[Requirement]) -> tuple[Path, Additions]:
+        """The template's Python packages, named with their hashes, and additions: wheels, so nothing of theirs runs."""
+        if all(wanted.exact for wanted in extra) and (folder := self._python_folder(template, extra)).is_dir():
+            return folder, [*extra]
         async with self._installing:
-            if not folder.is_dir():
-                await install_wheels(template.requirements, folder)
-        return folder
+            if all(wanted.exact for wanted in extra) and (folder := self._python_folder(template, extra)).is_dir():
+                return folder, [*extra]
+            staging = self._settings.store / "staging" / secrets.token_hex(8)
+            try:
+                exact = await install_wheels(template.requirements, extra, staging)
+                final = self._python_folder(template, exact)
+                # Another process may have made the same set meanwhile: theirs is as good.
+                with contextlib.suppress(OSError):
+                    staging.rename(final)
+                return final, [*exact]
+            finally:
+                await asyncio.to_thread(shutil.rmtree, staging, ignore_errors=True)
+
+    def _python_folder(self, template: Template, extra: Sequence[Requirement]) -> Path:
+        facts = [template.requirements.decode(), platform.machine(), platform.libc_ver()[0], str(python_version())]
+        facts += map(str, extra)
+        return self._settings.store / hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
     def _write_project(self, folder: Path, template: Template, extra: Sequence[Spec]) -> None:
         self._isolation.give(folder, INSTALLER)
@@ -207,7 +200,7 @@ def _installed_version(folder: Path, name: str) -> str:
         version = json.loads(Folder(folder, INSTALLER).read(f"node_modules/{name}/package.json"))["version"]
     except (OSError, ValueError, KeyError, PathRefused) as error:
         raise InstallFailed(f"The package {name} was not installed.") from error
-    if not isinstance(version, str) or not _EXACT.fullmatch(version.partition("+")[0]):
+    if not isinstance(version, str) or not is_exact(version.partition("+")[0]):
         raise InstallFailed(f"The package {name} has no usable version.")
     return version.partition("+")[0]
 

@@ -23,7 +23,8 @@ from sandbox.preview import DevServer
 from sandbox.previews import Previews
 from sandbox.process import Ending, Finished, Process, run, spawn
 from sandbox.settings import Limits, SandboxSettings
-from sandbox.store import Spec, Store, merged, parse_spec
+from sandbox.specs import Requirement, Spec
+from sandbox.store import Store, merged
 from sandbox.toolchains import TOOLCHAINS
 from schemas.checks import CheckReport
 
@@ -63,7 +64,7 @@ class Workspace:
         self._folder = settings.workspaces / session_id
         self._files = Folder(self._folder / "files", self.owner)
         self._modules: Path | None = None
-        self._extra: list[Spec] = []
+        self._extra: Sequence[Spec | Requirement] = []
         self._known: set[str] = set()
         self._tools = TOOLCHAINS[template.info.project_type]
         self._layers = (*_LAYERS, *self._tools.layers)
@@ -82,7 +83,7 @@ class Workspace:
 
     @property
     def dependencies(self) -> Names:
-        """Packages added to the template's, as exact `name@version` specs."""
+        """Packages added to the template's, as exact specs: `name@version`, or `name==version` for Python."""
         return [str(spec) for spec in self._extra]
 
     async def restore(self, files: Mapping[str, str | None], dependencies: Sequence[str]) -> None:
@@ -93,7 +94,8 @@ class Workspace:
         """
         extra = self._store.additions(self.template, dependencies) if self.template.extensible else []
         await self._use(extra)
-        wanted = {path: content for path, content in self.template.files.items() if path != "package.json"}
+        named = self.template.packages_file
+        wanted = {path: content for path, content in self.template.files.items() if path != named}
         for path, text in files.items():
             checked(path)
             if self.template.protects(path):
@@ -102,8 +104,8 @@ class Workspace:
                 wanted.pop(path, None)
             else:
                 wanted[path] = text.encode(errors="replace")
-        if self.template.extensible:
-            wanted["package.json"] = self._package()
+        if named is not None:
+            wanted[named] = self._packages()
         size = sum(map(len, wanted.values()))
         if size > self._settings.quota_bytes or len(wanted) > self._settings.quota_files:
             raise QuotaExceeded("The project is larger than a workspace may be.")
@@ -186,24 +188,26 @@ class Workspace:
             raise PathRefused(f"{path!r} belongs to the template and cannot be changed.")
 
     async def install(self, specs: Sequence[str]) -> Names:
-        """Add packages by plain `name@version` specs; return all additions, exact, to be stored with the session.
+        """Add packages by plain specs; return all additions, exact, to be stored with the session.
 
         Raises InstallRefused, InstallFailed, SandboxUnavailable; the workspace is then as before.
         """
-        if not self.template.extensible:
-            raise InstallRefused("No packages can be added to projects of this template.")
-        for spec in specs:
-            parse_spec(spec)
+        named = self.template.packages_file
+        if named is None:
+            raise InstallRefused("Projects of this template have no packages: their files are served as they are.")
         await self._use(self._store.additions(self.template, [*self.dependencies, *specs]))
-        self._files.write("package.json", self._package())
+        self._files.write(named, self._packages())
         return self.dependencies
 
-    async def _use(self, extra: Sequence[Spec]) -> None:
+    async def _use(self, extra: Sequence[Spec | Requirement]) -> None:
         self._modules, self._extra = await self._store.provide(self.template, extra)
 
-    def _package(self) -> bytes:
+    def _packages(self) -> bytes:
+        if "requirements.txt" in self.template.files:
+            lines = [*self.template.files["requirements.txt"].decode().splitlines(), *map(str, self._extra)]
+            return "".join(f"{line}\n" for line in lines).encode()
         content = json.loads(self.template.files["package.json"])
-        content.update(merged(self.template, self._extra))
+        content.update(merged(self.template, [spec for spec in self._extra if isinstance(spec, Spec)]))
         return json.dumps(content, indent=2).encode() + b"\n"
 
     async def check(self) -> CheckReport:

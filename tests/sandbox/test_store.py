@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sandbox import InstallFailed, InstallRefused, Sandbox, Workspace
 from sandbox.egress import Egress
-from sandbox.store import parse_spec
+from sandbox.specs import parse_requirement, parse_spec, requirements_in
 
 PLAIN = ["react", "react@19", "react@19.1", "react@^19.1.0", "react@~1.x", "@a/b", "@a/b@1.2.3-beta.1", "x@latest"]
 ODD = ["", "react@", "../x", "file:x", "x@file:../y", "git+https://h/x", "x@git+ssh://h/x", "github:a/b", "a/b"]
@@ -76,7 +76,7 @@ async def test_an_unknown_package_changes_nothing(workspace: Workspace) -> None:
 
 async def test_a_template_without_packages_refuses(sandbox: Sandbox, session_id: str) -> None:
     workspace = await sandbox.workspace(session_id, "static-html", {})
-    with pytest.raises(InstallRefused, match="No packages"):
+    with pytest.raises(InstallRefused, match="have no packages"):
         await workspace.install(["ms@2.1.3"])
     await sandbox.remove(session_id)
 
@@ -127,3 +127,71 @@ async def test_the_way_out_leads_to_one_address(tmp_path: Path, service: int) ->
             assert b"403" in await ask(path, head)
         assert len(egress.denied) == 5
     assert not path.exists()
+
+
+PLAIN_PYTHON = [
+    "six",
+    "six==1.16.0",
+    "Six == 1.16",
+    "a.b-c_d>=1",
+    "six~=1.16",
+    "six@1.16.0",
+    "x==1.0rc1",
+    "x==1.0.post2",
+]
+ODD_PYTHON = ["", "-r x", "--index-url=http://h", "six @ https://h/x.whl", "git+https://h/x", "./x", "../x", "x[extra]"]
+ODD_PYTHON += [
+    "x; python_version<'3'",
+    "x==1.*",
+    "x>1,<2",
+    "x y",
+    "x;rm",
+    "$(x)",
+    "x==",
+    "-e .",
+    "x==1 --hash=sha256:0",
+]
+
+
+@pytest.mark.parametrize("text", PLAIN_PYTHON)
+def test_plain_requirements_are_read(text: str) -> None:
+    requirement = parse_requirement(text)
+    assert parse_requirement(str(requirement)) == requirement
+
+
+@pytest.mark.parametrize("text", ODD_PYTHON)
+def test_every_other_requirement_is_refused(text: str) -> None:
+    with pytest.raises(InstallRefused):
+        parse_requirement(text)
+    assert text.strip() not in map(str, requirements_in(text).values())
+
+
+async def test_python_services_get_packages_too(sandbox: Sandbox, session_id: str) -> None:
+    workspace = await sandbox.workspace(session_id, "python-api", {})
+    added = await workspace.install(["iniconfig>=2", "fastapi==0.1"])  # the template's own version stays
+    assert [spec.partition("==")[0] for spec in added] == ["iniconfig"]
+    listed = await workspace.read("requirements.txt")
+    assert listed.splitlines()[-1] == added[0]
+    assert "fastapi==0.165.0" in listed
+    await workspace.write(
+        "app/main.py", "import iniconfig\nfrom fastapi import FastAPI\n\napp = FastAPI(title=iniconfig.__name__)\n"
+    )
+    assert (await workspace.check()).ok
+
+    # As after a move to another host, or in another session that wants the same.
+    await sandbox.remove(session_id)
+    again = await sandbox.workspace(
+        session_id, "python-api", {"app/main.py": "import iniconfig  # noqa: F401\n"}, added
+    )
+    assert again.dependencies == added
+    assert await again.read("requirements.txt") == listed
+    other = await sandbox.workspace(f"{session_id}-plain", "python-api", {})
+    found = await other.run(
+        ["/usr/bin/python3", "-c", "import sys; sys.path.insert(0, '/opt/stich/python'); import iniconfig"]
+    )
+    assert not found.ok  # additions are of the session that asked
+    with pytest.raises(InstallFailed, match="failed"):
+        await again.install(["no-such-package-of-stich-tests==9.9.9"])
+    assert again.dependencies == added
+    await sandbox.remove(session_id)
+    await sandbox.remove(f"{session_id}-plain")
