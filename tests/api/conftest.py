@@ -50,7 +50,7 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def serve(app: Starlette, listener: socket.socket) -> AsyncIterator[str]:
     """Serve `app` on a bound socket. Yields its address."""
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(app, log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=1)
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
