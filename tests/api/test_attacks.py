@@ -8,7 +8,7 @@ in `test_sharing`; sign-in by other sites in `test_oauth`; host names and origin
 import re
 from collections.abc import AsyncIterator
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx
 import orjson
@@ -21,6 +21,7 @@ from api.endpoints import Endpoint
 from schemas.http import Problem
 from storage.database import Database
 from storage.sessions import SessionRecord, Sessions
+from tests.api.addresses import example_of, path_of
 from tests.api.conftest import Service, running
 from tests.api.people import Person, signed_in
 
@@ -49,17 +50,6 @@ CANARY = "canary-4f1c"
 
 def test_open_routes_are_the_ones_that_have_to_be() -> None:
     assert {endpoint.name for endpoint in ENDPOINTS if endpoint.open} == OPEN
-
-
-def path_of(endpoint: Endpoint, **values: str) -> str:
-    """An address of the route; names that are not given become `x`."""
-    return re.sub(r"\{(\w+)(:\w+)?\}", lambda found: values.get(found[1], "x"), endpoint.path)
-
-
-def example_of(endpoint: Endpoint) -> Any:
-    """The documented body."""
-    example = endpoint.body_example
-    return example.model_dump(mode="json", exclude_unset=True) if hasattr(example, "model_dump") else example
 
 
 class Victim(NamedTuple):

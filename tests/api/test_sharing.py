@@ -1,7 +1,6 @@
 """Several people on one session: who may do what, when it ends, and how they see each other."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from operator import attrgetter
@@ -16,6 +15,7 @@ from api.endpoints import Endpoint
 from schemas.http import Problem
 from schemas.session import ChatMessage
 from storage.sessions import SessionRecord, Sessions
+from tests.api.addresses import example_of, path_of
 from tests.api.conftest import Service, running
 from tests.api.people import Person, signed_in
 
@@ -65,27 +65,16 @@ def code(answer: httpx.Response) -> str:
 SESSION_ROUTES = [endpoint for endpoint in ENDPOINTS if "{session_id}" in endpoint.path]
 
 
-def path_of(endpoint: Endpoint, session_id: str) -> str:
-    """An address of the route, with a session and made-up names for the rest."""
-    path = endpoint.path.replace("{session_id}", session_id)
-    return re.sub(r"\{\w+(:\w+)?\}", "x", path)
-
-
-def body_for(endpoint: Endpoint) -> object:
-    example = endpoint.body_example
-    return example.model_dump(mode="json", exclude_unset=True) if hasattr(example, "model_dump") else example
-
-
 @pytest.mark.parametrize("endpoint", SESSION_ROUTES, ids=attrgetter("name"))
 async def test_a_strangers_session_is_none_on_every_route(
     people: dict[str, Person], session: str, endpoint: Endpoint
 ) -> None:
     browser = people["stranger"].browser
-    body = body_for(endpoint)
+    body = example_of(endpoint)
     answers = [
-        await browser.request(endpoint.method, path_of(endpoint, session_id), json=body)
+        await browser.request(endpoint.method, path_of(endpoint, session_id=session_id), json=body)
         if body is not None
-        else await browser.request(endpoint.method, path_of(endpoint, session_id))
+        else await browser.request(endpoint.method, path_of(endpoint, session_id=session_id))
         for session_id in (session, "session-that-nobody-has")
     ]
     assert [(answer.status_code, code(answer)) for answer in answers] == [(404, "session_not_found")] * 2
@@ -93,7 +82,7 @@ async def test_a_strangers_session_is_none_on_every_route(
     assert problems[0] == problems[1]
 
 
-CHANGES = [endpoint for endpoint in SESSION_ROUTES if endpoint.method != "GET"]
+CHANGES = [endpoint for endpoint in SESSION_ROUTES if endpoint.needed_scope != "read"]
 
 
 @pytest.mark.parametrize("endpoint", CHANGES, ids=attrgetter("name"))
@@ -101,8 +90,8 @@ async def test_a_viewer_changes_nothing_on_any_route(
     people: dict[str, Person], session: str, endpoint: Endpoint
 ) -> None:
     """Every change is refused to a viewer before it looks at anything else."""
-    body = body_for(endpoint)
-    path = path_of(endpoint, session)
+    body = example_of(endpoint)
+    path = path_of(endpoint, session_id=session)
     browser = people["viewer"].browser
     answer = (
         await browser.request(endpoint.method, path, json=body)
