@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 from starlette.requests import Request
@@ -59,6 +59,7 @@ from schemas.session import (
     Progress,
     QueuedMessage,
     SessionRequest,
+    State,
     StateInfo,
     UserMessage,
 )
@@ -88,6 +89,10 @@ class ListQuery(BaseModel):
         default=None, max_length=200, description="The `next` of the page before; without it, the newest sessions."
     )
     limit: int = Field(default=30, ge=1, le=100, description="How many sessions at most.")
+    q: str | None = Field(default=None, max_length=200, description="Only sessions with this in title or prompt.")
+    show: Literal["all", "working", "waiting", "finished", "failed"] = Field(
+        default="all", description="Only sessions at work, at rest until somebody or something comes, finished, failed."
+    )
 
 
 class EventsQuery(BaseModel):
@@ -174,13 +179,24 @@ def _digest(request: SessionRequest) -> str:
     return hashlib.sha256(request.model_dump_json(exclude_defaults=True).encode()).hexdigest()
 
 
+_SHOWN: Final[dict[str, tuple[State, ...]]] = {
+    "all": (),
+    "working": ("starting", "planning", "generating", "reviewing"),
+    "waiting": ("idle", "stopped", "waiting_for_capacity", "waiting_for_budget"),
+    "finished": ("completed",),
+    "failed": ("failed",),
+}
+
+
 async def list_sessions(request: Request) -> Response:
     services = services_of(request)
     query = read_query(request, ListQuery)
     user_id = principal_of(request).user_id
     if query.before is not None:
         await _check_cursor(services, user_id, query.before)
-    records = await services.sessions.list(user_id, query.limit + 1, query.before)
+    records = await services.sessions.list(
+        user_id, query.limit + 1, query.before, text=query.q, states=_SHOWN[query.show]
+    )
     page = records[: query.limit]
     lines = await summaries(services, page)
     return JsonResponse(SessionList(sessions=lines, next=page[-1].id if len(records) > len(page) else None))
@@ -197,15 +213,14 @@ async def summaries(services: Services, records: Sequence[SessionRecord]) -> lis
     """A line for each session, in the same order."""
     rows = await services.database.pool.fetch(
         """SELECT id, coalesce((progress->>'demo')::bool, false) AS demo,
-             coalesce((progress#>>'{usage,cost_usd}')::numeric, 0) AS cost_usd
+             coalesce((progress#>>'{usage,cost_usd}')::numeric, 0) AS cost_usd,
+             (SELECT sha256 FROM screenshots WHERE session_id = sessions.id
+              ORDER BY width < 700, created_at DESC, id DESC LIMIT 1) AS screenshot
            FROM sessions WHERE id = ANY ($1)""",
         [record.id for record in records],
     )
-    spent = {row["id"]: row for row in rows}
-    return [
-        SessionSummary(**record.model_dump(), demo=spent[record.id]["demo"], cost_usd=spent[record.id]["cost_usd"])
-        for record in records
-    ]
+    more = {row["id"]: dict(row) for row in rows}
+    return [SessionSummary(**record.model_dump(exclude={"id"}), **more[record.id]) for record in records]
 
 
 async def show(request: Request) -> Response:

@@ -88,7 +88,7 @@ class MessageAccepted(BaseModel):
 
 
 class SessionSummary(BaseModel):
-    """A line in the list of sessions."""
+    """A line in the list of sessions. `screenshot` is the SHA-256 of its newest picture as a desktop shows it."""
 
     id: str
     title: str
@@ -98,6 +98,7 @@ class SessionSummary(BaseModel):
     state: State
     demo: bool
     cost_usd: Decimal
+    screenshot: str | None = None
     created_at: datetime
     updated_at: datetime
 

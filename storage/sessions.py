@@ -101,16 +101,31 @@ class Sessions:
     async def by_preview_name(self, preview_name: str) -> SessionRecord | None:
         return await self._find("preview_name = $1", preview_name)
 
-    async def list(self, user_id: str, limit: int = 50, before: str | None = None) -> list[SessionRecord]:
-        """A user's sessions, newest first; `before` is the id of the last one on the page before."""
+    async def list(
+        self,
+        user_id: str,
+        limit: int = 50,
+        before: str | None = None,
+        *,
+        text: str | None = None,
+        states: Sequence[State] = (),
+    ) -> list[SessionRecord]:
+        """A user's sessions, newest first; `before` is the id of the last one on the page before.
+
+        Only those with `text` in title or prompt, whatever its case, and in one of `states`, where any are given.
+        """
         rows = await self._pool.fetch(
             f"""SELECT {_COLUMNS} FROM sessions
                WHERE user_id = $1
                  AND ($3::text IS NULL OR (created_at, id) < (SELECT created_at, id FROM sessions WHERE id = $3))
+                 AND ($4::text IS NULL OR strpos(lower(title || ' ' || prompt), lower($4)) > 0)
+                 AND (cardinality($5::text[]) = 0 OR state = ANY ($5))
                ORDER BY created_at DESC, id DESC LIMIT $2""",
             user_id,
             limit,
             before,
+            text.replace("\0", "") if text else None,
+            list(states),
         )
         return [_session(row) for row in rows]
 

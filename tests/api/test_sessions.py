@@ -13,8 +13,9 @@ from temporalio.client import Client
 
 from api.sessions import keyed_session_id, new_session_id
 from schemas.http import MessageAccepted, Problem, SessionCreated, SessionList, SessionSnapshot
-from schemas.session import ChatMessage, Progress, SessionRequest, StateInfo, UsageTotals
+from schemas.session import ChatMessage, Progress, SessionRequest, State, StateInfo, UsageTotals
 from storage.messages import Messages
+from storage.screenshots import Screenshots
 from storage.sessions import SessionRecord, Sessions
 from tests.api.conftest import Service, running
 from tests.api.session_double import CANNOT_STOP, END
@@ -122,6 +123,34 @@ async def test_the_list_is_newest_first_and_comes_in_pages(service: Service, tem
     for answer in (nowhere, others):
         assert answer.status_code == 422
         assert "“before”" in Problem.model_validate_json(answer.content).detail
+
+
+async def test_the_list_is_searched_filtered_and_shows_the_newest_picture(service: Service, temporal: Client) -> None:
+    sessions, screenshots = Sessions(service.database), Screenshots(service.database)
+    states: tuple[State, ...] = ("completed", "failed", "generating")
+    for number, state in enumerate(states):
+        await sessions.create(
+            SessionRecord(id=f"shown-{number}", user_id="eve", prompt=f"A % Board {number}", mode="smart", state=state)
+        )
+    shots = [
+        await screenshots.put("shown-0", name, name.encode(), media_type="image/png", width=width, height=800)
+        for name, width in (("before", 1280), ("desktop", 1280), ("phone", 390))
+    ]
+
+    async with running(service.database, temporal, user_id="eve") as eve:
+
+        async def ids(query: str) -> list[str]:
+            answer = await eve.signed_in.get(f"/api/sessions?{query}")
+            return [summary.id for summary in SessionList.model_validate_json(answer.content).sessions]
+
+        assert await ids("q=board%202") == ["shown-2"]
+        assert await ids("q=%25") == ["shown-2", "shown-1", "shown-0"]
+        assert await ids("q=_") == []
+        assert await ids("show=finished") == ["shown-0"]
+        assert await ids("show=working&q=A") == ["shown-2"]
+        assert (await eve.signed_in.get("/api/sessions?show=some")).status_code == 422
+        listed = SessionList.model_validate_json((await eve.signed_in.get("/api/sessions")).content).sessions
+    assert [summary.screenshot for summary in listed] == [None, None, shots[1].sha256]
 
 
 async def test_a_message_is_taken_once_however_often_it_is_sent(service: Service) -> None:
