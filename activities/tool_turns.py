@@ -13,6 +13,7 @@ from activities.images import with_images
 from activities.model_call import stream_model
 from activities.pictures import with_pictures
 from activities.step import Step
+from activities.tool_permissions import permit
 from activities.tools import Bench, Result, ToolFailed, Tools, parse
 from codegen.prompts import fenced
 from inference import tokens
@@ -125,7 +126,9 @@ class Conversation:
         too; the second value says so."""
         failed = False
         try:
-            outcome = await parse(call, self._tools).run(bench)
+            tool = parse(call, self._tools)
+            permit(tool, await self._transcripts.messages(self._step.session_id, self._thread))
+            outcome = await tool.run(bench)
             result = Result(outcome) if isinstance(outcome, str) else outcome
         except (ToolFailed, SandboxError, ValueError, LookupError) as error:
             result, failed = Result(fenced(str(error), "output")), True  # it may repeat what a program printed

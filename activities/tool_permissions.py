@@ -1,0 +1,27 @@
+"""What a model may do with a tool, by where the text came from that it has read.
+
+A page of the web can hold orders. Whoever wrote one cannot make the model carry anything out of the project: once a page
+was read, only addresses can be fetched that a person named or that stand in what was read, letter by letter.
+"""
+
+from collections.abc import Sequence
+
+from activities.tools import Tool, ToolFailed
+from activities.tools.web import FetchPage
+from schemas.inference import Message
+
+
+def permit(tool: Tool, thread: Sequence[Message]) -> None:
+    """Raises ToolFailed, with a sentence for the model, where `thread` forbids this call."""
+    if not isinstance(tool, FetchPage):
+        return
+    pages = [message.text for message in thread if message.role == "tool" and message.name == FetchPage.name]
+    if not pages:
+        return
+    people = [message.text for message in thread if message.role == "user"]
+    address = tool.url.partition("#")[0].rstrip("/")
+    if not any(address in text for text in (*people, *pages)):
+        raise ToolFailed(
+            "After a page of the web was read, an address can be fetched only if the person named it or it stands in a"
+            " page that was read."
+        )
