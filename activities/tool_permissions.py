@@ -1,7 +1,7 @@
 """What a model may do with a tool, by where the text came from that it has read.
 
-A page of the web can hold orders. Whoever wrote one cannot make the model carry anything out of the project: once a page
-was read, only addresses can be fetched that a person named or that stand in what was read, letter by letter.
+A page of the web can hold orders. Whoever wrote one cannot make the model carry anything out of the project: once a
+page was read, only addresses can be fetched that a person named or that stand in what was read, letter by letter.
 """
 
 from collections.abc import Sequence
