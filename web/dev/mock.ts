@@ -44,10 +44,15 @@ class MockSession {
       usage: { calls: 0, input_tokens: 0, cached_tokens: 0, output_tokens: 0, reasoning_tokens: 0, cost_usd: "0" },
       preview: { status: "none", url: null, detail: "" },
       deployments: [],
+      candidates: [],
+      question: null,
+      images: [],
+      missing: [],
+      forked_from: null,
       created_at: now(),
       last_seq: 0,
     };
-    this.state = fromSnapshot({ progress, conversation: [], stale: null });
+    this.state = fromSnapshot({ progress, conversation: [], conflicts: [], stale: null });
     void this.play();
   }
 
@@ -59,7 +64,7 @@ class MockSession {
   }
 
   snapshot(last: number) {
-    return { progress: { ...this.state.progress, last_seq: last }, conversation: this.state.conversation, stale: null };
+    return { progress: { ...this.state.progress, last_seq: last }, conversation: this.state.conversation, conflicts: this.state.conflicts, stale: null };
   }
 
   stop(): void {

@@ -1,6 +1,6 @@
 // One function per request of the page. Every failure is a `Problem` that says what happened and what to do.
 
-import type { About, CreateSession, PreviewInfo, ProblemBody, SessionList, SessionSnapshot } from "./types";
+import type { About, CreateSession, ProblemBody, SessionList, SessionSnapshot } from "./types";
 
 export class Problem extends Error {
   readonly status: number;
@@ -38,7 +38,7 @@ const unreachable = {
   request_id: "",
 };
 
-async function request(path: string, init: RequestInit = {}): Promise<Response> {
+export async function request(path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(path, { credentials: "same-origin", ...init });
@@ -75,11 +75,11 @@ async function readProblem(response: Response): Promise<Problem> {
   });
 }
 
-async function json<T>(path: string, init?: RequestInit): Promise<T> {
+export async function json<T>(path: string, init?: RequestInit): Promise<T> {
   return (await request(path, init)).json() as Promise<T>;
 }
 
-function post(body: unknown, headers: Record<string, string> = {}): RequestInit {
+export function post(body: unknown, headers: Record<string, string> = {}): RequestInit {
   return {
     method: "POST",
     headers: { "content-type": "application/json", ...headers },
@@ -87,32 +87,27 @@ function post(body: unknown, headers: Record<string, string> = {}): RequestInit 
   };
 }
 
-const session = (id: string) => `/api/sessions/${encodeURIComponent(id)}`;
+export const sessionUrl = (id: string) => `/api/sessions/${encodeURIComponent(id)}`;
 
-export const eventsUrl = (id: string) => `${session(id)}/events`;
-export const exportUrl = (id: string) => `${session(id)}/export.zip`;
-export const screenshotUrl = (id: string, sha256: string) => `${session(id)}/screenshots/${sha256}.png`;
+export const eventsUrl = (id: string) => `${sessionUrl(id)}/events`;
+export const exportUrl = (id: string) => `${sessionUrl(id)}/export.zip`;
+export const screenshotUrl = (id: string, sha256: string) => `${sessionUrl(id)}/screenshots/${sha256}.png`;
 
 export const getAbout = () => json<About>("/api/about");
 export const listSessions = (before?: string) =>
   json<SessionList>(`/api/sessions${before ? `?before=${encodeURIComponent(before)}` : ""}`);
-export const getSession = (id: string) => json<SessionSnapshot>(session(id));
+export const getSession = (id: string) => json<SessionSnapshot>(sessionUrl(id));
 
 /** Starts a session. The same key starts it once, however often it is sent. */
 export const createSession = (body: CreateSession, key: string) =>
   json<{ id: string; url: string }>("/api/sessions", post(body, { "idempotency-key": key }));
 
-export const postMessage = (id: string, body: { text: string; id: string; interrupt: boolean }) =>
-  json<{ id: string }>(`${session(id)}/messages`, post(body));
-
-export const getPreview = (id: string, signal: AbortSignal) => json<PreviewInfo>(`${session(id)}/preview`, { signal });
-
-export const stopSession = (id: string) => request(`${session(id)}/stop`, post({}));
-export const resumeSession = (id: string) => request(`${session(id)}/resume`, post({}));
+export const stopSession = (id: string) => request(`${sessionUrl(id)}/stop`, post({}));
+export const resumeSession = (id: string) => request(`${sessionUrl(id)}/resume`, post({}));
 
 /** The text of a file as it stands, or as it stood at a version of the session. */
 export async function readFile(id: string, path: string, version: number | null, signal: AbortSignal): Promise<string> {
   const encoded = path.split("/").map(encodeURIComponent).join("/");
   const query = version === null ? "" : `?version=${version}`;
-  return (await request(`${session(id)}/files/${encoded}${query}`, { signal })).text();
+  return (await request(`${sessionUrl(id)}/files/${encoded}${query}`, { signal })).text();
 }

@@ -54,15 +54,27 @@ export interface Blueprint {
 
 export type MessageState = "queued" | "being_read" | "planned" | "done" | "withdrawn";
 
+/** A picture that somebody sent along: size in bytes, width and height in pixels. */
+export interface ImageRef {
+  id: string;
+  media_type: string;
+  width: number;
+  height: number;
+  size: number;
+}
+
 export interface QueuedMessage {
   id: string;
   text: string;
   author: string;
+  author_name?: string | null;
   at: string;
   state: MessageState;
   answered: boolean;
   wants_change: boolean;
+  taken_up?: boolean;
   phase_id: string | null;
+  images?: ImageRef[];
 }
 
 export interface ChatMessage {
@@ -74,6 +86,55 @@ export interface ChatMessage {
   state: MessageState;
   /** Answers to choose from, where the message asks something. */
   options?: string[];
+  author_name?: string | null;
+  phase_id?: string | null;
+  images?: ImageRef[];
+}
+
+/** What the builder wants to know before it goes on. */
+export interface Question {
+  id: string;
+  text: string;
+  options: string[];
+  phase_id: string | null;
+  at: string;
+}
+
+/** A plan ("blueprint") or a phase (its id), written beside others of its kind; one of them is chosen. */
+export interface Candidate {
+  id: string;
+  subject: string;
+  number: number;
+  status: "writing" | "checking" | "ready" | "failed";
+  title: string;
+  files: number;
+  errors: number | null;
+  score: number | null;
+  reason: string;
+  chosen: boolean;
+}
+
+/** A user's edit and the session's change of the same lines. The session's text stands until the user chooses. */
+export interface FileConflict {
+  path: string;
+  state: "open" | "resolved";
+  base_sha256: string | null;
+  mine_sha256: string | null;
+  version: number;
+  user_id: string;
+  since: string;
+  choice: string | null;
+}
+
+export interface Watcher {
+  user_id: string;
+  name: string;
+  since: string;
+}
+
+export interface ForkOrigin {
+  session_id: string;
+  version: number;
 }
 
 export interface FileRef {
@@ -176,6 +237,11 @@ export interface Progress {
   usage: UsageTotals;
   preview: Preview;
   deployments: Deployment[];
+  candidates: Candidate[];
+  question: Question | null;
+  images: ImageRef[];
+  missing: { package: string; reason: string }[];
+  forked_from: ForkOrigin | null;
   created_at: string;
   last_seq: number;
 }
@@ -188,6 +254,7 @@ export interface Staleness {
 export interface SessionSnapshot {
   progress: Progress;
   conversation: ChatMessage[];
+  conflicts: FileConflict[];
   stale: Staleness | null;
 }
 
@@ -243,6 +310,18 @@ export type SessionEvent =
   | { type: "file_generated"; operation_id: string; file: FileRef }
   | { type: "file_deleted"; operation_id: string; path: string }
   | { type: "file_reset"; operation_id: string; path: string; reason: string }
+  | { type: "file_conflict"; conflict: FileConflict }
+  | {
+      type: "file_fix";
+      operation_id: string;
+      path: string;
+      status: "fixing" | "fixed" | "kept";
+      by: "rule" | "model";
+      problems: string[];
+    }
+  | { type: "candidate"; candidate: Candidate }
+  /** Who is here now. Not part of the log: it has no number of its own. */
+  | { type: "presence"; watchers: Watcher[] }
   | { type: "checks"; phase_id: string; report: CheckReport }
   | { type: "command"; operation_id: string; command: string; status: CommandStatus; output: string }
   | { type: "preview"; preview: Preview }
@@ -267,6 +346,10 @@ export const EVENT_TYPES: readonly SessionEvent["type"][] = [
   "file_generated",
   "file_deleted",
   "file_reset",
+  "file_conflict",
+  "file_fix",
+  "candidate",
+  "presence",
   "checks",
   "command",
   "preview",
@@ -300,7 +383,7 @@ export interface About {
   version: string;
   demo: boolean;
   models: string[];
-  templates: { name: string; title: string; description: string }[];
+  templates: { name: string; title: string; description: string; protected_files?: string[] }[];
   examples: string[];
   temporal_ui: string | null;
 }

@@ -8,6 +8,8 @@ import type { Problem } from "../api/client";
 import type { About } from "../api/types";
 import { Chat } from "../session/chat";
 import { CodePanel } from "../session/code";
+import { DraftProvider } from "../session/draft";
+import { EditsProvider } from "../session/edits";
 import { Facts, SessionHeader } from "../session/header";
 import { OutboxProvider } from "../session/outbox";
 import { PlanPanel } from "../session/plan";
@@ -23,8 +25,11 @@ import { ThemeMenu } from "../ui/theme-menu";
 import { SignedOutPage } from "./signed-out";
 import "./pages.css";
 import "../session/session.css";
+import "../session/chat.css";
+import "../session/sheets.css";
 
 const Palette = lazy(() => import("../session/palette"));
+const HistoryPanel = lazy(() => import("../session/history"));
 
 export function SessionPage({ id, about }: { id: string; about: About | undefined }) {
   const [stream] = useState(() => new SessionStream(id));
@@ -39,7 +44,11 @@ export function SessionPage({ id, about }: { id: string; about: About | undefine
     <SessionProvider stream={stream}>
       <ViewProvider narrow={narrow}>
         <OutboxProvider>
-          <Workbench narrow={narrow} about={about} />
+          <DraftProvider>
+            <EditsProvider>
+              <Workbench narrow={narrow} about={about} />
+            </EditsProvider>
+          </DraftProvider>
         </OutboxProvider>
       </ViewProvider>
     </SessionProvider>
@@ -62,7 +71,9 @@ function Workbench({ narrow, about }: { narrow: boolean; about: About | undefine
         event.preventDefault();
         setPalette((open) => !open);
       } else if (event.altKey && !event.ctrlKey && !event.metaKey) {
-        const tabs: Record<string, ViewTab> = { Digit1: "preview", Digit2: "code", Digit3: "plan", Digit4: "problems" };
+        const tabs: Record<string, ViewTab> = {
+          Digit1: "preview", Digit2: "code", Digit3: "plan", Digit4: "problems", Digit5: "history",
+        };
         const target = tabs[event.code];
         if (target) {
           event.preventDefault();
@@ -120,6 +131,11 @@ function Workbench({ narrow, about }: { narrow: boolean; about: About | undefine
             </Tabs.Content>
             <Tabs.Content value="problems" className="panel panel--scroll">
               <ProblemsPanel />
+            </Tabs.Content>
+            <Tabs.Content value="history" className="panel">
+              <Suspense>
+                <HistoryPanel narrow={narrow} />
+              </Suspense>
             </Tabs.Content>
           </div>
           {narrow && <TabBar narrow />}

@@ -1,17 +1,21 @@
-// Files on the left, the one being read or written on the right.
+// Files on the left, the one being read, written or changed on the right.
 
-import { ArrowLeft, Check, Copy, FileCode2, FileDiff, LocateFixed, Search, X } from "lucide-react";
-import { lazy, Suspense, useEffect, useRef, useState, type RefObject } from "react";
+import { ArrowLeft, Check, Copy, FileCode2, FileDiff, GitMerge, LocateFixed, Lock, Save, Search, Undo2, X } from "lucide-react";
+import { lazy, Suspense, useCallback, useEffect, useRef, useState, type RefObject } from "react";
 import { latestPath, writingPath } from "../state/selectors";
 import { useSession } from "../state/session-context";
 import { Button, Empty, IconButton, ProblemNote } from "../ui/parts";
 import { plural, size } from "../words";
+import { useEdits } from "./edits";
+import { FileMenu, NewFileButton } from "./file-actions";
 import { FileSearch } from "./file-search";
 import { FileTree } from "./file-tree";
 import { useBefore, useFileText } from "./file-text";
+import { useProtected } from "./protected";
 import { useView } from "./view";
 
 const Editor = lazy(() => import("./editor"));
+const ConflictDialog = lazy(() => import("./conflict"));
 
 export function CodePanel({ narrow }: { narrow: boolean }) {
   const { place, openFile, follow } = useView();
@@ -55,6 +59,7 @@ export function CodePanel({ narrow }: { narrow: boolean }) {
                 <X size={14} aria-hidden />
               </IconButton>
             )}
+            <NewFileButton />
           </div>
           {query.trim() ? <FileSearch query={query.trim()} pick={pick} /> : <FileTree shown={shown} pick={pick} />}
         </aside>
@@ -73,9 +78,12 @@ export function CodePanel({ narrow }: { narrow: boolean }) {
                 <LocateFixed size={14} aria-hidden /> Follow
               </Button>
             )}
+            {shown && <EditBar path={shown} />}
             {shown && <ChangesToggle path={shown} on={changes} turn={setChanges} />}
             {shown && <CopyButton textRef={textRef} />}
+            {shown && <MenuOf path={shown} />}
           </div>
+          {shown && <ConflictNote path={shown} />}
           <div className="code-view">
             {shown && <FileView path={shown} line={place?.line ?? null} changes={changes} textRef={textRef} />}
           </div>
@@ -105,6 +113,68 @@ function FileTitle({ path }: { path: string | null }) {
   );
 }
 
+/** Save and undo where something is changed; a word where nothing can be. */
+function EditBar({ path }: { path: string }) {
+  const { of, save, discard } = useEdits();
+  const edit = of[path];
+  const closed = useProtected(path);
+  const stored = useSession((session) => session.progress.files.find((one) => one.path === path)?.sha256);
+  if (closed) {
+    return (
+      <span className="code-note quiet" title="The service needs this file as it is">
+        <Lock size={13} aria-hidden /> Read only
+      </span>
+    );
+  }
+  if (!edit) return null;
+  if (edit.saved !== null) return <span className="code-note quiet">{edit.merged ? "Saved and merged" : "Saved"}</span>;
+  return (
+    <>
+      {edit.problem ? (
+        <span className="code-note bad" role="alert" title={edit.problem.nextAction}>
+          Not saved: {edit.problem.message}
+        </span>
+      ) : (
+        stored !== edit.base && <span className="code-note quiet">Changed meanwhile; saving merges</span>
+      )}
+      <IconButton small label="Discard your changes" disabled={edit.saving} onClick={() => discard(path)}>
+        <Undo2 size={15} aria-hidden />
+      </IconButton>
+      <Button small look="primary" disabled={edit.saving} onClick={() => save(path)}>
+        <Save size={14} aria-hidden /> {edit.saving ? "Saving" : "Save"}
+      </Button>
+    </>
+  );
+}
+
+function MenuOf({ path }: { path: string }) {
+  const closed = useProtected(path);
+  const stored = useSession((session) => session.progress.files.some((one) => one.path === path));
+  return closed || !stored ? null : <FileMenu path={path} />;
+}
+
+/** An edit that met a change of the session; the choice opens by itself where it was this page's. */
+function ConflictNote({ path }: { path: string }) {
+  const conflict = useSession((session) => session.conflicts.find((one) => one.path === path));
+  const [open, setOpen] = useState(false);
+  const close = useCallback(() => setOpen(false), []);
+  if (!conflict) return null;
+  return (
+    <div className="code-conflict" role="alert">
+      <GitMerge size={15} aria-hidden />
+      <p>Your edit and the session’s change touch the same lines. The session’s text stands until you choose.</p>
+      <Button small look="primary" onClick={() => setOpen(true)}>
+        Choose
+      </Button>
+      {open && (
+        <Suspense>
+          <ConflictDialog path={path} close={close} />
+        </Suspense>
+      )}
+    </div>
+  );
+}
+
 function ChangesToggle({ path, on, turn }: { path: string; on: boolean; turn: (on: boolean) => void }) {
   const live = useSession((session) => session.open[path] !== undefined);
   const before = useBefore(path, on && !live);
@@ -128,9 +198,14 @@ function FileView({ path, line, changes, textRef }: FileViewProps) {
   const { text, live, diff, error: textError } = useFileText(path);
   const known = useSession((session) => session.progress.files.some((file) => file.path === path));
   const before = useBefore(path, changes && !live);
+  const base = useSession((session) => session.progress.files.find((file) => file.path === path)?.sha256);
+  const closed = useProtected(path);
+  const { of, change, save } = useEdits();
+  const edit = live ? undefined : of[path];
+  const shown = edit?.text ?? text;
   useEffect(() => {
-    textRef.current = text;
-  }, [text, textRef]);
+    textRef.current = shown;
+  }, [shown, textRef]);
   const error = textError ?? (changes ? before.error : null);
   if (error) {
     return (
@@ -139,23 +214,25 @@ function FileView({ path, line, changes, textRef }: FileViewProps) {
       </div>
     );
   }
-  if (text === null && !known) {
+  if (shown === null && !known) {
     return (
       <Empty icon={<FileCode2 size={26} aria-hidden />} title="This file is not in the project">
         <p>It may have been deleted or not written yet. Pick another one.</p>
       </Empty>
     );
   }
-  if (text === null) return null;
+  if (shown === null) return null;
   return (
     <Suspense fallback={null}>
       <Editor
         path={path}
-        text={text}
+        text={shown}
         live={live}
         plain={diff}
         line={line}
         before={changes && !live ? (before.data ?? null) : null}
+        onEdit={closed || base === undefined ? undefined : (next) => change(path, next, base)}
+        onSave={() => save(path)}
       />
     </Suspense>
   );

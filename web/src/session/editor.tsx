@@ -1,7 +1,8 @@
-// Code to read: CodeMirror 6, loaded when the first file is shown. Text that grows is appended by transactions, so that a
+// Code to read and to change: CodeMirror 6, loaded when the first file is shown. Text that grows is appended by transactions, so that a
 // file of thousands of lines stays smooth while it is written. The editor lives in a shadow root: there its style sheets
 // are adopted, which a content security policy without inline styles allows.
 
+import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { css } from "@codemirror/lang-css";
 import { html } from "@codemirror/lang-html";
 import { javascript } from "@codemirror/lang-javascript";
@@ -10,7 +11,7 @@ import { markdown } from "@codemirror/lang-markdown";
 import { bracketMatching, foldGutter, foldKeymap, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import { unifiedMergeView } from "@codemirror/merge";
 import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
-import { EditorState, type Extension } from "@codemirror/state";
+import { Annotation, Compartment, EditorState, type Extension } from "@codemirror/state";
 import { drawSelection, EditorView, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
 import { tags as t } from "@lezer/highlight";
 import { useEffect, useRef } from "react";
@@ -23,12 +24,19 @@ interface EditorProps {
   line: number | null;
   /** Shown as a change of this text. */
   before: string | null;
+  /** Called with the whole text after each change by the user; without it the text is only read. */
+  onEdit?: (text: string) => void;
+  onSave?: () => void;
 }
 
 type Shown = Pick<EditorProps, "path" | "plain" | "text" | "before">;
 const toEnd = (text: string) => EditorView.scrollIntoView(text.length, { y: "end" });
 const NEAR_END = 80;
 const HANDLED_MS = 800;
+/** Marks changes that come from outside, not from the user. */
+const fromOutside = Annotation.define<boolean>();
+const access = new Compartment();
+const accessOf = (editable: boolean): Extension => EditorState.readOnly.of(!editable);
 const NOTHING: Shown = { path: "", plain: false, text: "", before: null };
 
 const highlight = HighlightStyle.define([
@@ -102,13 +110,23 @@ const downOnly = EditorView.scrollHandler.of((view, _range, options) => {
   return true;
 });
 
-function newState(path: string, text: string, plain: boolean, before: string | null): EditorState {
+interface Told {
+  edited: (text: string) => void;
+  save: () => void;
+}
+
+function newState(path: string, text: string, plain: boolean, before: string | null, editable: boolean, told: Told): EditorState {
   return EditorState.create({
     doc: text,
     extensions: [
       // Offsets count characters as they are sent, so carriage returns stay where they are.
       EditorState.lineSeparator.of("\n"),
-      EditorState.readOnly.of(true),
+      access.of(accessOf(editable)),
+      history(),
+      EditorView.updateListener.of((update) => {
+        const byUser = update.transactions.some((one) => one.docChanged && !one.annotation(fromOutside));
+        if (byUser) told.edited(update.state.doc.toString());
+      }),
       EditorView.contentAttributes.of({ "aria-label": `Code of ${path}`, tabindex: "0" }),
       lineNumbers(),
       foldGutter(),
@@ -118,7 +136,20 @@ function newState(path: string, text: string, plain: boolean, before: string | n
       highlightSelectionMatches(),
       search({ top: true }),
       downOnly,
-      keymap.of([...searchKeymap, ...foldKeymap]),
+      keymap.of([
+        {
+          key: "Mod-s",
+          preventDefault: true,
+          run: () => {
+            told.save();
+            return true;
+          },
+        },
+        ...defaultKeymap,
+        ...historyKeymap,
+        ...searchKeymap,
+        ...foldKeymap,
+      ]),
       syntaxHighlighting(highlight),
       plain ? [] : language(path),
       before === null ? [] : changesOf(before),
@@ -127,11 +158,24 @@ function newState(path: string, text: string, plain: boolean, before: string | n
   });
 }
 
-export default function Editor({ path, text, live, plain, line, before }: EditorProps) {
+export default function Editor({ path, text, live, plain, line, before, onEdit, onSave }: EditorProps) {
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
   const shown = useRef<Shown>(NOTHING);
   const following = useRef(true);
+  const jumped = useRef("");
+  const editable = onEdit !== undefined && !live && before === null;
+  const handlers = useRef({ onEdit, onSave });
+  const told = useRef<Told>({
+    edited: (next) => {
+      shown.current = { ...shown.current, text: next };
+      handlers.current.onEdit?.(next);
+    },
+    save: () => handlers.current.onSave?.(),
+  });
+  useEffect(() => {
+    handlers.current = { onEdit, onSave };
+  }, [onEdit, onSave]);
 
   useEffect(() => {
     if (!host.current) return undefined;
@@ -166,7 +210,7 @@ export default function Editor({ path, text, live, plain, line, before }: Editor
     const last = shown.current;
     shown.current = { path, plain, text, before };
     if (last.path !== path || last.plain !== plain || last.before !== before) {
-      editor.setState(newState(path, text, plain, before));
+      editor.setState(newState(path, text, plain, before, editable, told.current));
       following.current = live;
       if (live) editor.dispatch({ effects: toEnd(text) });
     } else if (text !== last.text) {
@@ -175,17 +219,21 @@ export default function Editor({ path, text, live, plain, line, before }: Editor
       editor.dispatch({
         changes: { from, to: last.text.length, insert: text.slice(from) },
         effects: live && following.current ? toEnd(text) : [],
+        annotations: fromOutside.of(true),
       });
     }
-  }, [path, plain, text, live, before]);
+    if (editor.state.readOnly === editable) editor.dispatch({ effects: access.reconfigure(accessOf(editable)) });
+  }, [path, plain, text, live, before, editable]);
 
   useEffect(() => {
     const editor = view.current;
-    if (!editor || line === null || live || text === "") return;
-    const target = editor.state.doc.line(Math.min(Math.max(line, 1), editor.state.doc.lines));
+    const target = `${line} ${path}`;
+    if (!editor || line === null || live || text === "" || jumped.current === target) return;
+    jumped.current = target;
+    const at = editor.state.doc.line(Math.min(Math.max(line, 1), editor.state.doc.lines));
     editor.dispatch({
-      selection: { anchor: target.from, head: target.to },
-      effects: EditorView.scrollIntoView(target.from, { y: "center" }),
+      selection: { anchor: at.from, head: at.to },
+      effects: EditorView.scrollIntoView(at.from, { y: "center" }),
     });
   }, [path, line, live, text]);
 

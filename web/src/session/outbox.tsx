@@ -1,7 +1,8 @@
 // Messages on their way to the session. They leave this list when the stream shows them; a failed one can be sent again.
 
 import { createContext, useCallback, useContext, useMemo, useState, type ReactNode } from "react";
-import { asProblem, postMessage, type Problem } from "../api/client";
+import { asProblem, type Problem } from "../api/client";
+import { postMessage, type MaskedSecret } from "../api/messages";
 import { newId } from "../state/ids";
 import { useSession } from "../state/session-context";
 
@@ -9,12 +10,16 @@ export interface Outgoing {
   id: string;
   text: string;
   interrupt: boolean;
+  images: string[];
   problem: Problem | null;
 }
 
 interface Outbox {
   waiting: Outgoing[];
-  send: (text: string, interrupt?: boolean) => void;
+  /** Keys that the service took out of messages sent from this page. */
+  masked: MaskedSecret[];
+  forgetMasked: () => void;
+  send: (text: string, options?: { interrupt?: boolean; images?: string[] }) => void;
   retry: (id: string) => void;
   drop: (id: string) => void;
 }
@@ -25,24 +30,30 @@ export function OutboxProvider({ children }: { children: ReactNode }) {
   const session = useSession((one) => one.progress.session_id);
   const conversation = useSession((one) => one.conversation);
   const [outgoing, setOutgoing] = useState<Outgoing[]>([]);
+  const [masked, setMasked] = useState<MaskedSecret[]>([]);
 
   const arrived = useMemo(() => new Set(conversation.map((message) => message.id)), [conversation]);
   const waiting = useMemo(() => outgoing.filter((message) => !arrived.has(message.id)), [outgoing, arrived]);
 
   const post = useCallback(
     (message: Outgoing) => {
-      const { id, text, interrupt } = message;
-      postMessage(session, { id, text, interrupt }).catch((error: unknown) => {
-        const problem = asProblem(error);
-        setOutgoing((list) => list.map((one) => (one.id === id ? { ...one, problem } : one)));
-      });
+      const { id, text, interrupt, images } = message;
+      postMessage(session, { id, text, interrupt, image_ids: images }).then(
+        (accepted) => {
+          if (accepted.masked?.length) setMasked(accepted.masked);
+        },
+        (error: unknown) => {
+          const problem = asProblem(error);
+          setOutgoing((list) => list.map((one) => (one.id === id ? { ...one, problem } : one)));
+        },
+      );
     },
     [session],
   );
 
-  const send = useCallback(
-    (text: string, interrupt = false) => {
-      const message = { id: newId(), text, interrupt, problem: null };
+  const send = useCallback<Outbox["send"]>(
+    (text, { interrupt = false, images = [] } = {}) => {
+      const message = { id: newId(), text, interrupt, images, problem: null };
       setOutgoing((list) => [...list, message]);
       post(message);
     },
@@ -61,8 +72,12 @@ export function OutboxProvider({ children }: { children: ReactNode }) {
   );
 
   const drop = useCallback((id: string) => setOutgoing((list) => list.filter((one) => one.id !== id)), []);
+  const forgetMasked = useCallback(() => setMasked([]), []);
 
-  const outbox = useMemo(() => ({ waiting, send, retry, drop }), [waiting, send, retry, drop]);
+  const outbox = useMemo(
+    () => ({ waiting, masked, forgetMasked, send, retry, drop }),
+    [waiting, masked, forgetMasked, send, retry, drop],
+  );
   return <OutboxContext.Provider value={outbox}>{children}</OutboxContext.Provider>;
 }
 

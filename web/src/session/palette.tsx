@@ -5,6 +5,7 @@ import {
   Download,
   Eye,
   FileCode2,
+  History,
   House,
   ListTree,
   MessageSquare,
@@ -28,6 +29,7 @@ const tabs: { tab: ViewTab; label: string; keys: string; icon: typeof Eye }[] = 
   { tab: "code", label: "Show the code", keys: "Alt 2", icon: Code2 },
   { tab: "plan", label: "Show the plan", keys: "Alt 3", icon: ListTree },
   { tab: "problems", label: "Show the problems", keys: "Alt 4", icon: TriangleAlert },
+  { tab: "history", label: "Show the history", keys: "Alt 5", icon: History },
 ];
 
 export default function Palette({ close }: { close: () => void }) {

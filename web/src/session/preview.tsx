@@ -1,15 +1,36 @@
 // The built app, running. Its frame keeps living while another tab is shown, so that its state is not lost.
 
-import { ExternalLink, Eye, Monitor, RotateCw, Smartphone, Tablet, TriangleAlert } from "lucide-react";
-import { useEffect, useRef, useState } from "react";
-import { asProblem, getPreview, type Problem } from "../api/client";
+import { useMutation } from "@tanstack/react-query";
+import {
+  ExternalLink,
+  Eye,
+  Monitor,
+  MousePointerClick,
+  RotateCw,
+  ServerCog,
+  Smartphone,
+  SquareTerminal,
+  Tablet,
+  TriangleAlert,
+} from "lucide-react";
+import { lazy, Suspense, useCallback, useEffect, useRef, useState, type MouseEvent } from "react";
+import { asProblem, type Problem } from "../api/client";
+import { controlPreview, getPreview } from "../api/previews";
 import type { Preview } from "../api/types";
 import { useSession } from "../state/session-context";
-import { buttonClass, Empty, IconButton, Stitch, Tooltip } from "../ui/parts";
+import { Button, buttonClass, Empty, IconButton, ProblemNote, Stitch, Tooltip } from "../ui/parts";
 import { stateTone } from "../words";
 import { currentPhase } from "../state/selectors";
+import { useDraft } from "./draft";
+import { useFrameTalk, type Picked } from "./frame-talk";
+import { useView } from "./view";
+import "./preview.css";
+
+const PreviewConsole = lazy(() => import("./preview-console"));
 
 const LONGEST_TIMER = 2 ** 31 - 1;
+const LATE_MS = 700;
+const LATE_TRIES = 8;
 
 type Width = "desktop" | "tablet" | "phone";
 
@@ -21,11 +42,19 @@ const widths: { name: Width; label: string; icon: typeof Monitor }[] = [
 
 export function PreviewPanel({ narrow, hold }: { narrow: boolean; hold: () => void }) {
   const preview = useSession((session) => session.progress.preview);
+  const session = useSession((one) => one.progress.session_id);
   const [width, setWidth] = useState<Width>("desktop");
   const [round, setRound] = useState(0);
+  const [log, setLog] = useState(false);
   const frame = useRef<HTMLIFrameElement>(null);
   const [loaded, setLoaded] = useState("");
   const way = useEntrance(round, setRound);
+  const takeIn = useTakeIn(narrow);
+  const talk = useFrameTalk(frame, preview.url ?? "", takeIn);
+  const restart = useMutation({
+    mutationFn: () => controlPreview(session, "restart"),
+    onSuccess: () => setRound(round + 1),
+  });
 
   // Clicks inside the frame are not seen here; that it takes the focus is.
   useEffect(() => {
@@ -55,6 +84,9 @@ export function PreviewPanel({ narrow, hold }: { narrow: boolean; hold: () => vo
         <IconButton small label="Reload the preview" onClick={() => setRound(round + 1)}>
           <RotateCw size={15} aria-hidden />
         </IconButton>
+        <IconButton small label="Restart the preview’s server" disabled={restart.isPending} onClick={() => restart.mutate()}>
+          <ServerCog size={15} aria-hidden className={restart.isPending ? "spin" : undefined} />
+        </IconButton>
         <span className="preview-address" title={preview.url}>
           {preview.url.replace(/^https?:\/\//, "").replace(/\/$/, "")}
         </span>
@@ -67,6 +99,19 @@ export function PreviewPanel({ narrow, hold }: { narrow: boolean; hold: () => vo
             ))}
           </div>
         )}
+        {talk.answers && (
+          <IconButton
+            small
+            label={talk.picking ? "Stop picking" : "Pick an element for the message"}
+            aria-pressed={talk.picking}
+            onClick={() => talk.setPicking(!talk.picking)}
+          >
+            <MousePointerClick size={15} aria-hidden />
+          </IconButton>
+        )}
+        <IconButton small label="Console" aria-pressed={log} onClick={() => setLog(!log)}>
+          <SquareTerminal size={15} aria-hidden />
+        </IconButton>
         <Tooltip text="Open in a new tab">
           <a
             className={buttonClass("plain", true, true)}
@@ -74,32 +119,90 @@ export function PreviewPanel({ narrow, hold }: { narrow: boolean; hold: () => vo
             target="_blank"
             rel="noreferrer"
             aria-label="Open the preview in a new tab"
+            onClick={(event) => openFresh(event, session, preview.url)}
           >
             <ExternalLink size={15} aria-hidden />
           </a>
         </Tooltip>
       </div>
-      <div className="preview-stage" data-width={width} aria-busy={loaded !== showing}>
-        {loaded !== showing && (
-          <div className="preview-loading">
-            <Stitch />
-            <p>Loading the app</p>
+      <div className="preview-body">
+        {restart.error && (
+          <div className="pad">
+            <ProblemNote
+              error={restart.error}
+              action={
+                <Button small onClick={() => restart.reset()}>
+                  Close
+                </Button>
+              }
+            />
           </div>
         )}
-        {!way.loading && (
-          <iframe
-            ref={frame}
-            key={showing}
-            onLoad={() => setLoaded(showing)}
-            title="Preview of the app"
-            src={address}
-            // Another origin than this page's, so these two permissions together do not let it out of its frame.
-            // oxlint-disable-next-line react/iframe-missing-sandbox
-            sandbox="allow-scripts allow-same-origin allow-forms allow-popups allow-modals allow-downloads"
-          />
+        {talk.picking && (
+          <p className="preview-hint" role="status">
+            Press an element of the app: its place in the code goes into your message. Escape ends it.
+          </p>
+        )}
+        <div className="preview-stage" data-width={width} aria-busy={loaded !== showing}>
+          {loaded !== showing && (
+            <div className="preview-loading">
+              <Stitch />
+              <p>Loading the app</p>
+            </div>
+          )}
+          {!way.loading && (
+            <iframe
+              ref={frame}
+              key={showing}
+              onLoad={() => setLoaded(showing)}
+              title="Preview of the app"
+              src={address}
+              // Another origin than this page's, so these two permissions together do not let it out of its frame.
+              // oxlint-disable-next-line react/iframe-missing-sandbox
+              sandbox="allow-scripts allow-same-origin allow-forms allow-popups allow-modals allow-downloads"
+            />
+          )}
+        </div>
+        {log && (
+          <Suspense>
+            <PreviewConsole lines={talk.lines} clear={talk.clear} close={() => setLog(false)} />
+          </Suspense>
         )}
       </div>
     </div>
+  );
+}
+
+/** Puts a picked element into the message box, and the cursor behind it. */
+function useTakeIn(narrow: boolean): (picked: Picked) => void {
+  const { insert } = useDraft();
+  const { setTab } = useView();
+  return useCallback(
+    ({ file, line, html }: Picked) => {
+      const place = file ? `In \`${file}\`, line ${line}: ` : "";
+      insert(`${place}\`${html.replaceAll("`", "'").replace(/\s+/g, " ")}\`\n`);
+      if (narrow) setTab("chat");
+      requestAnimationFrame(() => {
+        const box = document.getElementById("message");
+        if (!(box instanceof HTMLTextAreaElement)) return;
+        box.focus();
+        box.setSelectionRange(box.value.length, box.value.length);
+      });
+    },
+    [insert, narrow, setTab],
+  );
+}
+
+/** A way in of its own for the new tab: the one of the frame may have been taken back. */
+function openFresh(event: MouseEvent, session: string, fallback: string): void {
+  if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+  const opened = window.open("", "_blank");
+  if (!opened) return;
+  event.preventDefault();
+  opened.opener = null;
+  getPreview(session).then(
+    (info) => opened.location.replace(info.entrance ?? fallback),
+    () => opened.location.replace(fallback),
   );
 }
 
@@ -124,16 +227,24 @@ function useEntrance(round: number, setRound: (round: number) => void): Way {
     if (!open) return;
     const gone = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
-    getPreview(id, gone.signal).then(
-      (info) => {
-        setWay({ round, loading: false, entrance: info.entrance, problem: null });
-        const left = info.expires_at ? Date.parse(info.expires_at) - Date.now() : 0;
-        if (left > 0) timer = setTimeout(() => setRound(round + 1), Math.min(left, LONGEST_TIMER));
-      },
-      (error: unknown) => {
-        if (!gone.signal.aborted) setWay({ round, loading: false, entrance: null, problem: asProblem(error) });
-      },
-    );
+    const ask = (tries: number) => {
+      getPreview(id, gone.signal).then(
+        (info) => {
+          // Asked at the very moment the preview became ready, the answer may still be the one from before.
+          if (info.preview.url === null && tries > 0) {
+            timer = setTimeout(() => ask(tries - 1), LATE_MS);
+            return;
+          }
+          setWay({ round, loading: false, entrance: info.entrance, problem: null });
+          const left = info.expires_at ? Date.parse(info.expires_at) - Date.now() : 0;
+          if (left > 0) timer = setTimeout(() => setRound(round + 1), Math.min(left, LONGEST_TIMER));
+        },
+        (error: unknown) => {
+          if (!gone.signal.aborted) setWay({ round, loading: false, entrance: null, problem: asProblem(error) });
+        },
+      );
+    };
+    ask(LATE_TRIES);
     return () => {
       gone.abort();
       clearTimeout(timer);

@@ -1,4 +1,4 @@
-import { Code2, Eye, ListTree, MessageSquare, TriangleAlert } from "lucide-react";
+import { Code2, Eye, History, ListTree, MessageSquare, TriangleAlert } from "lucide-react";
 import { Tabs } from "radix-ui";
 import { lastChecks } from "../state/selectors";
 import { useSession } from "../state/session-context";
@@ -35,6 +35,10 @@ export function TabBar({ narrow }: { narrow: boolean }) {
         <TriangleAlert size={size} aria-hidden />
         Problems
         {errors > 0 && <span className="tab-count">{errors}</span>}
+      </Tabs.Trigger>
+      <Tabs.Trigger className="tab" value="history">
+        <History size={size} aria-hidden />
+        History
       </Tabs.Trigger>
     </Tabs.List>
   );

@@ -23,7 +23,7 @@ interface View {
 }
 
 const ViewContext = createContext<View | null>(null);
-const TABS: ReadonlySet<string> = new Set(["preview", "code", "plan", "problems", "chat"]);
+const TABS: ReadonlySet<string> = new Set(["preview", "code", "plan", "problems", "history", "chat"]);
 
 export function ViewProvider({ narrow, children }: { narrow: boolean; children: ReactNode }) {
   const [picked, setPicked] = useState<ViewTab | null>(() => {

@@ -1,9 +1,9 @@
 // What the page reads out of a session. Each returns the same object while nothing it depends on has changed.
 
-import type { ChatMessage, CheckReport, FileRef, PhaseProgress } from "../api/types";
-import type { Session } from "./session";
+import type { Candidate, ChatMessage, CheckReport, FileRef, ImageRef, PhaseProgress } from "../api/types";
+import type { Session, SessionError, Step } from "./session";
 
-export type TabName = "preview" | "code" | "plan" | "problems";
+export type TabName = "preview" | "code" | "plan" | "problems" | "history";
 export type FileMark = "writing" | "new" | "changed";
 
 /** The tab that shows what happens now, for as long as the user has not picked one. */
@@ -63,7 +63,7 @@ export function turns(
   conversation: ChatMessage[],
   drafts: Session["drafts"],
   phases: PhaseProgress[],
-  prompt: { text: string; at: string },
+  prompt: { text: string; at: string; images?: ImageRef[] },
 ): Turn[] {
   const phaseOf = new Map(phases.flatMap((phase) => phase.message_ids.map((id) => [id, phase.plan.name] as const)));
   const shown = conversation.map((message): Turn => {
@@ -98,8 +98,43 @@ export function turns(
     at: prompt.at,
     author: null,
     state: "done",
+    images: prompt.images,
     streaming: false,
     phase: undefined,
   };
   return [opening, ...shown];
+}
+
+/** The question that waits for an answer: the last thing said that offers options, with nothing said by people after it. */
+export function openQuestion(conversation: ChatMessage[]): string | null {
+  const said = conversation.findLast((message) => message.role !== "notice" && message.state !== "withdrawn");
+  return said?.role === "assistant" && said.options && said.options.length > 0 ? said.id : null;
+}
+
+export type Item = { kind: "turn"; turn: Turn } | { kind: "error"; error: SessionError } | { kind: "steps"; steps: Step[] };
+
+const time = (at: string): number => (at === "" ? Number.MAX_SAFE_INTEGER : Date.parse(at));
+
+/** Errors and finished steps at their time among what was said, a row of steps as one; what is being written stays last. */
+export function timeline(shown: Turn[], errors: SessionError[], steps: Step[]): Item[] {
+  const all: { at: number; item: Item }[] = [
+    ...shown.map((turn) => ({ at: time(turn.at), item: { kind: "turn" as const, turn } })),
+    ...errors.map((error) => ({ at: time(error.at), item: { kind: "error" as const, error } })),
+    ...steps
+      .filter((step) => step.outcome !== null)
+      .map((step) => ({ at: time(step.since), item: { kind: "steps" as const, steps: [step] } })),
+  ];
+  const items: Item[] = [];
+  for (const { item } of all.toSorted((a, b) => a.at - b.at)) {
+    const last = items.at(-1);
+    if (item.kind === "steps" && last?.kind === "steps") last.steps.push(...item.steps);
+    else items.push(item.kind === "steps" ? { kind: "steps", steps: [...item.steps] } : item);
+  }
+  return items;
+}
+
+/** Candidates by what they are for, where there is a choice. */
+export function candidatesOf(candidates: Candidate[], subject: string): Candidate[] {
+  const found = candidates.filter((candidate) => candidate.subject === subject);
+  return found.length > 1 ? found : [];
 }

@@ -32,10 +32,16 @@ const snapshot = (): SessionSnapshot => ({
     usage: usage(0),
     preview: { status: "none", url: null, detail: "" },
     deployments: [],
+    candidates: [],
+    question: null,
+    images: [],
+    missing: [],
+    forked_from: null,
     created_at: AT,
     last_seq: 3,
   },
   conversation: [],
+  conflicts: [],
   stale: null,
 });
 

@@ -6,10 +6,13 @@
 // may tell of a state that has passed already: those never turn the picture back.
 
 import type {
+  Candidate,
   ChatMessage,
   CheckReport,
   CommandStatus,
+  FileConflict,
   FileFormat,
+  Operation,
   PhaseProgress,
   PhaseStatus,
   Progress,
@@ -17,6 +20,7 @@ import type {
   SessionSnapshot,
   Staleness,
   StateInfo,
+  Watcher,
 } from "../api/types";
 
 /** Text that a model is writing and that is not stored yet. */
@@ -56,6 +60,27 @@ export interface SessionError {
   nextAction: string;
 }
 
+/** A step of the work, running or over. */
+export interface Step {
+  /** Where in the order it began. */
+  seq: number;
+  id: string;
+  action: string;
+  title: string;
+  phaseId: string | null;
+  since: string;
+  ended: string | null;
+  outcome: "done" | "failed" | "stopped" | null;
+}
+
+/** What is being done about a file that was faulty by itself. */
+export interface Fix {
+  operationId: string;
+  status: "fixing" | "fixed" | "kept";
+  by: "rule" | "model";
+  problems: string[];
+}
+
 export interface Session {
   seq: number;
   progress: Progress;
@@ -72,6 +97,14 @@ export interface Session {
   commands: Command[];
   waiting: Waiting | null;
   errors: SessionError[];
+  /** Steps in the order they began, the newest ones. */
+  steps: Step[];
+  /** By path: repairs of single files, until the file is written again. */
+  fixes: Record<string, Fix>;
+  /** Edits that wait for a choice between two texts. */
+  conflicts: FileConflict[];
+  /** Who has the session open. */
+  watchers: Watcher[];
   /** Texts of which a piece is missing: paths, message ids, or the blueprint. */
   gaps: readonly string[];
 }
@@ -85,9 +118,10 @@ export interface Sequenced {
 
 const MAX_COMMANDS = 60;
 const MAX_ERRORS = 20;
+const MAX_STEPS = 400;
 const BLUEPRINT = "\0blueprint";
 
-/** The picture a snapshot gives. Of the one `before` it stays what no snapshot holds: commands and errors. */
+/** The picture a snapshot gives. Of the one `before` it stays what no snapshot holds: commands, errors, steps, company. */
 export function fromSnapshot(snapshot: SessionSnapshot, before?: Session | null): Session {
   return {
     seq: snapshot.progress.last_seq,
@@ -101,21 +135,28 @@ export function fromSnapshot(snapshot: SessionSnapshot, before?: Session | null)
     commands: before?.commands ?? [],
     waiting: null,
     errors: before?.errors ?? [],
+    steps: begun(before?.steps ?? [], snapshot.progress),
+    fixes: {},
+    conflicts: snapshot.conflicts ?? [],
+    watchers: before?.watchers ?? [],
     gaps: [],
   };
 }
 
 /** What `recall` reads out of the log. */
-export const RECALLED = ["command", "error", "waiting"] as const;
+export const RECALLED = ["command", "error", "waiting", "operation_started", "operation_finished"] as const;
 
-/** Puts in place what a snapshot does not hold, from the log up to it: commands, errors, and a wait that is not over. */
+/** Puts in place what a snapshot does not hold, from the log up to it: commands, errors, steps, and a wait not over. */
 export function recall(session: Session, past: readonly Sequenced[], now: number): Session {
   const commands = [...session.commands];
   const errors = new Map(session.errors.map((error) => [error.seq, error]));
   let { waiting } = session;
+  let { steps } = session;
   for (const { seq, at, event } of past) {
     if (event.type === "command") commands.push(commandOf(seq, event));
     else if (event.type === "error") errors.set(seq, errorOf(seq, at, event));
+    else if (event.type === "operation_started") steps = withStep(steps, stepOf(seq, event.operation));
+    else if (event.type === "operation_finished") steps = withEnd(steps, event, at);
     else if (event.type === "waiting" && session.waiting === null) {
       const running = session.progress.operations.some((operation) => operation.id === event.operation_id);
       if (running && Date.parse(event.until ?? "") > now) waiting = waitingOf(event);
@@ -125,16 +166,17 @@ export function recall(session: Session, past: readonly Sequenced[], now: number
     ...session,
     commands: commands.toSorted((a, b) => a.seq - b.seq).reduce(withCommand, []),
     errors: [...errors.values()].toSorted((a, b) => a.seq - b.seq).slice(-MAX_ERRORS),
+    steps: steps.toSorted((a, b) => a.seq - b.seq).slice(-MAX_STEPS),
     waiting,
   };
 }
 
 export function apply(session: Session, { seq, at, event }: Sequenced): Session {
-  const next = step(session, event, seq, at);
+  const next = advance(session, event, seq, at);
   return seq > next.seq ? { ...next, seq } : next;
 }
 
-function step(session: Session, event: SessionEvent, seq: number, at: string): Session {
+function advance(session: Session, event: SessionEvent, seq: number, at: string): Session {
   switch (event.type) {
     case "session_state":
       return isPast(session, event.state) ? session : { ...withProgress(session, { state: event.state }), stale: null, waiting: null };
@@ -143,13 +185,13 @@ function step(session: Session, event: SessionEvent, seq: number, at: string): S
       return withProgress(session, { title, template, model, demo });
     }
     case "operation_started":
-      return withProgress(resume(session, event.operation.id), {
+      return withProgress(resume({ ...session, steps: withStep(session.steps, stepOf(seq, event.operation)) }, event.operation.id), {
         operations: upsert(session.progress.operations, event.operation),
       });
     case "operation_finished": {
       // What a step left open when it ended was never stored; the answer and the plan of a finished one still arrive.
       const kept = event.outcome === "done" ? forgetFiles(session, event.operation_id) : forget(session, event.operation_id);
-      return withProgress(resume(kept, event.operation_id), {
+      return withProgress(resume({ ...kept, steps: withEnd(kept.steps, event, at) }, event.operation_id), {
         operations: session.progress.operations.filter((operation) => operation.id !== event.operation_id),
       });
     }
@@ -166,6 +208,7 @@ function step(session: Session, event: SessionEvent, seq: number, at: string): S
     case "file_generating":
       return {
         ...resume(closeGap(session, event.path), event.operation_id),
+        fixes: without(session.fixes, event.path),
         open: {
           ...without(session.open, event.path),
           [event.path]: {
@@ -194,6 +237,18 @@ function step(session: Session, event: SessionEvent, seq: number, at: string): S
       return session.open[event.path]?.operationId === event.operation_id
         ? { ...closeGap(session, event.path), open: without(session.open, event.path) }
         : closeGap(session, event.path);
+    case "file_conflict": {
+      const others = session.conflicts.filter((one) => one.path !== event.conflict.path);
+      return { ...session, conflicts: event.conflict.state === "open" ? [...others, event.conflict] : others };
+    }
+    case "file_fix": {
+      const { operation_id: operationId, status, by, problems } = event;
+      return { ...resume(session, operationId), fixes: { ...session.fixes, [event.path]: { operationId, status, by, problems } } };
+    }
+    case "candidate":
+      return withProgress(session, { candidates: withCandidate(session.progress.candidates, event.candidate) });
+    case "presence":
+      return { ...session, watchers: event.watchers };
     case "checks":
       return withProgress(session, { phases: withChecks(session.progress.phases, event.phase_id, event.report) });
     case "command":
@@ -347,6 +402,46 @@ function withProgress(session: Session, change: Partial<Progress>): Session {
 
 function withChecks(phases: PhaseProgress[], id: string, report: CheckReport): PhaseProgress[] {
   return phases.map((phase) => (phase.id === id ? { ...phase, checks: report } : phase));
+}
+
+/** Of the candidates for one thing a single one is chosen. */
+function withCandidate(candidates: Candidate[], candidate: Candidate): Candidate[] {
+  const others = candidate.chosen
+    ? candidates.map((one) => (one.subject === candidate.subject && one.chosen ? { ...one, chosen: false } : one))
+    : candidates;
+  return upsert(others, candidate);
+}
+
+function stepOf(seq: number, operation: Operation): Step {
+  const { id, action, title, phase_id: phaseId, since } = operation;
+  return { seq, id, action, title, phaseId, since, ended: null, outcome: null };
+}
+
+/** Steps that run by a snapshot; where the log is read, their right place in it follows. */
+function begun(steps: Step[], progress: Progress): Step[] {
+  return progress.operations.reduce(
+    (held, operation) => (held.some((step) => step.id === operation.id) ? held : withStep(held, stepOf(progress.last_seq, operation))),
+    steps,
+  );
+}
+
+/** A step begins once; one that is told again, from the log or by a later attempt, keeps its place. */
+function withStep(steps: Step[], step: Step): Step[] {
+  const index = steps.findIndex((one) => one.id === step.id);
+  const held = steps[index];
+  if (!held) return [...steps, step].slice(-MAX_STEPS);
+  const again = step.seq > held.seq;
+  return steps.with(index, {
+    ...(again ? step : held),
+    seq: Math.min(step.seq, held.seq),
+    since: again ? held.since : step.since,
+  });
+}
+
+function withEnd(steps: Step[], event: Extract<SessionEvent, { type: "operation_finished" }>, at: string): Step[] {
+  const index = steps.findIndex((step) => step.id === event.operation_id);
+  const held = steps[index];
+  return held ? steps.with(index, { ...held, ended: at, outcome: event.outcome }) : steps;
 }
 
 function commandOf(seq: number, event: Extract<SessionEvent, { type: "command" }>): Command {

@@ -45,10 +45,16 @@ const snapshot = (title: string, seq = 0): SessionSnapshot => ({
     usage: { calls: 0, input_tokens: 0, cached_tokens: 0, output_tokens: 0, reasoning_tokens: 0, cost_usd: "0" },
     preview: { status: "none", url: null, detail: "" },
     deployments: [],
+    candidates: [],
+    question: null,
+    images: [],
+    missing: [],
+    forked_from: null,
     created_at: AT,
     last_seq: seq,
   },
   conversation: [],
+  conflicts: [],
   stale: null,
 });
 const chunk = (offset: number, text: string) => ({ operation_id: "o", path: "a.ts", offset, text, format: "full_content" });

@@ -1,0 +1,25 @@
+// Who else may use a session: people and links.
+
+import { json, post, request, sessionUrl } from "./client";
+
+export type SharedAccess = "view" | "comment" | "edit";
+
+export interface ShareList {
+  shares: { user_id: string; name: string; access: SharedAccess; link_id: string | null; created_at: string }[];
+  links: { id: string; access: SharedAccess; created_at: string; expires_at: string }[];
+}
+
+export const listShares = (id: string, signal: AbortSignal) => json<ShareList>(`${sessionUrl(id)}/shares`, { signal });
+
+export const shareWith = (id: string, email: string, access: SharedAccess) =>
+  json<ShareList>(`${sessionUrl(id)}/shares`, post({ email, access }));
+
+export const unshare = (id: string, user: string) =>
+  request(`${sessionUrl(id)}/shares/${encodeURIComponent(user)}`, { method: "DELETE" });
+
+/** The address is shown this once. */
+export const createShareLink = (id: string, access: SharedAccess) =>
+  json<{ url: string }>(`${sessionUrl(id)}/share-links`, post({ access }));
+
+export const revokeShareLink = (id: string, link: string) =>
+  request(`${sessionUrl(id)}/share-links/${encodeURIComponent(link)}`, { method: "DELETE" });

@@ -1,0 +1,196 @@
+// One turn of the conversation: what a person said (and may still change), an answer, a question with its options.
+
+import { CircleAlert, Info, Pencil, Undo2 } from "lucide-react";
+import { memo, useState } from "react";
+import { asProblem, type Problem } from "../api/client";
+import { editMessage, withdrawMessage } from "../api/messages";
+import type { Turn } from "../state/selectors";
+import type { SessionError } from "../state/session";
+import { useSession } from "../state/session-context";
+import { Markdown } from "../ui/markdown";
+import { Button, IconButton } from "../ui/parts";
+import { messageWords } from "../words";
+import { SentImages } from "./message-images";
+import { useOutbox, type Outgoing } from "./outbox";
+
+export const TurnView = memo(function TurnView({ turn, asks }: { turn: Turn; asks: boolean }) {
+  if (turn.role === "notice") {
+    return (
+      <li className="notice">
+        <Info size={15} aria-hidden />
+        <Markdown text={turn.text} />
+      </li>
+    );
+  }
+  if (turn.role === "user") return <UserTurn turn={turn} />;
+  return (
+    <li className="said said--model" aria-busy={turn.streaming}>
+      <span className="visually-hidden">stich: </span>
+      <Markdown text={turn.text} />
+      {turn.options && turn.options.length > 0 && <Options options={turn.options} open={asks} />}
+    </li>
+  );
+});
+
+/** Answers to choose from; the message box takes any other one. */
+function Options({ options, open }: { options: string[]; open: boolean }) {
+  const { send } = useOutbox();
+  const canSend = useSession((session) => session.progress.state.can.includes("message"));
+  if (!open) return null;
+  return (
+    <div className="options" role="group" aria-label="Answers to choose from">
+      {options.map((option) => (
+        <Button key={option} small disabled={!canSend} onClick={() => send(option)}>
+          {option}
+        </Button>
+      ))}
+    </div>
+  );
+}
+
+function UserTurn({ turn }: { turn: Turn }) {
+  const [editing, setEditing] = useState(false);
+  const taken = useSession((session) => session.progress.messages.some((one) => one.id === turn.id && one.taken_up));
+  const words = messageWords(turn.state, turn.phase);
+  const open = (turn.state === "queued" || turn.state === "being_read") && turn.id !== "prompt" && !taken;
+  if (editing && open) return <Editing turn={turn} close={() => setEditing(false)} />;
+  return (
+    <li className="said said--user" data-state={turn.state}>
+      <span className="visually-hidden">{turn.author_name ? `${turn.author_name}: ` : "You: "}</span>
+      <SentImages images={turn.images} />
+      <Saying text={turn.text} />
+      {(words || open) && (
+        <small>
+          {turn.author_name && `${turn.author_name} · `}
+          {words}
+          {open && <Change turn={turn} edit={() => setEditing(true)} />}
+        </small>
+      )}
+    </li>
+  );
+}
+
+function Change({ turn, edit }: { turn: Turn; edit: () => void }) {
+  const session = useSession((one) => one.progress.session_id);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [busy, setBusy] = useState(false);
+  const withdraw = () => {
+    setBusy(true);
+    withdrawMessage(session, turn.id)
+      .catch((error: unknown) => setProblem(asProblem(error)))
+      .finally(() => setBusy(false));
+  };
+  return (
+    <>
+      <IconButton small label="Edit the message" onClick={edit}>
+        <Pencil size={13} aria-hidden />
+      </IconButton>
+      <IconButton small label="Withdraw the message" disabled={busy} onClick={withdraw}>
+        <Undo2 size={13} aria-hidden />
+      </IconButton>
+      {problem && (
+        <span role="alert" className="bad">
+          {problem.message}
+        </span>
+      )}
+    </>
+  );
+}
+
+function Editing({ turn, close }: { turn: Turn; close: () => void }) {
+  const session = useSession((one) => one.progress.session_id);
+  const [text, setText] = useState(turn.text);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [busy, setBusy] = useState(false);
+  const save = () => {
+    if (!text.trim() || busy) return;
+    setBusy(true);
+    editMessage(session, turn.id, text.trim(), (turn.images ?? []).map((image) => image.id))
+      .then(close, (error: unknown) => setProblem(asProblem(error)))
+      .finally(() => setBusy(false));
+  };
+  return (
+    <li className="said said--user said--editing">
+      <textarea
+        aria-label="The message"
+        value={text}
+        // The press that opens the box is meant for it.
+        // oxlint-disable-next-line jsx-a11y/no-autofocus
+        autoFocus
+        onChange={(event) => setText(event.target.value)}
+        onKeyDown={(event) => {
+          if (event.key === "Escape") close();
+          if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save();
+        }}
+      />
+      <div>
+        <Button small look="plain" onClick={close}>
+          Cancel
+        </Button>
+        <Button small look="primary" disabled={busy || !text.trim()} onClick={save}>
+          Save the message
+        </Button>
+      </div>
+      {problem && (
+        <small role="alert" className="bad">
+          {problem.message} {problem.nextAction}
+        </small>
+      )}
+    </li>
+  );
+}
+
+const LONG_SAYING = 700;
+
+/** What a person said, word for word; a very long text is folded. */
+function Saying({ text }: { text: string }) {
+  const [open, setOpen] = useState(false);
+  if (text.length <= LONG_SAYING) return <p>{text}</p>;
+  return (
+    <>
+      <p className={open ? undefined : "said-clamped"}>{text}</p>
+      <button type="button" className="link" aria-expanded={open} onClick={() => setOpen(!open)}>
+        {open ? "Show less" : "Show all"}
+      </button>
+    </>
+  );
+}
+
+export function ErrorTurn({ error }: { error: SessionError }) {
+  return (
+    <li className="problem">
+      <CircleAlert size={17} aria-hidden />
+      <div>
+        <p>
+          <strong>{error.sentence}</strong>
+        </p>
+        {error.nextAction && <p>{error.nextAction}</p>}
+      </div>
+    </li>
+  );
+}
+
+export function OutgoingTurn({ message }: { message: Outgoing }) {
+  const { retry, drop } = useOutbox();
+  return (
+    <li className="said said--user said--outgoing">
+      <span className="visually-hidden">You: </span>
+      <p>{message.text}</p>
+      {message.problem ? (
+        <div className="said-failed" role="alert">
+          <span>
+            Not sent. {message.problem.message} {message.problem.nextAction}
+          </span>
+          <Button small onClick={() => retry(message.id)}>
+            Send again
+          </Button>
+          <Button small look="plain" onClick={() => drop(message.id)}>
+            Discard
+          </Button>
+        </div>
+      ) : (
+        <small>Sending</small>
+      )}
+    </li>
+  );
+}
