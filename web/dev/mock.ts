@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Plugin } from "vite";
 import type { ChatMessage, Progress, SessionEvent, StateInfo, StateName } from "../src/api/types";
 import { apply, fromSnapshot, type Session } from "../src/state/session.ts";
+import { answerSettings } from "./settings.ts";
 import { answer, bigFile, blueprint, content, issues, phases, templateFiles } from "./story.ts";
 
 const now = () => new Date().toISOString();
@@ -340,7 +341,12 @@ export function mockApi(): Plugin {
     }
     const url = new URL(request.url ?? "/", "http://mock");
     if (!url.pathname.startsWith("/api/")) return false;
-    if (request.headers.cookie?.includes("mock_signed_out")) {
+    if (url.pathname === "/api/auth") {
+      const mode = request.headers.cookie?.includes("mock_accounts") ? "accounts" : "local";
+      answerJson(response, 200, { mode, sign_up: true, providers: mode === "accounts" ? ["github", "google"] : [] });
+      return true;
+    }
+    if (request.headers.cookie?.includes("mock_signed_out") && !url.pathname.startsWith("/api/auth/")) {
       problem(response, 401, "not_signed_in", "You are not signed in.", "Open the URL that `stich up` printed.");
       return true;
     }
@@ -361,6 +367,7 @@ export function mockApi(): Plugin {
       });
       return true;
     }
+    if (room && (await answerSettings(request, response, url))) return true;
     if (room !== "sessions") return false;
     if (!id && request.method === "POST") {
       const body = await readBody(request);
@@ -381,6 +388,7 @@ export function mockApi(): Plugin {
         id: one.id,
         state: one.state.progress.state.name,
         cost_usd: one.state.progress.usage.cost_usd,
+        screenshot: null,
         updated_at: one.log.at(-1)?.at ?? one.updated,
       }));
       answerJson(response, 200, { sessions: list, next: null });

@@ -1,23 +1,58 @@
 import { useQuery } from "@tanstack/react-query";
-import { Route, Switch } from "wouter";
+import { lazy, Suspense, type ReactNode } from "react";
+import { Route, Switch, useLocation } from "wouter";
 import { getAbout, Problem } from "./api/client";
 import { HomePage } from "./pages/home";
+import { LandingPage } from "./pages/landing";
 import { NotFoundPage } from "./pages/not-found";
-import { SessionPage } from "./pages/session";
-import { SignedOutPage } from "./pages/signed-out";
+import { useAuth } from "./shell/me";
+
+// Each page comes when it is gone to: the first load is the start page alone.
+const SessionPage = lazy(() => import("./pages/session").then((page) => ({ default: page.SessionPage })));
+const SignInPage = lazy(() => import("./pages/sign-in"));
+const SharedPage = lazy(() => import("./pages/shared"));
+const ModelsPage = lazy(() => import("./pages/models"));
+const AccountPage = lazy(() => import("./pages/account"));
 
 export function App() {
   const about = useQuery({ queryKey: ["about"], queryFn: getAbout, staleTime: 60_000 });
-  if (about.error instanceof Problem && about.error.status === 401) return <SignedOutPage />;
+  const signedOut = about.error instanceof Problem && about.error.status === 401;
   return (
-    <Switch>
-      <Route path="/">
-        <HomePage about={about.data} aboutError={about.error} />
-      </Route>
-      <Route path="/s/:id">{({ id }) => <SessionPage key={id} id={id} about={about.data} />}</Route>
-      <Route>
-        <NotFoundPage />
-      </Route>
-    </Switch>
+    <Suspense fallback={<div className="alone" aria-busy />}>
+      <Switch>
+        <Route path="/sign-in">
+          <SignInPage />
+        </Route>
+        {signedOut && (
+          <Route>
+            <SignedOut />
+          </Route>
+        )}
+        <Route path="/">
+          <HomePage about={about.data} aboutError={about.error} />
+        </Route>
+        <Route path="/s/:id">{({ id }) => <SessionPage key={id} id={id} about={about.data} />}</Route>
+        <Route path="/shared">
+          <SharedPage />
+        </Route>
+        <Route path="/models">
+          <ModelsPage />
+        </Route>
+        <Route path="/account">
+          <AccountPage />
+        </Route>
+        <Route>
+          <NotFoundPage />
+        </Route>
+      </Switch>
+    </Suspense>
   );
+}
+
+/** At the start a prompt can be typed first; elsewhere the sign-in leads back to where one wanted to go. */
+function SignedOut(): ReactNode {
+  const auth = useAuth();
+  const [at] = useLocation();
+  if (!auth) return <div className="alone" aria-busy />;
+  return auth.mode === "accounts" && at === "/" ? <LandingPage auth={auth} /> : <SignInPage />;
 }

@@ -1,4 +1,4 @@
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { Tooltip } from "radix-ui";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
@@ -8,7 +8,14 @@ import { watchInputKind } from "./ui/input-kind";
 import "./styles/tokens.css";
 import "./styles/base.css";
 
+// A sign-in that ended while the page was open: asking again who is there shows the way back in.
+const onError = (error: Error) => {
+  if (error instanceof Problem && error.code === "not_signed_in") void queries.invalidateQueries({ queryKey: ["about"] });
+};
+
 const queries = new QueryClient({
+  queryCache: new QueryCache({ onError: (error, query) => query.queryKey[0] !== "about" && onError(error) }),
+  mutationCache: new MutationCache({ onError }),
   defaultOptions: {
     queries: {
       staleTime: 10_000,

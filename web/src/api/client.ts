@@ -1,6 +1,6 @@
 // One function per request of the page. Every failure is a `Problem` that says what happened and what to do.
 
-import type { About, CreateSession, ProblemBody, SessionList, SessionSnapshot } from "./types";
+import type { About, CreateSession, ProblemBody, SessionList, SessionSnapshot, Shown } from "./types";
 
 export class Problem extends Error {
   readonly status: number;
@@ -94,8 +94,12 @@ export const exportUrl = (id: string) => `${sessionUrl(id)}/export.zip`;
 export const screenshotUrl = (id: string, sha256: string) => `${sessionUrl(id)}/screenshots/${sha256}.png`;
 
 export const getAbout = () => json<About>("/api/about");
-export const listSessions = (before?: string) =>
-  json<SessionList>(`/api/sessions${before ? `?before=${encodeURIComponent(before)}` : ""}`);
+
+/** A page of one's sessions; `q` is looked for in title and prompt. */
+export function listSessions({ before, q, show }: { before?: string; q?: string; show?: Shown } = {}): Promise<SessionList> {
+  const query = new URLSearchParams({ ...(before && { before }), ...(q && { q }), ...(show && show !== "all" && { show }) });
+  return json<SessionList>(`/api/sessions${query.size > 0 ? `?${query}` : ""}`);
+}
 export const getSession = (id: string) => json<SessionSnapshot>(sessionUrl(id));
 
 /** Starts a session. The same key starts it once, however often it is sent. */

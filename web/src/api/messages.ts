@@ -32,7 +32,7 @@ export const editMessage = (session: string, id: string, text: string, images: s
 export const withdrawMessage = (session: string, id: string) =>
   request(`${sessionUrl(session)}/messages/${encodeURIComponent(id)}`, { method: "DELETE" });
 
-export const uploadImage = (file: Blob, signal: AbortSignal) =>
-  json<ImageRef>("/api/images", { method: "POST", headers: { "content-type": file.type }, body: file, signal });
+export const uploadImage = (file: Blob, signal?: AbortSignal) =>
+  json<ImageRef>("/api/images", { method: "POST", headers: { "content-type": file.type }, body: file, signal: signal ?? null });
 
 export const sessionImageUrl = (session: string, id: string) => `${sessionUrl(session)}/images/${id}`;

@@ -370,9 +370,14 @@ export interface SessionSummary {
   state: StateName;
   demo: boolean;
   cost_usd: Money;
+  /** The newest picture of the app, by its hash. */
+  screenshot: string | null;
   created_at: string;
   updated_at: string;
 }
+
+/** Which sessions a list shows. */
+export type Shown = "all" | "working" | "waiting" | "finished" | "failed";
 
 export interface SessionList {
   sessions: SessionSummary[];
@@ -392,6 +397,13 @@ export interface CreateSession {
   prompt: string;
   mode?: Mode;
   template?: string | null;
+  review_cycles?: number;
+  max_phases?: number;
+  parallel_calls?: number;
+  blueprint_candidates?: number;
+  phase_candidates?: number;
+  max_cost_usd?: string | null;
+  image_ids?: string[];
 }
 
 export interface ProblemBody {

@@ -21,6 +21,7 @@ import { exportUrl } from "../api/client";
 import { useSession } from "../state/session-context";
 import { setTheme, useDark } from "../state/theme";
 import { Modal } from "../ui/modal";
+import "../ui/palette.css";
 import { useSwitch } from "./header";
 import { useView, type ViewTab } from "./view";
 

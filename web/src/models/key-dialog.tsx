@@ -1,0 +1,31 @@
+// Adding a key from wherever one is: what was typed there stays.
+
+import { useState } from "react";
+import type { KeyInfo } from "../api/models";
+import "../shell/shell.css";
+import { Modal } from "../ui/modal";
+import { Button } from "../ui/parts";
+import { KeyForm } from "./key-form";
+
+export default function KeyDialog({ close }: { close: () => void }) {
+  const [stored, setStored] = useState<KeyInfo | null>(null);
+  return (
+    <Modal className="dialog dialog--wide" label="Add a key" close={close}>
+      <h2>{stored ? `${stored.title} answers from now on` : "Add a key"}</h2>
+      <div className="dialog-text">
+        {stored ? (
+          <p role="status">
+            {stored.note || "The key works."} New apps are written by real models now. What you typed is still there.
+          </p>
+        ) : (
+          <KeyForm stored={setStored} />
+        )}
+      </div>
+      <div className="dialog-foot">
+        <Button look={stored ? "primary" : "framed"} onClick={close}>
+          {stored ? "Go on" : "Not now"}
+        </Button>
+      </div>
+    </Modal>
+  );
+}

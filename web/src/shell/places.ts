@@ -1,0 +1,20 @@
+// The pages beside the sessions, as the navigation and the command palette name them.
+
+import { Boxes, CircleUserRound, LayoutGrid, type LucideIcon } from "lucide-react";
+import type { Me } from "../api/account";
+
+export interface Place {
+  path: string;
+  name: string;
+  /** What the palette says. */
+  long: string;
+  icon: LucideIcon;
+}
+
+const everybody: Place[] = [
+  { path: "/", name: "Apps", long: "Your apps, and a new one", icon: LayoutGrid },
+  { path: "/models", name: "Models", long: "Models and keys", icon: Boxes },
+  { path: "/account", name: "Account", long: "Account, devices and API keys", icon: CircleUserRound },
+];
+
+export const placesFor = (_me: Me | undefined): Place[] => everybody;

@@ -1,0 +1,1 @@
+export const providerNames: Record<string, string> = { github: "GitHub", google: "Google", password: "password" };
