@@ -12,7 +12,7 @@ from activities.tools.tool import Bench, Result, Tool
 from codegen.prompts import fenced, render
 from inference.agents import NotAllowed
 from sandbox import BrowserFailed, SandboxUnavailable
-from sandbox.browser import DESKTOP, PHONE, Capture
+from sandbox.browser import DESKTOP, PHONE, Capture, Size
 from schemas.checks import Issue
 from schemas.events import PreviewEvent
 from schemas.inference import ActionKey, Message, TextDelta, TextPart
@@ -36,7 +36,7 @@ class ReadLogs(Tool):
         found: list[Issue] = []
         unseen = ""
         try:
-            capture = await bench.rooms.browser.capture(bench.rooms.preview_url(bench.session_id), [DESKTOP])
+            capture = await _look(bench, DESKTOP)
             found += capture.report.issues
         except (BrowserFailed, SandboxUnavailable) as error:
             unseen = f"\nThe page was not opened: {error}"
@@ -45,6 +45,14 @@ class ReadLogs(Tool):
         log = fenced("\n".join(lines), "output", of="server log") if lines else "The log is empty."
         errors = fenced("\n".join(dict.fromkeys(issues)), "issue") if issues else "There are no runtime errors."
         return f"{errors}{unseen}\n{log}"
+
+
+async def _look(bench: Bench, size: Size) -> Capture:
+    """Open the application in the browser; what goes wrong in it is kept for people as well."""
+    rooms = bench.rooms
+    capture = await rooms.browser.capture(await rooms.preview_entrance(bench.session_id), [size])
+    await rooms.preview_reports.put_pages(bench.session_id, capture.report.issues)
+    return capture
 
 
 class TakeScreenshot(Tool):
@@ -60,7 +68,7 @@ class TakeScreenshot(Tool):
     async def run(self, bench: Bench) -> Result:
         await (await bench.workspace()).preview()
         size = PHONE if self.size == "phone" else DESKTOP
-        capture = await bench.rooms.browser.capture(bench.rooms.preview_url(bench.session_id), [size])
+        capture = await _look(bench, size)
         issues = describe(capture.report.issues)
         errors = fenced("\n".join(issues), "issue") if issues else "Nothing goes wrong in the page."
         if not capture.screenshots:

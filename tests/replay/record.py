@@ -12,9 +12,10 @@ from pathlib import Path
 
 from temporalio.client import WorkflowHistory
 
+from stich.demo.recording import BUILT_IN
 from tests.chaos.site import Run, Site, site
 from tests.e2e.journeys.conftest import Model
-from tests.replay.scenarios import SCENARIOS
+from tests.replay.scenarios import SCENARIOS, TOUR_RECORDING
 from tests.stich.demo_server import demo
 
 HISTORIES = Path(__file__).with_name("histories")
@@ -54,7 +55,7 @@ async def record(site: Site, wanted: list[str]) -> None:
 
 async def main() -> None:
     HISTORIES.mkdir(exist_ok=True)
-    async with demo() as (server, client):
+    async with demo(BUILT_IN, TOUR_RECORDING) as (server, client):
         model = Model(server, str(client.base_url).rstrip("/"))
         with tempfile.TemporaryDirectory() as folder:
             async with site(Path(folder), model) as place:

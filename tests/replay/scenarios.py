@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from schemas.http import PostMessage
 from schemas.session import UserMessage
@@ -17,6 +18,8 @@ from tests.chaos.moments import (
 from tests.chaos.site import Run, Site
 from tests.chaos.watching import Watcher
 
+TOUR_RECORDING = Path(__file__).parents[1] / "recordings"
+TOUR = "Build a tally of the things on my desk"
 KANBAN = "Build a kanban board with drag and drop, labels, due dates and search"
 
 
@@ -89,4 +92,23 @@ async def smart(site: Site) -> AsyncIterator[tuple[str, Run]]:
     yield "smart", run
 
 
-SCENARIOS = (happy, repair_and_message, stop_and_resume, interrupt, capacity, continue_as_new, smart)
+async def tour(site: Site) -> AsyncIterator[tuple[str, Run]]:
+    """Smart mode with every tool: a question waits and is answered; then the debugger is called from the talk."""
+    run = await take_the_tour(site)
+    yield "tour", run
+
+
+async def take_the_tour(site: Site) -> Run:
+    """Play the recorded tour to its end."""
+    run = await site.start(TOUR, mode="smart")
+    await run.reach(lambda p: p.question is not None and p.state.name == "idle", "the builder asks", 180)
+    await run.handle.signal("message", UserMessage(id="m1", text="teal, please"))
+    await run.completed(120)
+    await run.handle.signal("message", UserMessage(id="m2", text="It counts wrong: one press is two"))
+    await run.reach(
+        lambda p: len(p.phases) == 2 and p.state.name == "completed" and not p.operations, "it is mended", 120
+    )
+    return run
+
+
+SCENARIOS = (happy, repair_and_message, stop_and_resume, interrupt, capacity, continue_as_new, smart, tour)

@@ -34,7 +34,7 @@ def load(file: Path) -> WorkflowHistory:
 
 
 def test_every_kind_of_session_is_there() -> None:
-    wanted = {"happy", "repair", "message", "stop-and-resume", "interrupt", "capacity", "smart"}
+    wanted = {"happy", "repair", "message", "stop-and-resume", "interrupt", "capacity", "smart", "tour"}
     assert {file.stem for file in FILES} == wanted | {"continue-as-new-1", "continue-as-new-2"}
 
 
