@@ -11,7 +11,8 @@ from inference.custom import UserCredentials, server
 from inference.settings import InferenceSettings
 from schemas.inference import ActionKey, ModelOverrides
 from schemas.model_settings import ModelSettings
-from storage.database import until_available
+from storage.budgets import Budgets
+from storage.database import Database, until_available
 from storage.model_choices import ModelChoices
 from storage.vault import Vault, VaultLocked
 
@@ -20,6 +21,8 @@ class AccessRooms(Protocol):
     """What resolving needs of the worker's rooms."""
 
     @property
+    def database(self) -> Database: ...
+    @property
     def vault(self) -> Vault: ...
     @property
     def model_choices(self) -> ModelChoices: ...
@@ -27,9 +30,11 @@ class AccessRooms(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelAccess:
-    """What every model call of one step goes by. `user` is None where the user brought nothing."""
+    """What every model call of one step goes by. `user` is None where the user brought nothing; `saving` asks for
+    cheaper models, because a budget is nearly used up."""
 
     user: UserCredentials | None = None
+    saving: bool = False
     settings: ModelSettings = field(default_factory=dict)
 
     def overrides(
@@ -37,7 +42,9 @@ class ModelAccess:
     ) -> ModelOverrides:
         """What the user chose for `action`; what the call site sets comes first."""
         chosen = choices.overrides_of(self.settings.get(action), action, settings)
-        return chosen if own is None else chosen.model_copy(update=own.model_dump(exclude_none=True))
+        if own is not None:
+            chosen = chosen.model_copy(update=own.model_dump(exclude_none=True))
+        return chosen.model_copy(update={"policy": "cost"}) if self.saving else chosen
 
     def enabled(self, action: ActionKey) -> bool:
         """Whether the user lets `action` run at all."""
@@ -68,7 +75,8 @@ async def model_access(rooms: AccessRooms, session_id: str, user_id: str) -> Mod
             for each in providers
         }
         user = UserCredentials(user_id, keys=keys, servers=servers)
-        return ModelAccess(user if user.any else None, taken.settings if taken else {})
+        saving = await Budgets(rooms.database).saving(user_id, session_id)
+        return ModelAccess(user if user.any else None, saving, taken.settings if taken else {})
 
     try:
         return await until_available(read, "reading the keys and settings of a user")

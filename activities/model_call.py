@@ -17,11 +17,12 @@ import structlog
 from pydantic import BaseModel
 from temporalio import activity
 
+from activities.admission import SHORT_WAIT, refusal
 from activities.model_access import ModelAccess, not_allowed
 from inference import Inference, Plan, tokens
 from inference.agents import NotAllowed
 from inference.errors import InferenceError, rejects, to_application_error
-from inference.records import attempt_record
+from inference.records import attempt_record, most_tokens
 from inference.routing import Tried
 from inference.tools import LoopResult, OnResult, OnStart, Tool, loop
 from schemas.inference import (
@@ -36,8 +37,10 @@ from schemas.inference import (
     ToolSpec,
 )
 from storage.breakers import Breakers
+from storage.budgets import OverBudget
 from storage.database import Database, until_available
 from storage.ledger import Ledger
+from storage.limits import LimitReached
 from storage.vault import Vault
 
 log = structlog.get_logger(__name__)
@@ -297,14 +300,30 @@ class _Entry:
         self._execution = step.given.execution
         self._started_at = datetime.now(UTC)
         self._parts = tokens.breakdown(plan.call)
+        self._tokens = most_tokens(plan)
         self._settled = False
         self.finish: Finish | None = None
         self.next_progress = time.monotonic() + PROGRESS_SECONDS
 
     async def reserve(self) -> None:
-        """Put the call on record, with the most it can cost. Waits for Postgres: no call is made off the record."""
+        """Put the call on record, with the most it can cost. Waits for Postgres: no call is made off the record.
+
+        Waits a moment for a limit too. Raises ApplicationError where a budget or a limit does not admit the call, which
+        then is not on record."""
         record = self._record("started", None)
-        await until_available(lambda: self._ledger.reserve(record), "reserving a model call")
+        deadline = time.monotonic() + SHORT_WAIT
+        try:
+            while True:
+                try:
+                    await until_available(lambda: self._ledger.reserve(record, self._tokens), "reserving a model call")
+                    return
+                except LimitReached as error:
+                    if time.monotonic() + error.retry_after > deadline:
+                        raise
+                    await asyncio.sleep(error.retry_after)
+        except (LimitReached, OverBudget) as error:
+            self._settled = True  # there is nothing to settle
+            raise refusal(error) from None
 
     async def progress(self) -> None:
         """Write down how far the answer is. Losing one such note does no harm."""
@@ -327,7 +346,7 @@ class _Entry:
         await asyncio.shield(task)
 
     async def _write(self, record: AttemptRecord, error: InferenceError | None) -> None:
-        await until_available(lambda: self._ledger.settle(record), "settling a model call")
+        await until_available(lambda: self._ledger.settle(record, self._tokens), "settling a model call")
         if self._plan.demo:
             return  # it has no rival
         try:

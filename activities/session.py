@@ -14,6 +14,7 @@ from schemas.operations import (
     RecordEventsInput,
     SessionCreatedResult,
 )
+from storage.budgets import Budgets
 from storage.images import PROMPT, Images
 from storage.sessions import SessionRecord
 
@@ -42,6 +43,8 @@ class SessionActivities:
         if progress.images:
             await Images(self._rooms.database).attach(given.session_id, PROMPT, progress.images)
         async with running(self._rooms, given) as step:
+            if given.max_cost_usd is not None:
+                await Budgets(self._rooms.database).begin_session(given.session_id, given.max_cost_usd)
             await self._rooms.model_choices.take(given.session_id, given.user_id)
             model, demo = await step.serves(ActionKey.PHASE_IMPLEMENTATION)
             shown = progress.model_copy(update={"model": model, "demo": demo})

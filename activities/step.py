@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.admission import due_notices
 from activities.context import Rooms
 from activities.heartbeat import heartbeat
 from activities.model_access import ModelAccess, model_access, not_allowed
 from inference.agents import NotAllowed
 from inference.errors import InferenceError, to_application_error
 from schemas.events import (
+    BudgetEvent,
     Event,
     FileChunk,
     FileDeleted,
@@ -31,8 +33,9 @@ from schemas.events import (
 from schemas.failures import Failure
 from schemas.inference import ActionKey
 from schemas.operations import OperationInput
-from schemas.session import ChatMessage, UsageTotals
+from schemas.session import REST_OR_WAIT, ChatMessage, UsageTotals
 from storage.events import EventWriter, Fenced
+from storage.limits import release_session
 
 SUPERSEDED = Failure(code="superseded", sentence="A newer attempt of this step has taken over.")
 FILE_EVENTS = (FileGenerating, FileChunk, FileGenerated, FileDeleted, FileReset, FileFix)
@@ -116,7 +119,14 @@ class Step:
             except ApplicationError:  # a key or a model went away while the step ran
                 model = ""
             self.emit(UsageEvent(operation_id=self.id, action=action, model=model, usage=usage))
+            await self.tell_of_budgets()
         return await self.writer.flush(), usage
+
+    async def tell_of_budgets(self, error: ApplicationError | None = None) -> None:
+        """Say which part of a budget is used up, where nobody has said so yet. `error` is what the step failed with."""
+        for notice in await due_notices(self.rooms, self.given.user_id, self.session_id, error):
+            self.emit(BudgetEvent(notice=notice))
+            await self.say(ChatMessage(id=f"budget-{notice.id}", role="notice", text=notice.sentence, at=notice.at))
 
 
 def fail(failure: Failure, *, retry: bool = False) -> ApplicationError:
@@ -154,6 +164,7 @@ async def running(rooms: Rooms, given: OperationInput) -> AsyncIterator[Step]:
                 raise
             except ApplicationError as error:
                 _announce(step, error)
+                await step.tell_of_budgets(error)
                 await writer.aclose(finished=False)
                 raise
             await writer.aclose(finished=True)
@@ -174,6 +185,8 @@ async def record(rooms: Rooms, session_id: str, outbox: Outbox) -> int:
     states = [event.state for event in outbox.events if isinstance(event, SessionStateEvent)]
     if states:
         await rooms.sessions.set_state(session_id, states[-1].name, states[-1].reason)
+        if states[-1].name in REST_OR_WAIT:
+            await release_session(rooms.database, session_id)
     return seq
 
 

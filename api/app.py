@@ -15,6 +15,7 @@ from temporalio.client import Client
 from api import (
     about,
     account_routes,
+    budget_routes,
     candidates,
     codec_routes,
     deployments,
@@ -50,7 +51,7 @@ from storage.database import Database
 from storage.keyring import KeySource
 
 CORS_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"]
-CORS_EXPOSED = ["ETag", "Location", "Retry-After", "X-Request-ID"]
+CORS_EXPOSED = ["ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"]
 
 
 async def openapi_json(request: Request) -> Response:
@@ -72,6 +73,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *key_routes.ENDPOINTS,
     *provider_routes.ENDPOINTS,
     *model_routes.ENDPOINTS,
+    *budget_routes.ENDPOINTS,
     *codec_routes.ENDPOINTS,
     *sign_in_routes.ENDPOINTS,
     *oauth_routes.ENDPOINTS,

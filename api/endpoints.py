@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from api.auth import operator_of, principal_of, require_scope
 from api.bodies import JSON_LIMIT, read_json
+from api.limits import headers_of, limit_requests
 from api.problems import DATABASE_AWAY, TOO_SLOW, Kind, Refusal
 from schemas.accounts import Scope
 from storage.database import is_transient
@@ -92,12 +93,17 @@ class Endpoint:
             operator_of(request)
         elif not self.open:
             require_scope(principal_of(request), self.needed_scope)
-        if self.body is not None:
-            request.state.body = await read_json(request, self.body, self.body_limit)
         try:
+            standing = None if self.open else await within(ANSWER_SECONDS, limit_requests(request))
+            if self.body is not None:
+                request.state.body = await read_json(request, self.body, self.body_limit)
             if self.seconds is None:
-                return await self.handler(request)
-            return await within(self.seconds, self.handler(request))
+                response = await self.handler(request)
+            else:
+                response = await within(self.seconds, self.handler(request))
+            if standing is not None:
+                response.headers.update(headers_of("requests", standing))
+            return response
         except Exception as error:
             if not is_transient(error):
                 raise

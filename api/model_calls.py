@@ -1,5 +1,6 @@
 """Small model calls that the service makes itself, to try a key or a model: on record like any other."""
 
+import math
 import secrets
 import time
 from contextlib import aclosing
@@ -9,10 +10,14 @@ from inference import Inference
 from inference.agents import NotAllowed
 from inference.custom import UserCredentials
 from inference.errors import InferenceError
-from inference.records import attempt_record
+from inference.records import attempt_record, most_tokens
+from schemas.budgets import budget_name
+from schemas.failures import LIMIT_REACHED, OVER_BUDGET
 from schemas.inference import ActionKey, Finish, Message, ModelCall, ModelOverrides, Outcome, TextDelta
 from schemas.model_settings import TryAnswer
+from storage.budgets import OverBudget
 from storage.ledger import Ledger
+from storage.limits import LimitReached
 
 QUESTION = "Answer with the one word: ready"
 ANSWER_TOKENS = 256
@@ -46,7 +51,14 @@ class ModelCalls:
         except InferenceError as error:
             return _failed(error)
         started_at, began, text, finish = datetime.now(UTC), time.monotonic(), "", None
-        await self._ledger.reserve(attempt_record(plan, "started", started_at=started_at))
+        try:
+            await self._ledger.reserve(attempt_record(plan, "started", started_at=started_at), most_tokens(plan))
+        except OverBudget as error:
+            sentence = f"{budget_name(error.budget.kind).capitalize()} does not allow this call."
+            return TryAnswer(ok=False, code=OVER_BUDGET, sentence=sentence, next_action="Raise the budget.")
+        except LimitReached as error:
+            wait = f"Wait {math.ceil(error.retry_after)} seconds."
+            return TryAnswer(ok=False, code=LIMIT_REACHED, sentence=error.sentence, next_action=wait)
         failure: InferenceError | None = None
         try:
             async with aclosing(self._inference.run(plan)) as deltas:
@@ -60,7 +72,7 @@ class ModelCalls:
         finally:
             outcome: Outcome = "failed" if failure else "cancelled" if finish is None else "succeeded"
             record = attempt_record(plan, outcome, started_at=started_at, error=failure, finish=finish)
-            await self._ledger.settle(record)
+            await self._ledger.settle(record, most_tokens(plan))
         facts = {
             "model": plan.step.model.name,
             "provider": plan.step.provider,

@@ -12,6 +12,7 @@ from api.problems import (
     BAD_JSON,
     FOREIGN_ORIGIN,
     INVALID,
+    LIMIT_REACHED,
     NOT_ALLOWED,
     NOT_OPERATOR,
     NOT_SIGNED_IN,
@@ -175,7 +176,7 @@ def _problems(endpoint: Endpoint) -> dict[int, list[Kind]]:
     """The kinds of problem an endpoint answers, by status: its own, and those that its shape implies."""
     kinds = list(endpoint.problems)
     if not endpoint.open:
-        kinds += [NOT_SIGNED_IN, FOREIGN_ORIGIN, SCOPE_MISSING]
+        kinds += [NOT_SIGNED_IN, FOREIGN_ORIGIN, SCOPE_MISSING, LIMIT_REACHED]
     if endpoint.needed_scope == "operator":
         kinds.append(NOT_OPERATOR)
     if "{session_id}" in endpoint.path and endpoint.needed_scope != "read":

@@ -51,6 +51,9 @@ ALREADY: Final = Kind("already_exists", 409, "That exists already", "Use what ex
 TOO_MANY_ATTEMPTS: Final = Kind(
     "too_many_attempts", 429, "Too many attempts", "Wait as long as the Retry-After header says.", 1
 )
+LIMIT_REACHED: Final = Kind(
+    "limit_reached", 429, "That was too much for now", "Wait as long as the Retry-After header says.", 1
+)
 OAUTH_FAILED: Final = Kind(
     "oauth_failed", 400, "The sign-in elsewhere did not work", "Go back to the page and begin again."
 )

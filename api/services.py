@@ -26,6 +26,7 @@ from storage.api_keys import ApiKeys
 from storage.attempts import Attempts
 from storage.audit import Audit
 from storage.blobs import Blobs
+from storage.budgets import Budgets
 from storage.conflicts import Conflicts
 from storage.database import Database
 from storage.edits import Edits
@@ -35,6 +36,7 @@ from storage.identities import Identities
 from storage.images import Images
 from storage.keyring import KeySource
 from storage.ledger import Ledger
+from storage.limits import Limits
 from storage.messages import Messages
 from storage.model_choices import ModelChoices
 from storage.one_time_tokens import OneTimeTokens
@@ -88,6 +90,8 @@ class Services:
     vault: Vault
     model_choices: ModelChoices
     model_calls: ModelCalls
+    budgets: Budgets
+    limits: Limits
     codec: PayloadCodec | None
 
     @classmethod
@@ -136,7 +140,9 @@ class Services:
             inference=inference,
             vault=Vault(database, keys),
             model_choices=ModelChoices(database),
-            model_calls=ModelCalls(inference, Ledger(database)),
+            model_calls=ModelCalls(inference, Ledger(database, settings.limits)),
+            budgets=Budgets(database),
+            limits=Limits(database, settings.limits),
             codec=temporal.data_converter.payload_codec,
         )
 

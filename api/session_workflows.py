@@ -31,6 +31,7 @@ from schemas.versions import FilesEdited, Restored, RestoreProject
 from workflows.names import (
     QUERY_PROGRESS,
     SESSION_WORKFLOW,
+    SIGNAL_BUDGET_CHANGED,
     SIGNAL_FILES_EDITED,
     SIGNAL_MESSAGE,
     UPDATE_CHECK,
@@ -168,6 +169,16 @@ class SessionWorkflows:
             async with _bounded(missing=SESSION_ENDED):
                 edit = FilesEdited(version=version)
                 await handle.signal(SIGNAL_FILES_EDITED, edit, rpc_timeout=timedelta(seconds=ANSWER_SECONDS))
+        except Refusal as refusal:
+            if refusal.kind is not SESSION_ENDED:
+                raise
+
+    async def budget_changed(self, session_id: str) -> None:
+        """Let a session look at its budgets again. One that has ended needs to know nothing more."""
+        handle = self._client.get_workflow_handle(session_id)
+        try:
+            async with _bounded(missing=SESSION_ENDED):
+                await handle.signal(SIGNAL_BUDGET_CHANGED, rpc_timeout=timedelta(seconds=ANSWER_SECONDS))
         except Refusal as refusal:
             if refusal.kind is not SESSION_ENDED:
                 raise

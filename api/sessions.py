@@ -21,10 +21,12 @@ from api.bodies import PROMPT_LIMIT, read_headers, read_nothing, read_query
 from api.endpoints import ANSWER_SECONDS, Answer, Endpoint, JsonResponse, body_of, within
 from api.examples import EXAMPLE_TIME
 from api.images import as_ref, uploaded
+from api.limits import limit_start
 from api.problems import (
     DATABASE_AWAY,
     INVALID,
     KEY_REUSED,
+    LIMIT_REACHED,
     MESSAGE_ID_REUSED,
     NO_IMAGE,
     NO_MESSAGE,
@@ -129,6 +131,8 @@ async def start_session(services: Services, session_request: SessionRequest, key
         new_session_id() if key is None else keyed_session_id(services.settings.derive_key("session ids"), user_id, key)
     )
     known = key is not None and await _is_stored(services, session_id)
+    if not known:
+        await limit_start(services, user_id, session_id)
     if known or not await services.workflows.start(session_id, session_request, digest):
         started = await services.workflows.started(session_id)
         if started is None or started.request_sha256 != digest:
@@ -422,7 +426,7 @@ ENDPOINTS: Final = (
             example=SessionCreated(id=EXAMPLE_ID, url=f"http://127.0.0.1:8300/s/{EXAMPLE_ID}"),
             headers=(("Location", "Address of the session."),),
         ),
-        problems=(KEY_REUSED, NO_IMAGE, *AWAY),
+        problems=(KEY_REUSED, NO_IMAGE, LIMIT_REACHED, *AWAY),
     ),
     Endpoint(
         method="GET",

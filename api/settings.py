@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from api.addresses import Network
 from schemas.http import TemplateSummary
+from schemas.limits import LimitRules
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
@@ -80,6 +81,9 @@ class ApiSettings(BaseModel):
     codec_ticket: SecretStr | None = Field(default=None, min_length=32)
     templates: tuple[TemplateSummary, ...] = ()
     examples: tuple[str, ...] = ()
+    limits: LimitRules = LimitRules()
+    webhook_url: str | None = None
+    webhook_secret: SecretStr | None = None
 
     @property
     def origin(self) -> str:

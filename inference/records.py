@@ -10,6 +10,11 @@ from inference.errors import InferenceError
 from schemas.inference import AttemptRecord, Finish, FinishReason, Outcome, Usage
 
 
+def most_tokens(plan: Plan) -> int:
+    """The most tokens that the call of `plan` can take, read and written."""
+    return tokens.of_call(plan.call) + plan.target.max_output_tokens
+
+
 def attempt_record(
     plan: Plan,
     outcome: Outcome,

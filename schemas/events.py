@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from schemas.blueprint import Blueprint
+from schemas.budgets import BudgetNotice
 from schemas.candidates import Candidate
 from schemas.checks import CheckReport
 from schemas.deployments import Deployment
@@ -212,6 +213,13 @@ class UsageEvent(BaseModel):
     usage: UsageTotals
 
 
+class BudgetEvent(BaseModel):
+    """Part of a budget that bounds the session is used up."""
+
+    type: Literal["budget"] = "budget"
+    notice: BudgetNotice
+
+
 class WaitingEvent(BaseModel):
     """A model call waits before its next attempt, and where that attempt will go."""
 
@@ -256,6 +264,7 @@ Event = Annotated[
     | MessageEvent
     | ConversationDelta
     | UsageEvent
+    | BudgetEvent
     | WaitingEvent
     | ErrorEvent,
     Field(discriminator="type"),

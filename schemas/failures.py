@@ -1,10 +1,16 @@
 """A failure as it crosses from an activity to its workflow and on to people."""
 
+from datetime import datetime
+
 from pydantic import BaseModel, ConfigDict
+
+OVER_BUDGET = "over_budget"
+LIMIT_REACHED = "limit_reached"
 
 
 class Failure(BaseModel):
-    """`code` for programs, a plain sentence, what to do next; `retry_after` in seconds when waiting helps."""
+    """`code` for programs, a plain sentence, what to do next; `retry_after` in seconds, or `until` a time, when waiting
+    helps."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -13,6 +19,12 @@ class Failure(BaseModel):
     detail: str = ""
     next_action: str = "Resume the session to try again."
     retry_after: float | None = None
+    until: datetime | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether the session has to wait for something of its own user's, rather than take another way."""
+        return self.code in (OVER_BUDGET, LIMIT_REACHED)
 
     @property
     def explanation(self) -> str:

@@ -123,9 +123,10 @@ class RecordEventsInput(BaseModel):
 
 
 class CreateSessionInput(OperationInput):
-    """What the session's rows start with."""
+    """What the session's rows start with, and the budget it starts with."""
 
     progress: Progress
+    max_cost_usd: Decimal | None = None
 
 
 class SessionCreatedResult(OperationResult):

@@ -43,6 +43,8 @@ MessageId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 WORKING_STATES: frozenset[State] = frozenset({"starting", "planning", "generating", "reviewing"})
 RESTING_STATES: frozenset[State] = frozenset({"completed", "failed", "stopped", "idle"})
 """Where a session stays until somebody does something."""
+REST_OR_WAIT: frozenset[State] = RESTING_STATES | {"waiting_for_capacity", "waiting_for_budget"}
+"""Where a session calls no models, but for answers to messages."""
 
 
 class StateInfo(BaseModel):
@@ -281,7 +283,7 @@ class SessionRequest(BaseModel):
     one's. `keep_open` False ends the workflow with the session's result instead of waiting for further messages.
     `parallel_calls` is how many calls may write files of a phase side by side; `plan_ahead` says whether the next phase
     is planned while the checks of the last run. Of more than one candidate the best goes on, and all are kept.
-    `max_cost_usd` is what a round of the smart mode may spend before it asks whether to go on.
+    `max_cost_usd` is the session's budget; in the smart mode what a round may spend before it asks whether to go on.
     """
 
     model_config = ConfigDict(extra="forbid")

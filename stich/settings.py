@@ -17,6 +17,7 @@ from pydantic import (
     ValidationError,
 )
 
+from schemas.limits import LimitRules
 from stich.errors import StichError
 
 DEFAULT_PORT: Final = 8080
@@ -59,6 +60,9 @@ VARIABLES: Final = {
     "vercel_api": ("STICH_VERCEL_API", "the address of Vercel's interface"),
     "vault_key": ("STICH_VAULT_KEY", "32 random bytes in base64, or several, the newest first"),
     "payload_key": ("STICH_PAYLOAD_KEY", "32 random bytes in base64, or several, the newest first, or off"),
+    "limits": ("STICH_LIMITS", "limits such as requests=600/minute, concurrent_sessions=5, calls=off"),
+    "webhook_url": ("STICH_WEBHOOK_URL", "the address that notices about budgets are sent to"),
+    "webhook_secret": ("STICH_WEBHOOK_SECRET", "at least 16 characters, which the notices are signed with"),
     "log_level": ("STICH_LOG_LEVEL", "one of debug, info, warning, error"),
     "log_format": ("STICH_LOG_FORMAT", "json or console"),
     "listen_fd": ("STICH_LISTEN_FD", "a file descriptor, set by `stich up`"),
@@ -72,6 +76,7 @@ SECRETS: Final = frozenset(
         "database_url",
         "vault_key",
         "payload_key",
+        "webhook_secret",
         "smtp_url",
         "google_client_secret",
         "github_client_secret",
@@ -113,6 +118,10 @@ def _smtp_url(url: SecretStr) -> SecretStr:
 def _listed(value: object) -> object:
     """Text with commas as its parts."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _limits(value: object) -> object:
+    return LimitRules.parse(value) if isinstance(value, str) else value
 
 
 T = TypeVar("T")
@@ -167,6 +176,9 @@ class Settings(BaseModel):
     vercel_api: HttpUrl | None = None
     vault_key: SecretStr | None = None
     payload_key: SecretStr | None = None
+    limits: Annotated[LimitRules, BeforeValidator(_limits)] = LimitRules()
+    webhook_url: HttpUrl | None = None
+    webhook_secret: SecretStr | None = Field(default=None, min_length=16)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] | None = None
     listen_fd: int | None = Field(default=None, ge=3)
@@ -184,6 +196,8 @@ class Settings(BaseModel):
             settings = cls.model_validate(given)
         except ValidationError as error:
             raise StichError(_explain(error, given)) from None
+        if (settings.webhook_url is None) != (settings.webhook_secret is None):
+            raise StichError("STICH_WEBHOOK_URL and STICH_WEBHOOK_SECRET belong together; set both.")
         for name in ("google", "github"):
             if (f"{name}_client_id" in given) != (f"{name}_client_secret" in given):
                 raise StichError(f"STICH_{name.upper()}_CLIENT_ID and ..._CLIENT_SECRET belong together; set both.")

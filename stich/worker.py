@@ -131,7 +131,7 @@ async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterato
             messages=Messages(database),
             operations=Operations(database),
             transcripts=Transcripts(database),
-            ledger=Ledger(database),
+            ledger=Ledger(database, settings.limits),
             vault=Vault(database, master_keys(settings)),
             model_choices=ModelChoices(database),
             inference=inference,

@@ -1,15 +1,17 @@
 """The ledger: every call to a model provider, reserved before it and settled after it, once."""
 
 import json
-from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 import asyncpg
 
 from schemas.inference import AttemptRecord, Speed
+from schemas.limits import LimitRules
 from schemas.session import UsageTotals
+from storage.budgets import require_budget
 from storage.database import Database
+from storage.limits import give_back, take_call
 
 _COLUMNS: Final = tuple(AttemptRecord.model_fields)
 _KEY: Final = ("session_id", "operation_id", "execution", "attempt", "call_number")
@@ -24,37 +26,52 @@ _SETTLE: Final = f"""{_INSERT} UPDATE SET
     WHERE model_attempts.outcome IN ('started', 'lost')
     RETURNING 1"""
 _RESERVE: Final = f"{_INSERT} NOTHING RETURNING 1"
+_KNOWN: Final = f"""
+    SELECT true FROM model_attempts
+    WHERE {" AND ".join(f"{name} = ${number}" for number, name in enumerate(_KEY, 1))}"""
 
 
 class Ledger:
     """Rows of `model_attempts`. Writing the same attempt twice changes nothing."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, rules: LimitRules | None = None) -> None:
         self._database = database
+        self._rules = rules or LimitRules()
 
-    async def reserve(self, record: AttemptRecord) -> bool:
-        """Put a call on record before it is made. False where it is there already.
+    async def reserve(self, record: AttemptRecord, tokens: int = 0) -> bool:
+        """Put a call on record before it is made, if its user's budgets and the limits admit it; `tokens` is the most
+        that it can take. False where it is on record already.
 
         Calls of earlier attempts of the same operation that never were settled are closed as lost: their worker died.
+        Raises OverBudget and LimitReached: then nothing is on record and nothing is counted.
         """
+        await self._database.pool.execute(
+            """
+            UPDATE model_attempts SET outcome = 'lost', estimated = true, error_code = 'worker_lost'
+            WHERE session_id = $1 AND operation_id = $2 AND outcome = 'started'
+              AND (execution, attempt) < ($3, $4)
+            """,
+            record.session_id,
+            record.operation_id,
+            record.execution,
+            record.attempt,
+        )
         async with self._database.transaction() as connection:
-            await connection.execute(
-                """
-                UPDATE model_attempts SET outcome = 'lost', estimated = true, error_code = 'worker_lost'
-                WHERE session_id = $1 AND operation_id = $2 AND outcome = 'started'
-                  AND (execution, attempt) < ($3, $4)
-                """,
-                record.session_id,
-                record.operation_id,
-                record.execution,
-                record.attempt,
-            )
+            if await connection.fetchval(_KNOWN, *(getattr(record, name) for name in _KEY)):
+                return False
+            if record.credential != "user":
+                await require_budget(connection, record.user_id or "", record.session_id, record.reserved)
+            await take_call(connection, self._rules, record, tokens)
             return await connection.fetchval(_RESERVE, *_values(record)) is not None
 
-    async def settle(self, record: AttemptRecord) -> bool:
+    async def settle(self, record: AttemptRecord, tokens: int = 0) -> bool:
         """Write down what became of a call, or with the outcome `started` how far it is. A call that was settled stays
-        as it is: then, False."""
-        return await self._database.pool.fetchval(_SETTLE, *_values(record)) is not None
+        as it is: then, False. `tokens` is what was given to `reserve`."""
+        async with self._database.transaction() as connection:
+            written = await connection.fetchval(_SETTLE, *_values(record)) is not None
+            if written and tokens and record.outcome != "started":
+                await give_back(connection, self._rules, record, tokens)
+            return written
 
     async def tried(
         self, session_id: str, operation_id: str, execution: int, attempt: int, call_number: int | None
@@ -106,28 +123,6 @@ class Ledger:
             operation_id,
         )
         return Decimal(f"{amount.normalize():f}")
-
-    async def committed(
-        self, *, session_id: str | None = None, user_id: str | None = None, since: datetime | None = None
-    ) -> Decimal:
-        """US dollars that count against a budget: what was spent, and for calls in flight the most they can cost.
-
-        A call that began an hour ago and was never settled is not in flight: no call takes that long.
-        """
-        amount: Decimal = await self._database.pool.fetchval(
-            """
-            SELECT coalesce(sum(CASE WHEN outcome = 'started' AND started_at > now() - interval '1 hour'
-                                     THEN greatest(reserved, coalesce(price, 0))
-                                     ELSE coalesce(price, 0) END), 0)
-            FROM model_attempts
-            WHERE ($1::text IS NULL OR session_id = $1) AND ($2::text IS NULL OR user_id = $2)
-              AND ($3::timestamptz IS NULL OR started_at >= $3)
-            """,
-            session_id,
-            user_id,
-            since,
-        )
-        return amount
 
     async def attempts(self, session_id: str, limit: int = 1_000) -> list[AttemptRecord]:
         """The calls of a session, oldest first."""

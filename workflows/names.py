@@ -5,6 +5,7 @@ from typing import Final
 SESSION_WORKFLOW: Final = "CodeGenSession"
 SIGNAL_MESSAGE: Final = "message"
 SIGNAL_FILES_EDITED: Final = "files_edited"
+SIGNAL_BUDGET_CHANGED: Final = "budget_changed"
 UPDATE_STOP: Final = "stop"
 UPDATE_RESUME: Final = "resume"
 UPDATE_PUBLISH: Final = "publish"

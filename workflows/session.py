@@ -3,6 +3,7 @@
 starting -> planning -> generating <-> reviewing -> completed -> (a message) -> planning ...
     any of them -> stopped -> (resume) -> where it was
     any of them -> waiting_for_capacity -> (time) -> where it was
+    any of them -> waiting_for_budget -> (a higher budget, or the next day or month) -> where it was
     any of them -> failed -> (resume) -> where it was
 """
 
@@ -41,6 +42,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.names import (
         QUERY_PROGRESS,
         SESSION_WORKFLOW,
+        SIGNAL_BUDGET_CHANGED,
         SIGNAL_FILES_EDITED,
         SIGNAL_MESSAGE,
         UPDATE_CHECK,
@@ -157,9 +159,11 @@ class CodeGenSession:
 
     async def _create(self) -> None:
         progress, session = self._progress, self._session
+        # In smart mode the same amount is what a round may spend before it asks.
+        budget = self._request.max_cost_usd if self._request.mode == "deterministic" else None
         created = await session.step(
             SessionActivities.create,
-            lambda common: CreateSessionInput(**common, progress=progress),
+            lambda common: CreateSessionInput(**common, progress=progress, max_cost_usd=budget),
             session.operation("create", "create", "Setting up the session"),
             SESSION_STEP,
             state=("starting", "Setting up the session."),
@@ -413,6 +417,11 @@ class CodeGenSession:
         state = self._progress.state
         if "resume" not in state.can:
             raise ApplicationError(f"The session is {state.name}, there is nothing to resume.", type="not_stopped")
+
+    @workflow.signal(name=SIGNAL_BUDGET_CHANGED)
+    def budget_changed(self) -> None:
+        """A budget was raised: what waits for it is tried again."""
+        self._session.budget_changes += 1
 
     # --- publishing -----------------------------------------------------------------------------------------------
 

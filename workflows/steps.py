@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
@@ -26,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
         SessionInfoEvent,
         SessionStateEvent,
     )
-    from schemas.failures import Failure
+    from schemas.failures import OVER_BUDGET, Failure
     from schemas.operations import FilesResult, OperationInput, OperationResult, ReadBackInput, RecordEventsInput
     from schemas.rounds import Limit, RoundState
     from schemas.session import (
@@ -70,6 +71,9 @@ LOST_PAUSE = 10.0
 LOST_ROUNDS = 3
 """How long to wait after the workers of all attempts were lost, and how often: a step may also be what kills them."""
 
+SHORTEST_WAIT = timedelta(seconds=1)
+"""Before a budget is asked again: the workflow's clock and that of the database may differ a little."""
+
 AT_REST: frozenset[State] = frozenset({"idle", "stopped", "completed", "failed"})
 
 
@@ -101,6 +105,7 @@ class Session:
         self.held = False
         self.resumes = 0
         self.round: RoundState | None = None
+        self.budget_changes = 0
         self.renewing = False  # about to continue as new: nothing begins any more
         self.changes = 0
         """How often the manifest changed."""
@@ -361,6 +366,7 @@ class Session:
         lost = 0
         while True:
             await self.going()
+            changes = self.budget_changes
             if state is not None:
                 self.enter(*state)
             outcome = await self.attempt(activity, argument, operation, options)
@@ -369,7 +375,7 @@ class Session:
             if isinstance(outcome, Failure):
                 if outcome.code == "worker_lost" and lost < LOST_ROUNDS:
                     lost, outcome.retry_after = lost + 1, LOST_PAUSE
-                await self._wait_out(outcome, operation)
+                await self._wait_out(outcome, operation, changes)
             elif outcome is not None:
                 return outcome
             elif interrupted:
@@ -385,18 +391,22 @@ class Session:
     ) -> Result | Failure:
         """Run one step until it succeeds or fails for good: what a failure means is the caller's to say.
 
-        A stop cancels it and it starts again when the session is resumed. Raises Interrupted.
+        A stop cancels it and it starts again when the session is resumed; a budget or a limit of the user's is waited
+        for. Raises Interrupted.
         """
         while True:
             await self.going()
+            changes = self.budget_changes
             if state is not None:
                 self.enter(*state)
             outcome = await self.attempt(activity, argument, operation, options)
             interrupted = operation.id in self._interrupted
             self._interrupted.discard(operation.id)
-            if outcome is not None:
+            if isinstance(outcome, Failure) and outcome.waits:
+                await self._wait_out(outcome, operation, changes)
+            elif outcome is not None:
                 return outcome
-            if interrupted:
+            elif interrupted:
                 raise Interrupted
 
     async def attempt(
@@ -476,21 +486,42 @@ class Session:
             if before is not None and self.progress.state.code == BUSY:
                 self.enter(before.name, before.reason)
 
-    async def _wait_out(self, failure: Failure, operation: Operation) -> None:
-        """Wait until the step may be tried again: a time the provider named, a resume, or never."""
-        seen = self.resumes
+    async def _wait_out(self, failure: Failure, operation: Operation, changes: int) -> None:
+        """Wait until the step may be tried again: a time that was named, a resume, or never; for a budget, until it was
+        changed once more than the `changes` that there were when the step began."""
+        until = failure.until
         if failure.retry_after is not None:
             until = workflow.now() + timedelta(seconds=failure.retry_after)
-            self.enter("waiting_for_capacity", failure.explanation, until=until, code=failure.code)
-            try:
-                await workflow.wait_condition(
-                    lambda: self.stopped or self.resumes > seen,
-                    timeout=failure.retry_after,
-                    timeout_summary="until the provider has capacity again",
-                )
-            except TimeoutError:
-                return
-            return
+        if failure.code == OVER_BUDGET:
+            reason = f"{failure.explanation} {failure.next_action}"
+            summary = "until the budget allows more"
+            await self._wait("waiting_for_budget", reason, failure.code, until, summary, changes)
+        elif until is not None:
+            await self._wait(
+                "waiting_for_capacity", failure.explanation, failure.code, until, "until there is capacity again"
+            )
+        else:
+            await self._fail(failure, operation)
+
+    async def _wait(
+        self, name: State, reason: str, code: str, until: datetime | None, summary: str, changes: int | None = None
+    ) -> None:
+        """Show the session as waiting, and why, until a time, a resume, a stop or, for a budget, a change of one."""
+        before, now, resumes = self.progress.state, workflow.now(), self.resumes
+        self.enter(name, reason, until=until, code=code)
+        with suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: (
+                    self.stopped or self.resumes > resumes or (changes is not None and self.budget_changes > changes)
+                ),
+                timeout=None if until is None else max(until - now, SHORTEST_WAIT),
+                timeout_summary=summary,
+            )
+        if before.name in WORKING_STATES and self.progress.state.code == code:
+            self.enter(before.name, before.reason)
+
+    async def _fail(self, failure: Failure, operation: Operation) -> None:
+        seen = self.resumes
         self.enter("failed", failure.explanation, code=failure.code)
         self.emit(
             ErrorEvent(

@@ -1,9 +1,10 @@
 """The ledger on a real Postgres: once per attempt, whatever is retried, and nothing lost with a worker."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from schemas.inference import ActionKey, AttemptRecord
+from storage.budgets import Budgets
 from storage.database import Database
 from storage.ledger import Ledger
 
@@ -41,11 +42,13 @@ async def test_a_call_is_reserved_and_settled_once(database: Database) -> None:
     started = record(outcome="started", price=None, output_tokens=0, reserved=Decimal("0.5"), started_at=now)
     assert await ledger.reserve(started)
     assert not await ledger.reserve(started), "the same attempt again"
-    assert await ledger.committed(session_id="s1") == Decimal("0.5")
+    (budget, *_) = await Budgets(database).of("u1", "s1")
+    assert (budget.spent_usd, budget.reserved_usd) == (0, Decimal("0.5"))
     assert await ledger.settle(record())
     assert not await ledger.settle(record(output_tokens=9_999)), "a settled call stays as it is"
     assert await ledger.attempts("s1") == [record(reserved=Decimal("0.5"), started_at=now)]
-    assert await ledger.committed(user_id="u1") == Decimal("0.0123456789")
+    (budget, *_) = await Budgets(database).of("u1", "s1")
+    assert (budget.spent_usd, budget.reserved_usd) == (Decimal("0.0123456789"), 0)
 
 
 async def test_settling_without_a_reservation_writes_the_row(database: Database) -> None:
@@ -78,16 +81,10 @@ async def test_the_call_of_a_dead_worker_is_closed_by_the_next_attempt(database:
     first, second = await ledger.attempts("s1")
     assert (first.outcome, first.estimated, first.output_tokens) == ("lost", True, 30)
     assert second.outcome == "started"
-    assert await ledger.committed(session_id="s1") == Decimal("0.0123456789") + Decimal("0.25")
+    (budget, *_) = await Budgets(database).of("u1", "s1")
+    assert (budget.spent_usd, budget.reserved_usd) == (Decimal("0.0123456789"), Decimal("0.25"))
     assert await ledger.settle(record(output_tokens=77)), "the worker was not dead after all: its word is better"
     assert (await ledger.attempts("s1"))[0].output_tokens == 77
-
-
-async def test_spending_since(database: Database) -> None:
-    ledger = Ledger(database)
-    await ledger.settle(record())
-    await ledger.settle(record(attempt=2, started_at=NOW + timedelta(days=1)))
-    assert await ledger.committed(user_id="u1", since=NOW + timedelta(hours=1)) == Decimal("0.0123456789")
 
 
 async def test_an_answer_in_one_burst_is_not_taken_for_a_fast_one(database: Database) -> None:

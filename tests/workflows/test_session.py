@@ -90,6 +90,25 @@ async def test_a_named_wait_is_shown_and_waited_out(start: Start, rooms: Rooms) 
     assert "waiting_for_capacity" in rooms.states(handle.id)
 
 
+async def test_a_session_waits_for_its_budget_and_goes_on_when_it_is_raised(start: Start, rooms: Rooms) -> None:
+    handle = await start(Script(phases=1, fail={"blueprint": [refusal("over_budget")]}))
+    waiting = await until(handle, lambda p: p.state.name == "waiting_for_budget")
+    assert (waiting.state.code, waiting.state.until) == ("over_budget", None)
+    assert waiting.state.reason == "It said over_budget. wait"
+    assert waiting.state.can == ["message", "stop", "resume"]
+    await handle.signal("budget_changed")
+    await until(handle, lambda p: p.state.name == "completed")
+    await replay(handle)
+
+
+async def test_a_session_waits_until_its_budget_turns(start: Start, rooms: Rooms) -> None:
+    handle = await start(Script(phases=1, fail={"phase-1/implement": [refusal("over_budget", retry_after=1.2)]}))
+    waiting = await until(handle, lambda p: p.state.name == "waiting_for_budget")
+    assert waiting.state.until is not None
+    await until(handle, lambda p: p.state.name == "completed")
+    assert rooms.states(handle.id).count("waiting_for_budget") == 1
+
+
 async def test_stop_cancels_and_resume_goes_on(start: Start, rooms: Rooms) -> None:
     gate = asyncio.Event()
     handle = await start(Script(phases=2, hold={"phase-1/implement": gate}))
