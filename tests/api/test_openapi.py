@@ -101,4 +101,6 @@ def test_headers_and_queries_come_from_their_models() -> None:
     assert {parameter["name"]: parameter["schema"].get("maximum") for parameter in listed} == {
         "before": None,
         "limit": 100,
+        "q": None,
+        "show": None,
     }

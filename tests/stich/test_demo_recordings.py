@@ -110,7 +110,7 @@ class Play:
     def say(self, message: str) -> Reply:
         return self.answer(
             "conversation",
-            render("conversation", request=self.request, situation="Working.", history=[], message=message),
+            render("conversation", request=self.request, situation="Working.", errors=[], history=[], message=message),
         )
 
     def apply(self, scof: str) -> set[str]:
