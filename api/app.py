@@ -27,6 +27,7 @@ from api import (
     key_routes,
     model_routes,
     oauth_routes,
+    operator_overview,
     operator_routes,
     previews,
     provider_routes,
@@ -79,6 +80,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *oauth_routes.ENDPOINTS,
     *account_routes.ENDPOINTS,
     *operator_routes.ENDPOINTS,
+    *operator_overview.ENDPOINTS,
     *health.ENDPOINTS,
     Endpoint(
         method="GET",

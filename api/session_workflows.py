@@ -78,6 +78,7 @@ class SessionWorkflows:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self.namespace: Final = client.namespace
 
     async def start(self, session_id: str, request: SessionRequest, request_sha256: str) -> bool:
         """Start a session. False when this id was taken before: nothing was started then."""

@@ -139,6 +139,39 @@ const tried = {
   next_action: "",
 };
 
+const operatorSessions = () => [
+  {
+    id: "session-k3v7q2m5x4h6w2ytdn3a", title: "Kanban board", user_id: "user-1", user_name: "Ada", user_email: "ada@example.org",
+    mode: "deterministic", demo: false, state: "generating", reason: "Writing phase 2 of 4: drag and drop", since: hours(0.01),
+    cost_usd: "0.4210", updated_at: hours(0), temporal_url: "http://127.0.0.1:8233/namespaces/default/workflows/k3v7",
+  },
+  {
+    id: "session-m2w7q2m5x4h6w2ytdn3a", title: "Budget tracker with charts", user_id: "user-2", user_name: "Grace",
+    user_email: "grace@example.org", mode: "smart", demo: false, state: "waiting_for_capacity",
+    reason: "Anthropic is at its rate limit; tried again in 20 s.", since: hours(0.02), cost_usd: "1.2050", updated_at: hours(0.01),
+    temporal_url: "http://127.0.0.1:8233/namespaces/default/workflows/m2w7",
+  },
+];
+const health = () => [
+  { id: "openai", title: "OpenAI", platform: true, status: "well", calls: 214, failed: 2, first_token_seconds: 0.8, errors: [{ code: "timeout", count: 2 }], breakers: [] },
+  {
+    id: "anthropic", title: "Anthropic", platform: true, status: "resting", calls: 57, failed: 12, first_token_seconds: 1.4,
+    errors: [{ code: "rate_limited", count: 12 }],
+    breakers: [{ key: "anthropic", state: "open", failures: 4, last_error: "rate_limited", opened_at: hours(0.01), retry_at: hours(-0.01) }],
+  },
+  { id: "google", title: "Google AI Studio", platform: false, status: "quiet", calls: 0, failed: 0, first_token_seconds: null, errors: [], breakers: [] },
+];
+const users = [
+  { id: "local", email: "ada@example.org", name: "Ada", role: "operator", disabled: false, created_at: hours(4_000) },
+  { id: "user-2", email: "grace@example.org", name: "Grace", role: "user", disabled: false, created_at: hours(800) },
+  { id: "user-3", email: "mallory@example.org", name: "Mallory", role: "user", disabled: true, created_at: hours(90) },
+];
+const acts = () =>
+  ["sign_in", "api_key_made", "provider_key_stored", "sign_in", "session_shared"].map((act, index) => ({
+    id: 50 - index, at: hours(index * 3), act, outcome: index === 3 ? "refused" : "done", actor: index === 3 ? null : "user-2",
+    subject: "user-2", address: "192.0.2.7", request_id: "5f2c7e1a90b34d68", detail: {},
+  }));
+
 type Body = Record<string, unknown>;
 type Route = [method: string, path: RegExp, answer: (found: string[], body: Body) => [status: number, answer: unknown]];
 
@@ -179,6 +212,10 @@ const routes: Route[] = [
       ? refused(401, "wrong_password", "The e-mail address or the password is wrong.", "Try again, or ask for a link to set a new password.")
       : [200, {}]],
   ["POST", /^auth\/(sign-up|forgot|verify|reset)$/, () => [202, null]],
+  ["GET", /^operator\/sessions$/, () => [200, { sessions: operatorSessions(), counts: { generating: 1, waiting_for_capacity: 1, completed: 41, failed: 2 } }]],
+  ["GET", /^operator\/providers$/, () => [200, { hours: 1, providers: health() }]],
+  ["GET", /^users$/, () => [200, { users, next: null }]],
+  ["GET", /^audit$/, () => [200, { entries: acts(), next: null }]],
   ["GET", /^keys$/, () => [200, { keys, providers }]],
   [
     "PUT",

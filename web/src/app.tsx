@@ -13,6 +13,7 @@ const SignInPage = lazy(() => import("./pages/sign-in"));
 const SharedPage = lazy(() => import("./pages/shared"));
 const ModelsPage = lazy(() => import("./pages/models"));
 const AccountPage = lazy(() => import("./pages/account"));
+const OperatorsPage = lazy(() => import("./pages/operators"));
 
 export function App() {
   const about = useQuery({ queryKey: ["about"], queryFn: getAbout, staleTime: 60_000 });
@@ -40,6 +41,9 @@ export function App() {
         </Route>
         <Route path="/account">
           <AccountPage />
+        </Route>
+        <Route path="/operators">
+          <OperatorsPage about={about.data} />
         </Route>
         <Route>
           <NotFoundPage />

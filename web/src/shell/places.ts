@@ -1,6 +1,6 @@
 // The pages beside the sessions, as the navigation and the command palette name them.
 
-import { Boxes, CircleUserRound, LayoutGrid, type LucideIcon } from "lucide-react";
+import { Boxes, CircleUserRound, Gauge, LayoutGrid, type LucideIcon } from "lucide-react";
 import type { Me } from "../api/account";
 
 export interface Place {
@@ -16,5 +16,7 @@ const everybody: Place[] = [
   { path: "/models", name: "Models", long: "Models and keys", icon: Boxes },
   { path: "/account", name: "Account", long: "Account, devices and API keys", icon: CircleUserRound },
 ];
+const operators: Place[] = [{ path: "/operators", name: "Operators", long: "Operators' page", icon: Gauge }];
 
-export const placesFor = (_me: Me | undefined): Place[] => everybody;
+export const placesFor = (me: Me | undefined): Place[] =>
+  me?.role === "operator" ? [...everybody, ...operators] : everybody;
