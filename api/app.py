@@ -1,5 +1,6 @@
 """The HTTP service: its table of endpoints, what stands in front of them, and how they become an application."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -15,6 +16,7 @@ from temporalio.client import Client
 from api import (
     about,
     account_routes,
+    analytics_routes,
     budget_routes,
     candidates,
     codec_routes,
@@ -37,6 +39,7 @@ from api import (
     versions,
 )
 from api.auth import SignIn
+from api.budget_notices import NoticeSender
 from api.endpoints import Answer, Endpoint
 from api.openapi import openapi_document
 from api.origins import OriginGate, OwnOrigins
@@ -75,6 +78,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *provider_routes.ENDPOINTS,
     *model_routes.ENDPOINTS,
     *budget_routes.ENDPOINTS,
+    *analytics_routes.ENDPOINTS,
     *codec_routes.ENDPOINTS,
     *sign_in_routes.ENDPOINTS,
     *oauth_routes.ENDPOINTS,
@@ -111,9 +115,13 @@ def create_app(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await services.stream.start()
         await services.watchers.start()
+        notices = NoticeSender.of(services)
+        telling = asyncio.create_task(notices.run()) if notices else None
         try:
             yield
         finally:
+            if telling is not None:
+                telling.cancel()
             await services.watchers.aclose()
             await services.stream.aclose()
             await services.background.aclose()

@@ -29,7 +29,8 @@ class ProviderSettings(BaseModel):
 class GatewaySettings(BaseModel):
     """A Cloudflare AI Gateway. `url` ends at the gateway's name; providers' segments follow it.
 
-    `stored_keys` are the providers whose keys the gateway holds, so that none is needed here.
+    `stored_keys` are the providers whose keys the gateway holds, so that none is needed here. `analytics_token` may
+    read what it counted, at Cloudflare or at `analytics_url`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,6 +39,8 @@ class GatewaySettings(BaseModel):
     token: SecretStr | None = None
     stored_keys: frozenset[str] = frozenset()
     cache_ttl: int | None = Field(default=None, ge=0)
+    analytics_token: SecretStr | None = None
+    analytics_url: str | None = None
 
 
 class InferenceSettings(BaseModel):
@@ -150,6 +153,8 @@ def _gateway(env: Mapping[str, str]) -> GatewaySettings | None:
     if url is None:
         return None
     token = _first(env, ("CLOUDFLARE_AI_GATEWAY_TOKEN", "CF_AIG_TOKEN"))
+    analytics_token = _first(env, ("CLOUDFLARE_API_TOKEN",)) or token
+    analytics_url = env.get("STICH_GATEWAY_ANALYTICS_URL", "").strip()
     names = re.split(r"[,\s]+", env.get("CLOUDFLARE_AI_GATEWAY_PROVIDERS", "").strip())
     ttl = env.get("CLOUDFLARE_AI_GATEWAY_CACHE_TTL", "").strip()
     return GatewaySettings(
@@ -157,6 +162,8 @@ def _gateway(env: Mapping[str, str]) -> GatewaySettings | None:
         token=SecretStr(token) if token else None,
         stored_keys=frozenset(found for name in names if (found := provider_id(name))),
         cache_ttl=int(ttl) if ttl.isdigit() else None,
+        analytics_token=SecretStr(analytics_token) if analytics_token else None,
+        analytics_url=_url("the gateway's analytics", analytics_url) if analytics_url else None,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import asyncpg
 
@@ -21,6 +21,9 @@ from storage.database import Connection, Database
 
 IN_FLIGHT_HOURS: Final = 1
 """A call that began earlier and was never settled is not in flight: no call takes that long."""
+
+MOST_TRIES: Final = 8
+"""How often the delivery of a notice is tried."""
 
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -155,6 +158,27 @@ class Budgets:
             "SELECT * FROM budget_notices WHERE user_id = $1 ORDER BY at DESC, id DESC LIMIT $2", user_id, limit
         )
         return [notice_of(row) for row in rows]
+
+    async def take_notices(self, way: Literal["mail", "hook"], limit: int = 20) -> list[BudgetNotice]:
+        """Some notices that have to be delivered this way, for this caller to try; later for another one, unless
+        `delivered` is told meanwhile. Those that failed often, or are older than a day, are given up."""
+        rows = await self._pool.fetch(
+            f"""UPDATE budget_notices SET {way}_tries = {way}_tries + 1,
+                  {way}_next_at = now() + interval '30 seconds' * 2 ^ {way}_tries
+                WHERE id IN (
+                  SELECT id FROM budget_notices
+                  WHERE {way}_done_at IS NULL AND {way}_next_at <= now() AND {way}_tries < $1
+                    AND at > now() - interval '1 day'
+                  ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)
+                RETURNING *""",
+            MOST_TRIES,
+            limit,
+        )
+        return [notice_of(row) for row in rows]
+
+    async def delivered(self, notice_id: int, way: Literal["mail", "hook"]) -> None:
+        """The notice arrived this way."""
+        await self._pool.execute(f"UPDATE budget_notices SET {way}_done_at = now() WHERE id = $1", notice_id)
 
     async def sessions_that_may_wait(self, user_id: str | None = None) -> list[str]:
         """Sessions that wait for a budget, or may in a moment: a user's, or everybody's."""
