@@ -1,7 +1,8 @@
-"""The codec server of Temporal's web page: opens what Temporal keeps encrypted, for operators.
+"""The codec server of Temporal's web page and command line: opens what Temporal keeps encrypted, for operators, and
+encrypts what they say to a session.
 
-The page sends what it wants to show. Who asks is known by a signed-in operator's cookie or token; the page that
-`stich up` starts, which can be told an address only, has one that holds a ticket.
+Who asks is known by a signed-in operator's cookie or token; the page that `stich up` starts, which can be told an
+address only, has one that holds a ticket.
 """
 
 import base64
@@ -37,7 +38,7 @@ class CodecPayload(BaseModel):
 class CodecPayloads(BaseModel):
     """Body and answer of the codec server."""
 
-    payloads: list[CodecPayload] = Field(max_length=10_000)
+    payloads: list[CodecPayload] = Field(default_factory=list, max_length=10_000)
 
 
 async def decode(request: Request) -> Response:
@@ -46,24 +47,49 @@ async def decode(request: Request) -> Response:
 
 
 async def decode_with_ticket(request: Request) -> Response:
+    _check_ticket(request)
+    return await _decode(request)
+
+
+async def encode(request: Request) -> Response:
+    operator_of(request)
+    return await _encode(request)
+
+
+async def encode_with_ticket(request: Request) -> Response:
+    _check_ticket(request)
+    return await _encode(request)
+
+
+def _check_ticket(request: Request) -> None:
     ticket = services_of(request).settings.codec_ticket
     given: str = request.path_params["ticket"]
     if ticket is None or not hmac.compare_digest(given.encode(), ticket.get_secret_value().encode()):
         raise Refusal(NOT_FOUND, "There is nothing at this address.")
-    return await _decode(request)
+
+
+async def _encode(request: Request) -> Response:
+    codec = services_of(request).codec
+    payloads = _given(request)
+    encoded: Sequence[Payload] = await codec.encode(payloads) if codec is not None else payloads
+    return JsonResponse(CodecPayloads(payloads=[_written(payload) for payload in encoded]))
 
 
 async def _decode(request: Request) -> Response:
     codec = services_of(request).codec
-    try:
-        payloads = [_read(payload) for payload in body_of(request, CodecPayloads).payloads]
-    except (binascii.Error, ValueError):
-        raise Refusal(INVALID, "The payloads are not in base64.") from None
+    payloads = _given(request)
     try:
         decoded: Sequence[Payload] = await codec.decode(payloads) if codec is not None and payloads else payloads
     except ValueError:
         raise Refusal(INVALID, "A payload does not open with the keys of this service.") from None
     return JsonResponse(CodecPayloads(payloads=[_written(payload) for payload in decoded]))
+
+
+def _given(request: Request) -> list[Payload]:
+    try:
+        return [_read(payload) for payload in body_of(request, CodecPayloads).payloads]
+    except (binascii.Error, ValueError):
+        raise Refusal(INVALID, "The payloads are not in base64.") from None
 
 
 def _read(payload: CodecPayload) -> Payload:
@@ -98,6 +124,7 @@ class CodecOrigin:
 
 EXAMPLE = CodecPayloads(payloads=[CodecPayload(metadata={"encoding": "anNvbi9wbGFpbg=="}, data="e30=")])
 ANSWER = Answer(description="The payloads, readable, in the same order.", schema=CodecPayloads, example=EXAMPLE)
+ENCODED = Answer(description="The payloads, encrypted, in the same order.", schema=CodecPayloads, example=EXAMPLE)
 
 ENDPOINTS: Final = (
     Endpoint(
@@ -123,6 +150,32 @@ ENDPOINTS: Final = (
         body_limit=LIMIT,
         body_example=EXAMPLE,
         answer=ANSWER,
+        problems=(NOT_FOUND,),
+        open=True,
+    ),
+    Endpoint(
+        method="POST",
+        path="/codec/encode",
+        handler=encode,
+        name="encode_payloads",
+        summary="Encrypt what an operator says to a session by Temporal's page or command line",
+        body=CodecPayloads,
+        body_limit=LIMIT,
+        body_example=EXAMPLE,
+        answer=ENCODED,
+        problems=(NOT_OPERATOR,),
+        scope="operator",
+    ),
+    Endpoint(
+        method="POST",
+        path="/codec/{ticket}/encode",
+        handler=encode_with_ticket,
+        name="encode_payloads_with_ticket",
+        summary="The same for the page that `stich up` starts",
+        body=CodecPayloads,
+        body_limit=LIMIT,
+        body_example=EXAMPLE,
+        answer=ENCODED,
         problems=(NOT_FOUND,),
         open=True,
     ),

@@ -48,6 +48,20 @@ async def test_payloads_are_opened_in_order(coded: Service, path: str) -> None:
     assert answer.headers["access-control-allow-origin"] == UI
 
 
+@pytest.mark.parametrize("path", ["/codec/encode", f"/codec/{TICKET}/encode"])
+async def test_what_operators_say_is_encrypted(coded: Service, path: str) -> None:
+    http = coded.signed_in if path == "/codec/encode" else coded.anonymous
+    answer = await http.post(path, json=as_json(PLAIN), headers={"Origin": UI})
+    assert answer.status_code == 200 and answer.json() != as_json(PLAIN)
+    opened = await coded.signed_in.post("/codec/decode", json=answer.json(), headers={"Origin": UI})
+    assert opened.json() == as_json(PLAIN)
+    assert (await coded.signed_in.post("/codec/encode", json={})).json() == {"payloads": []}, (
+        "Temporal's way to say none"
+    )
+    assert (await coded.anonymous.post("/codec/encode", json=as_json(PLAIN))).status_code == 401
+    assert (await coded.anonymous.post("/codec/wrong/encode", json=as_json(PLAIN))).status_code == 404
+
+
 async def test_a_browser_may_ask_from_the_page_of_temporal_only(coded: Service) -> None:
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type,x-namespace"}
     allowed = await coded.anonymous.options("/codec/decode", headers={"Origin": UI, **asked})
@@ -82,7 +96,6 @@ async def test_people_without_the_role_are_refused(accounts: Service) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {},
         {"payloads": 1},
         {"payloads": [{"data": "not base64!"}]},
         {"payloads": [{"metadata": {"encoding": "ü"}}]},

@@ -1,10 +1,15 @@
 """Programs that use stich: a batch of prompts, and a client that speaks the Model Context Protocol."""
 
+import asyncio
+import io
 import json
 import os
+import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
@@ -126,3 +131,15 @@ def test_a_program_without_asyncio(shared_up: Up) -> None:
             client.snapshot("nobodys")
     with pytest.raises(RuntimeError):
         client.sessions()
+
+
+def test_the_examples_of_the_documents(shared_up: Up) -> None:
+    running = Home(shared_up.home).running()
+    assert running is not None
+    examples = re.findall(r"```python\n(.*?)```", (PACKAGES / "docs" / "programs.md").read_text(), re.DOTALL)
+    names: dict[str, Any] = {}
+    for example in examples:
+        exec(example, names)
+    archive = asyncio.run(names["build"](running.local_url, running.token, "A counter of the documents"))
+    assert "package.json" in " ".join(zipfile.ZipFile(io.BytesIO(archive)).namelist())
+    assert names["first_lines"](running.local_url, running.token, "Another counter")["package.json"] == "{"
