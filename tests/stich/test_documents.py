@@ -2,13 +2,16 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from pydantic import BaseModel
 
 from inference.providers import PROVIDERS
 from inference.settings import InferenceSettings
 from schemas.inference import ActionKey
+from stich.cli import COMMANDS
 from stich.settings import VARIABLES, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -69,3 +72,55 @@ def test_the_defaults_are_those_of_the_code(model: type[BaseModel], variables: d
         default = model.model_fields[field].get_default()
         if isinstance(default, str | int | float) and not isinstance(default, bool):
             assert told[name].startswith(f"`{default}`"), (name, default, told[name])
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "temporal-dev.yml").read_text())
+    return loaded
+
+
+def test_the_compose_file_hangs_together(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    assert {"postgres", "temporal", "temporal-ui", "migrate", "worker", "api"} <= services.keys()
+    for name, service in services.items():
+        needed = service.get("depends_on", [])
+        for other in needed:
+            assert other in services, f"{name} needs {other}, which is not there"
+            condition = needed[other]["condition"] if isinstance(needed, dict) else "service_started"
+            assert condition != "service_healthy" or "healthcheck" in services[other], (name, other)
+        for volume in service.get("volumes", []):
+            assert volume.partition(":")[0] in compose["volumes"], (name, volume)
+        for config in service.get("configs", []):
+            assert config["source"] in compose["configs"], (name, config)
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), f"{name} is open to the network"
+        assert re.fullmatch(r"[a-z/-]+(:[0-9.]+)?", service["image"]), f"{name} names the host of a registry"
+    for name in ("worker", "api"):
+        assert services[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+        assert int(services[name]["stop_grace_period"].removesuffix("s")) >= 10
+
+
+def test_the_compose_file_sets_what_is_read_to_what_is_accepted(compose: dict[str, Any]) -> None:
+    told = rows().keys()
+    read = {name for name, _ in VARIABLES.values()}
+    given = {"STICH_TOKEN": "t" * 24, "STICH_VAULT_KEY": "k" * 43 + "=", "STICH_PAYLOAD_KEY": "k" * 43 + "="}
+    ours = [service for service in compose["services"].values() if service["image"] == "stich"]
+    assert len(ours) >= 4
+    for service in ours:
+        assert service["environment"].keys() <= told, "told nowhere"
+        if "command" in service:
+            assert service["command"][0] in COMMANDS
+        env = {name: _interpolated(str(value), given) for name, value in service["environment"].items()}
+        Settings.from_env({name: value for name, value in env.items() if name in read})
+        InferenceSettings.from_env(env)
+
+
+def _interpolated(value: str, given: dict[str, str]) -> str:
+    """`value` as Compose makes it where nothing but `given` is set."""
+
+    def replaced(found: re.Match[str]) -> str:
+        name, default = found["name"], found["default"]
+        assert default is not None or name in given, f"{name} is needed"
+        return given.get(name, default or "")
+
+    return re.sub(r"\$\{(?P<name>[A-Z_]+)(:-(?P<default>[^}]*)|:\?[^}]*)?\}", replaced, value)
