@@ -172,6 +172,38 @@ const acts = () =>
     subject: "user-2", address: "192.0.2.7", request_id: "5f2c7e1a90b34d68", detail: {},
   }));
 
+const tally = (scale: number, calls: number) => ({
+  calls, succeeded: calls - 1, failed: 1, stopped: 0, running: 0, success_rate: calls > 0 ? 1 - 1 / (calls + 3) : null,
+  input_tokens: Math.round(scale * 410_000), cached_tokens: Math.round(scale * 240_000), output_tokens: Math.round(scale * 88_000),
+  reasoning_tokens: Math.round(scale * 21_000), cost_usd: (scale * 1.31).toFixed(6), own_keys_usd: (scale * 0.4).toFixed(6),
+  unpriced_calls: 0, cache_savings_usd: (scale * 0.5).toFixed(4),
+  duration: { p50: 6.2 + scale, p95: 21 + scale * 3, p99: 44 }, first_token: { p50: 0.9, p95: 2.4, p99: 5 },
+});
+const analytics = (count: number) => ({
+  since: hours(count * 24),
+  totals: tally(14.2, 412),
+  actions: ["phase_implementation", "first_phase_implementation", "blueprint", "fast_code_fixer", "conversation"].map((action, index) => ({ name: action, tally: tally(6 / (index + 1), 90 - index * 9) })),
+  models: [...models].slice(0, 3).map((model, index) => ({ name: model.name, tally: tally(8 / (index + 1), 200 - index * 60) })),
+  providers: ["anthropic", "openai"].map((provider, index) => ({ name: provider, tally: tally(8 / (index + 1), 200) })),
+  days: Array.from({ length: Math.min(count, 24) }, (_, index) => ({
+    name: hours(24 * index).slice(0, 10), tally: tally(Math.abs(Math.sin(index * 1.7)) * 1.4 + 0.05, 4 + (index % 9)),
+  })).filter((_, index) => index % 5 !== 3).toReversed(),
+  sessions: [{ name: "session-k3v7q2m5x4h6w2ytdn3a", tally: tally(3, 60) }], users: [], gateway: null, gateway_problem: null,
+});
+const limits: Record<string, unknown> = { session: "2", day: "5", month: "40" };
+const budgets = () => ({
+  user_id: "local", own_limits: limits, operator_limits: {}, cheaper_near_limit: false, notices: [],
+  budgets: ["session", "day", "month", "total"].map((kind, index) => ({
+    kind, limit_usd: limits[kind] ?? null, source: limits[kind] ? "user" : null, spent_usd: ["0", "1.42", "33.9", "118.02"][index],
+    reserved_usd: index === 1 ? "0.21" : "0", left_usd: null, percent: limits[kind] ? [0, 33, 85, 0][index] : null,
+    own_keys_usd: index === 2 ? "6.10" : "0", unpriced_calls: 0, period_start: null, resets_at: index === 1 ? hours(-9) : index === 2 ? hours(-190) : null,
+  })),
+});
+const errorPatterns = () => [
+  { code: "rate_limited", provider: "anthropic", model: "anthropic/claude-sonnet-5", count: 12, share: 0.21, sessions: 4, actions: ["phase_implementation"], first_at: hours(20), last_at: hours(0.1) },
+  { code: "timeout", provider: "openai", model: "openai/gpt-5", count: 2, share: 0.01, sessions: 2, actions: ["blueprint", "conversation"], first_at: hours(12), last_at: hours(3) },
+];
+
 type Body = Record<string, unknown>;
 type Route = [method: string, path: RegExp, answer: (found: string[], body: Body) => [status: number, answer: unknown]];
 
@@ -216,6 +248,14 @@ const routes: Route[] = [
   ["GET", /^operator\/providers$/, () => [200, { hours: 1, providers: health() }]],
   ["GET", /^users$/, () => [200, { users, next: null }]],
   ["GET", /^audit$/, () => [200, { entries: acts(), next: null }]],
+  ["GET", /^analytics\/me$/, () => [200, analytics(30)]],
+  ["GET", /^analytics\/errors$/, () => [200, { since: hours(24), errors: errorPatterns() }]],
+  ["GET", /^budgets$/, () => [200, budgets()]],
+  ["PUT", /^budgets$/, (_, body) => (Object.assign(limits, body), [200, budgets()])],
+  ["GET", /^budgets\/defaults$/, () => [200, { limits: { day: "20" } }]],
+  ["PUT", /^budgets\/defaults$/, (_, body) => [200, { limits: body }]],
+  ["GET", /^users\/([^/]+)\/budgets$/, () => [200, budgets()]],
+  ["PUT", /^users\/([^/]+)\/budgets$/, () => [200, budgets()]],
   ["GET", /^keys$/, () => [200, { keys, providers }]],
   [
     "PUT",

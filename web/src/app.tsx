@@ -12,6 +12,7 @@ const SessionPage = lazy(() => import("./pages/session").then((page) => ({ defau
 const SignInPage = lazy(() => import("./pages/sign-in"));
 const SharedPage = lazy(() => import("./pages/shared"));
 const ModelsPage = lazy(() => import("./pages/models"));
+const UsagePage = lazy(() => import("./pages/usage"));
 const AccountPage = lazy(() => import("./pages/account"));
 const OperatorsPage = lazy(() => import("./pages/operators"));
 
@@ -38,6 +39,9 @@ export function App() {
         </Route>
         <Route path="/models">
           <ModelsPage />
+        </Route>
+        <Route path="/usage">
+          <UsagePage />
         </Route>
         <Route path="/account">
           <AccountPage />

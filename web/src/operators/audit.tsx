@@ -37,7 +37,7 @@ export function AuditSection() {
             <tbody>
               {entries.map((entry) => (
                 <tr key={entry.id}>
-                  <td className="number">
+                  <td className="when">
                     <time dateTime={entry.at}>
                       {new Date(entry.at).toLocaleString("en", { dateStyle: "medium", timeStyle: "medium" })}
                     </time>

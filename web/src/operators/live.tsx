@@ -75,7 +75,7 @@ export function LiveSection() {
                   <td className="number">{one.demo ? "demo" : money(one.cost_usd)}</td>
                   <td>
                     {one.temporal_url ? (
-                      <a href={one.temporal_url} target="_blank" rel="noreferrer noopener" aria-label={`Workflow of ${one.title}`}>
+                      <a href={one.temporal_url} target="_blank" rel="noreferrer noopener" aria-label={`Open the workflow of ${one.title}`}>
                         Open <ExternalLink size={13} aria-hidden />
                       </a>
                     ) : (

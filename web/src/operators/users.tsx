@@ -1,6 +1,7 @@
 // Everybody with an account: what they are, and the switch that shuts somebody out at once.
 
 import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useState } from "react";
 import type { Me } from "../api/account";
 import { changeUser, listUsers, type UserInfo } from "../api/operators";
 import { Section } from "../shell/shell";
@@ -8,6 +9,7 @@ import { useNow } from "../state/clock";
 import { BusyButton, ConfirmButton } from "../ui/forms";
 import { Button, Pill, ProblemNote } from "../ui/parts";
 import { ago } from "../words";
+import { UserLimitsDialog } from "./limits";
 
 export function UsersSection({ me }: { me: Me }) {
   const users = useInfiniteQuery({
@@ -43,6 +45,8 @@ function UserRow({ user, own }: { user: UserInfo; own: boolean }) {
     mutationFn: (to: Parameters<typeof changeUser>[1]) => changeUser(user.id, to),
     onSuccess: refresh,
   });
+  const [limits, setLimits] = useState(false);
+  const closeLimits = useCallback(() => setLimits(false), []);
   const name = user.name || user.email || user.id;
   const operator = user.role === "operator";
   return (
@@ -56,6 +60,9 @@ function UserRow({ user, own }: { user: UserInfo; own: boolean }) {
       <div className="row-tools">
         {operator && <Pill tone="info">Operator</Pill>}
         {user.disabled && <Pill tone="bad">Shut out</Pill>}
+        <Button small aria-label={`Budgets of ${name}`} onClick={() => setLimits(true)}>
+          Budgets
+        </Button>
         {own ? (
           <Pill tone="rest">You</Pill>
         ) : (
@@ -64,7 +71,7 @@ function UserRow({ user, own }: { user: UserInfo; own: boolean }) {
               {operator ? "Make a plain user" : "Make an operator"}
             </BusyButton>
             {user.disabled ? (
-              <BusyButton small busy={change.isPending} aria-label={`Let ${name} in`} onClick={() => change.mutate({ disabled: false })}>
+              <BusyButton small busy={change.isPending} aria-label={`Let in ${name}`} onClick={() => change.mutate({ disabled: false })}>
                 Let in
               </BusyButton>
             ) : (
@@ -84,6 +91,7 @@ function UserRow({ user, own }: { user: UserInfo; own: boolean }) {
         )}
       </div>
       {change.error && <ProblemNote error={change.error} />}
+      {limits && <UserLimitsDialog id={user.id} name={name} close={closeLimits} />}
     </li>
   );
 }

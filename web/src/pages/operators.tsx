@@ -6,6 +6,8 @@ import { getMe } from "../api/account";
 import type { About } from "../api/types";
 import "../models/models.css";
 import { AuditSection } from "../operators/audit";
+import { ErrorsSection } from "../operators/errors";
+import { LimitsSection } from "../operators/limits";
 import { LiveSection } from "../operators/live";
 import { ProvidersSection } from "../operators/providers";
 import { UsersSection } from "../operators/users";
@@ -37,6 +39,8 @@ export default function OperatorsPage({ about }: { about: About | undefined }) {
           <>
             <LiveSection />
             <ProvidersSection />
+            <ErrorsSection />
+            <LimitsSection />
             <UsersSection me={me.data} />
             <AuditSection />
           </>

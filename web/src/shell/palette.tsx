@@ -17,6 +17,7 @@ const sections: { label: string; path: string }[] = [
   { label: "Model per action", path: "/models#actions" },
   { label: "Your own servers", path: "/models#servers" },
   { label: "Catalogue of models and prices", path: "/models#catalogue" },
+  { label: "Budgets", path: "/usage#budgets" },
   { label: "API keys", path: "/account#api-keys" },
   { label: "Signed-in devices", path: "/account#devices" },
   { label: "Shared with you", path: "/account#shared" },
