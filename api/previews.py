@@ -43,7 +43,8 @@ async def show(request: Request) -> Response:
     principal = principal_of(request)
     viewer = principal.sign_in_id or viewer_of(principal.user_id)
     revision = await services.preview_access.revision(session.id, viewer)
-    if revision is not None and preview.url is not None and services.settings.preview_entrance is not None:
+    # Before the workflow knows of a preview, watchers may: its step tells them as soon as it is open.
+    if revision is not None and services.settings.preview_entrance is not None:
         entrance = services.settings.preview_entrance(session.id, revision, viewer, ENTRANCE_SECONDS)
         expires_at = datetime.now(UTC) + timedelta(seconds=ENTRANCE_SECONDS)
     info = PreviewInfo(

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from tests.e2e.conftest import MakeUp
-from tests.e2e.service import Up, belonging_to, command, descendants, environment, parents, until
+from tests.e2e.service import Up, belonging_to, command, descendants, environment, parents, signed_in, until
 
 PROMPT = "Build a simple counter app with plus and minus buttons"
 BUILD_SECONDS = 180
@@ -109,13 +109,19 @@ def test_without_a_running_service_it_brings_its_own_and_takes_it_away(tmp_path:
 
 def test_kill_9_of_up_with_a_preview_open_leaves_nothing(make_up: MakeUp, tmp_path: Path) -> None:
     up = make_up()
-    up.wait_ready()
+    running = up.wait_ready()
     done = build(up.home, tmp_path, PROMPT, "--json", "--out", "app")
     assert done.returncode == 0, done.stdout + done.stderr
-    previews = [event for line in done.stdout.splitlines() if (event := json.loads(line))["type"] == "preview"]
-    url = httpx.URL([event["preview"]["url"] for event in previews if event["preview"]["url"]][-1])
-    host = {"Host": url.netloc.decode()}  # names below localhost lead to this machine in browsers only
-    served = httpx.get(f"http://127.0.0.1:{url.port}/", headers=host, trust_env=False, timeout=30)
+    session_id = json.loads(done.stdout.splitlines()[-1])["session_id"]
+    with signed_in(running) as client:
+        entrance = httpx.URL(client.get(f"/api/sessions/{session_id}/preview").json()["entrance"])
+    host = {"Host": entrance.netloc.decode()}  # names below localhost lead to this machine in browsers only
+    with httpx.Client(base_url=f"http://127.0.0.1:{entrance.port}", headers=host, trust_env=False, timeout=30) as http:
+        assert http.get("/").status_code == 403  # who only knows the address sees nothing
+        entered = http.get(entrance.raw_path.decode())
+        assert entered.status_code == 303
+        held = {"Cookie": entered.headers["set-cookie"].partition(";")[0]}
+        served = http.get("/", headers=held)
     assert served.status_code == 200 and 'id="root"' in served.text
     below = descendants(up.process.pid)
     assert len(below) > 5  # the development server among them
