@@ -7,11 +7,13 @@ from typing import Literal
 
 from temporalio.exceptions import ApplicationError
 
+from activities.edit_retry import RETRIES, EditFailed, complete_edit
 from activities.material import Material, packages_of
 from activities.model_call import stream_model
 from activities.project_files import ProjectFiles, changes_of
 from activities.realtime_fixer import RealtimeFixer
 from activities.step import Step, fail
+from codegen.edits import Edited, apply_hunks
 from codegen.scof import ScofParser
 from schemas.events import ErrorEvent, FileChunk, FileGenerating, FileReset
 from schemas.failures import Failure
@@ -19,6 +21,7 @@ from schemas.inference import ActionKey, Finish, Message, TextDelta
 from schemas.scof import CommandFound, FileChunked, FileClosed, FileFormat, FileOpened, Refused, ScofEvent
 
 MAX_CALLS = 4  # one answer, and three continuations of one that the output limit cut
+MAX_RETRIED = 10  # files of one answer whose edits are asked for again
 
 Prompt = Callable[[list[str], dict[str, str]], tuple[Message, ...]]
 """Makes the messages from the files already written and the contents of all files."""
@@ -51,6 +54,8 @@ class FileStream:
         self._format: FileFormat = "full_content"
         self._open: str | None = None
         self._problems: list[str] = []
+        self._diff: list[str] = []  # what came so far of the open one
+        self._failed: dict[str, list[str]] = {}  # diffs that did not fit, by path
         self.install: list[str] = []
         self._expected: set[str] = set()
         self._fixer = (
@@ -77,6 +82,7 @@ class FileStream:
             return
         for number in range(MAX_CALLS):
             complete = await self._one_answer(prompt(written, self._contents), number)
+            await self._ask_again(MAX_CALLS + number * MAX_RETRIED * RETRIES)
             written = await self._written()
             if complete:
                 break
@@ -128,6 +134,7 @@ class FileStream:
         match event:
             case FileOpened():
                 self._format, self._open = event.format, event.path
+                self._diff.clear()
                 step.emit(
                     FileGenerating(
                         operation_id=step.id,
@@ -138,6 +145,8 @@ class FileStream:
                     )
                 )
             case FileChunked():
+                if self._format == "unified_diff":
+                    self._diff.append(event.text)
                 step.emit(
                     FileChunk(
                         operation_id=step.id,
@@ -148,9 +157,12 @@ class FileStream:
                     )
                 )
             case FileClosed():
-                await self._store(event)
+                await self._store(event.path, event.content)
             case CommandFound():
                 self.install += [spec for spec in event.packages if spec not in self.install]
+            case Refused(code="diff_failed"):
+                self._failed.setdefault(event.path, []).append("".join(self._diff))
+                self._discard("This edit does not fit the file; it is asked for again.")
             case Refused():
                 self._refuse(event.path, event.code, event.sentence)
             case _ if event.truncated is not None:
@@ -162,19 +174,38 @@ class FileStream:
         if path is not None:
             self._step.emit(FileReset(operation_id=self._step.id, path=path, reason=reason))
 
-    async def _store(self, event: FileClosed) -> None:
+    async def _store(self, path: str, content: str) -> None:
         self._open = None
         if self._fixer is not None:
-            await self._fixer.give_up(event.path)
+            await self._fixer.give_up(path)
         try:
-            stored = await self.files.write(event.path, event.content)
+            stored = await self.files.write(path, content)
         except ValueError as error:
-            self._refuse(event.path, "file_refused", str(error))
+            self._refuse(path, "file_refused", str(error))
         else:
-            self._contents[event.path] = stored
-            self._expected.discard(event.path)
+            self._contents[path] = stored
+            self._expected.discard(path)
             if self._fixer is not None:
-                self._fixer.look_at(event.path, self._contents)
+                self._fixer.look_at(path, self._contents)
+
+    async def _ask_again(self, call_number: int) -> None:
+        """Ask for the edits of an answer that did not fit: what fits of them is kept, what does not comes anew."""
+        failed, self._failed = self._failed, {}
+        for place, (path, diffs) in enumerate(failed.items()):
+            if self._fixer is not None:
+                await self._fixer.give_up(path)
+            edited = Edited(self._contents.get(path, ""), 0, ())
+            for diff in diffs:
+                edited = edited.followed_by(apply_hunks(edited.text, diff))
+            try:
+                if place >= MAX_RETRIED:
+                    raise EditFailed("Too many edits of this answer do not fit.")
+                number = call_number + place * RETRIES
+                text = await complete_edit(self._step, self._action, path, edited, self._contents, call_number=number)
+            except EditFailed as error:
+                self._refuse(path, "edit_failed", f"The edit of {path} could not be used. {error}"[:1000])
+            else:
+                await self._store(path, text)
 
     def _refuse(self, path: str, code: str, sentence: str) -> None:
         """A file that cannot be taken: watchers see why, and nothing of it is kept."""

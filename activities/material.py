@@ -30,16 +30,24 @@ class Material:
     omitted: list[str]
 
 
-async def gather(rooms: Rooms, session_id: str, template: str, focus: list[str], line: str | None = None) -> Material:
+async def gather(
+    rooms: Rooms,
+    session_id: str,
+    template: str,
+    focus: list[str],
+    line: str | None = None,
+    *,
+    tokens: int = CONTEXT_TOKENS,
+) -> Material:
     """Load the material of a session from storage. `focus` names the files that matter most now; with `line`, the files
-    are those of a candidate."""
+    are those of a candidate; `tokens` bounds what is shown of the files."""
     session = await rooms.sessions.get(session_id)
     blueprint = await blueprint_of(rooms, session_id)
     info = template_named(rooms, template)
     files = await rooms.files.contents(line or session_id)
     showable = {path: text for path, text in files.items() if not matches(path, info.redacted_files)}
     important = [path for path in showable if matches(path, info.important_files)]
-    shown, omitted = select_files(showable, [*focus, *important], CONTEXT_TOKENS)
+    shown, omitted = select_files(showable, [*focus, *important], tokens)
     return Material(
         request=session.prompt,
         blueprint=blueprint.model_dump_json(indent=1) if blueprint else "none",

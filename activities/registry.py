@@ -6,10 +6,12 @@ from typing import Any
 from activities.blueprint import BlueprintActivities
 from activities.checks import CheckActivities
 from activities.code_fixer import CodeFixerActivities
+from activities.code_review import CodeReviewActivities
 from activities.context import Rooms
 from activities.conversation import ConversationActivities
 from activities.deep_debugger import DeepDebuggerActivities
 from activities.edits import EditActivities, RestoreActivities
+from activities.file_regeneration import FileRegenerationActivities
 from activities.judgement import JudgementActivities
 from activities.phase_generation import PhaseGenerationActivities
 from activities.phase_implementation import PhaseImplementationActivities
@@ -18,6 +20,7 @@ from activities.project_setup import ProjectSetupActivities
 from activities.publish import PublishActivities
 from activities.readme import ReadmeActivities
 from activities.sandbox_queue import SandboxQueueActivities
+from activities.screenshot_analysis import ScreenshotAnalysisActivities
 from activities.session import SessionActivities
 from activities.smart_builder import SmartBuilderActivities
 from activities.template_selection import TemplateSelectionActivities
@@ -53,6 +56,9 @@ def inference_activities(rooms: Rooms) -> list[Activity]:
         PhaseGenerationActivities(rooms).plan,
         PhaseImplementationActivities(rooms).implement,
         CodeFixerActivities(rooms).fix,
+        CodeReviewActivities(rooms).review,
+        FileRegenerationActivities(rooms).regenerate,
+        ScreenshotAnalysisActivities(rooms).judge,
         ConversationActivities(rooms).answer,
         DeepDebuggerActivities(rooms).debug,
         builder.turn,

@@ -24,6 +24,7 @@ class IssueSource(StrEnum):
     BROWSER = "browser"  # console errors and page errors
     NETWORK = "network"  # requests of the page that failed
     SCREENSHOT = "screenshot"  # what the rendered page looks like, for instance blank
+    REVIEW = "review"  # a model that read the code
     SANDBOX = "sandbox"  # a limit of the sandbox was met
 
 

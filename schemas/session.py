@@ -169,7 +169,10 @@ class ScreenshotRef(BaseModel):
 
 
 class PhaseProgress(BaseModel):
-    """A phase and how far it is. `files` lists the paths written so far; `turns` counts those of a model with tools."""
+    """A phase and how far it is. `files` lists the paths written so far; `turns` counts those of a model with tools.
+
+    `fix_rounds` counts its repairs; `rounds_before` are those before it was taken up again, which no limit counts.
+    """
 
     id: str
     plan: PhasePlan
@@ -179,6 +182,7 @@ class PhaseProgress(BaseModel):
     screenshots: list[ScreenshotRef] = Field(default_factory=list)
     fix_rounds: int = 0
     turns: int = 0
+    rounds_before: int = 0
     message_ids: list[str] = Field(default_factory=list)
     started_at: datetime | None = None
     finished_at: datetime | None = None

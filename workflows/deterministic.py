@@ -7,7 +7,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.phase_generation import PhaseGenerationActivities
     from schemas.blueprint import Blueprint
     from schemas.candidates import Candidate
-    from schemas.checks import Issue
+    from schemas.checks import Issue, IssueSource, Severity
     from schemas.operations import (
         FixInput,
         PhaseGenerationInput,
@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.candidates import BLUEPRINT, Candidates
     from workflows.debugging import debug
     from workflows.finishing import Readme
+    from workflows.inspection import Inspector, regenerate
     from workflows.options import MODEL_STEP
     from workflows.packages import install, set_up
     from workflows.project import check, choose_template, template_of
@@ -80,7 +81,7 @@ class DeterministicBuilder:
     def reopen(self) -> None:
         """Give the last phase, whose problems stayed, another round of repair."""
         phase = self._session.progress.phases[-1]
-        phase.status, phase.fix_rounds = "checking", 0
+        phase.status, phase.rounds_before = "checking", phase.fix_rounds
 
     @property
     def _phase_budget(self) -> int:
@@ -167,23 +168,46 @@ class DeterministicBuilder:
 
     async def _check_and_repair(self, phase: PhaseProgress) -> None:
         """Check and repair; where repairs do not help, the debugger looks for the cause, once for a request."""
-        if await self._repair(phase) is False and await debug(self._session, phase, self._template):
+        if await self._cycles(phase) is False and await debug(self._session, phase, self._template):
             await check(self._session, phase, self._template)
 
-    async def _repair(self, phase: PhaseProgress) -> bool | None:
-        """Whether the checks are clean after as many repairs as may be; None when a message interrupted them."""
+    async def _cycles(self, phase: PhaseProgress) -> bool | None:
+        """Cycles of checks, review and repair, until nothing is found or they are used up. Whether the end is clean;
+        None when a message interrupted them."""
         session = self._session
-        report = await check(session, phase, self._template)
-        if not report.ok:
-            await self._ahead.drop(f"the checks found {_count(report.errors)}")
-        while not report.ok and phase.fix_rounds < self._review_cycles:
+        inspector = Inspector(
+            session, phase, review_due=self._is_last(phase) or bool(phase.message_ids), whole=self._is_last(phase)
+        )
+        while True:
+            left = phase.fix_rounds - phase.rounds_before < self._review_cycles
+            report = await inspector.look(paid=left)
+            if not report.ok:
+                await self._ahead.drop(f"the checks found {_count(report.errors)}")
+            if report.ok or not left:
+                return report.ok
             phase.status, phase.fix_rounds = "fixing", phase.fix_rounds + 1
             session.show_phase(phase)
-            found, fix_round = report.issues, phase.fix_rounds
+            try:
+                await self._repair(phase, report.issues, inspector)
+            except Interrupted:
+                return None
+
+    async def _repair(self, phase: PhaseProgress, found: list[Issue], inspector: Inspector) -> None:
+        """What a review found is repaired file by file, side by side; the rest by the fixer in one call.
+
+        Raises Interrupted.
+        """
+        session, fix_round, repairs = self._session, phase.fix_rounds, inspector.repairs
+        install = [*inspector.install]
+        if repairs:
+            install += await regenerate(session, phase, repairs)
+            repaired = {repair.path for repair in repairs}
+            found = [issue for issue in found if issue.file not in repaired and issue.source is not IssueSource.REVIEW]
+        if any(issue.severity is Severity.ERROR for issue in found):
             try:
                 fixed = await session.step(
                     CodeFixerActivities.fix,
-                    lambda common, found=found, fix_round=fix_round: FixInput(  # type: ignore[misc]
+                    lambda common: FixInput(
                         **common,
                         phase_id=phase.id,
                         template=self._template,
@@ -199,11 +223,10 @@ class DeterministicBuilder:
                 )
             except Interrupted:
                 await session.read_back(phase, f"{phase.id}/fix-{fix_round}")
-                return None
+                raise
             session.take_in(phase, fixed)
-            await self._install(f"{phase.id}/install-fix-{fix_round}", fixed.install, phase)
-            report = await check(session, phase, self._template)
-        return report.ok
+            install += fixed.install
+        await self._install(f"{phase.id}/install-fix-{fix_round}", list(dict.fromkeys(install)), phase)
 
     # --- candidates -------------------------------------------------------------------------------------------------
 
@@ -231,7 +254,7 @@ class DeterministicBuilder:
         elif candidate.subject == phase.id:
             await self._candidates.adopt(candidate, phase, "Chosen")
             self._readme.forget()
-            phase.status, phase.fix_rounds = "checking", 0
+            phase.status, phase.rounds_before = "checking", phase.fix_rounds
         self._chosen = None
 
     # --- the end ----------------------------------------------------------------------------------------------------

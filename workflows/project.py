@@ -43,6 +43,16 @@ async def check(session: Session, phase: PhaseProgress, template: str, name: str
     `name` tells a check that a user asked for from those that follow each repair.
     """
     number = name or str(phase.fix_rounds)
+    report = await run_checks(session, phase, template, number)
+    if report.ok:
+        report = merged(report, await show(session, phase, template, number))
+    phase.checks = report
+    session.emit(ChecksEvent(phase_id=phase.id, report=report))
+    return report
+
+
+async def run_checks(session: Session, phase: PhaseProgress, template: str, number: str) -> CheckReport:
+    """Check and build the project as it stands. `number` tells this check from the phase's others."""
     phase.status = "checking"
     session.show_phase(phase)
     checked = await session.step(
@@ -52,15 +62,11 @@ async def check(session: Session, phase: PhaseProgress, template: str, name: str
         SANDBOX_STEP,
         state=("reviewing", "Checking types, style and build."),
     )
-    report = checked.report
-    if report.ok:
-        report = merged(report, await _show(session, phase, template, number))
-    phase.checks = report
-    session.emit(ChecksEvent(phase_id=phase.id, report=report))
-    return report
+    return checked.report
 
 
-async def _show(session: Session, phase: PhaseProgress, template: str, number: str) -> CheckReport:
+async def show(session: Session, phase: PhaseProgress, template: str, number: str) -> CheckReport:
+    """Open the preview and look at it: what went wrong in the page. The pictures are in the phase."""
     shown = await session.step(
         CheckActivities.open_preview,
         lambda common: PreviewInput(**common, phase_id=phase.id, template=template),

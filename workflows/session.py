@@ -63,7 +63,12 @@ with workflow.unsafe.imports_passed_through():
     from workflows.smart import SmartBuilder
     from workflows.steps import CAN, Session
 
-INTERRUPTIBLE = frozenset({"phase_implementation", "fast_code_fixer", "smart_builder", "tool", "deep_debugger"})
+INTERRUPTIBLE = frozenset(
+    {
+        "phase_implementation", "fast_code_fixer", "smart_builder", "tool", "deep_debugger", "code_review",
+        "file_regeneration", "screenshot_analysis",
+    }
+)  # fmt: skip
 MAX_MESSAGES_KEPT = 200
 _TOO_LATE = {
     "being_read": "is being read right now; try again when it is answered",

@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas.rounds import Limit, RoundState
     from schemas.session import PhaseProgress, QueuedMessage
     from workflows.debugging import debug
+    from workflows.inspection import Inspector
     from workflows.options import MODEL_STEP, SANDBOX_STEP
     from workflows.project import check, choose_template, template_of
     from workflows.repetition import repeats
@@ -47,6 +48,7 @@ class SmartBuilder:
         self._review_cycles = review_cycles
         self._turns = min(MAX_TURNS, 10 * max_phases)
         self._max_cost = max_cost_usd
+        self._inspector: Inspector | None = None
 
     async def plan(self, wanted_template: str | None) -> None:
         """Choose the template; everything else is the model's to decide."""
@@ -188,8 +190,11 @@ class SmartBuilder:
     async def _judge(self, phase: PhaseProgress, allowance: RoundState) -> None:
         """Check what was declared done. Problems go back to the model, at last to the debugger."""
         session = self._session
-        report = await check(session, phase, template_of(session))
-        if not report.ok and phase.fix_rounds < self._review_cycles:
+        if self._inspector is None or self._inspector.phase is not phase:
+            self._inspector = Inspector(session, phase, review_due=True, whole=True)
+        left = phase.fix_rounds - phase.rounds_before < self._review_cycles
+        report = await self._inspector.look(paid=left)
+        if not report.ok and left:
             phase.fix_rounds += 1
             phase.status, allowance.judged = "generating", True
             session.show_phase(phase)
@@ -201,7 +206,7 @@ class SmartBuilder:
     def reopen(self) -> None:
         """Give the last round, whose problems stayed, more turns."""
         phase = self._session.progress.phases[-1]
-        phase.status, phase.fix_rounds = "generating", 0
+        phase.status, phase.rounds_before = "generating", phase.fix_rounds
         spent = self._session.progress.usage.cost_usd
         self._session.round = RoundState(phase_id=phase.id, first_turn=phase.turns, cost_before=spent, judged=True)
 

@@ -101,6 +101,7 @@ class Session:
         self._cancelled: set[str] = set()
         self._floors: dict[str, int] = {}
         self._interrupted: set[str] = set()
+        self._waiting = 0
         self.stopped = progress.state.name == "stopped"  # of the run before, where the history was renewed
         self.held = False
         self.resumes = 0
@@ -262,7 +263,10 @@ class Session:
     async def record_in_background(self) -> None:
         """Write down events that no step carries, for as long as the workflow runs."""
         while True:
-            await workflow.wait_condition(lambda: self.journal.unsent and (self.journal.urgent or not self._running))
+            await workflow.wait_condition(self._unrecorded)
+            await asyncio.sleep(0)  # a step that starts now takes them along, and spares this one
+            if not self._unrecorded():
+                continue
             outbox = self.journal.hand_out()
             at_rest = self.progress.state.name in AT_REST
             # Not a local activity: when a query comes at the wrong moment its end is replayed in another order.
@@ -275,6 +279,9 @@ class Session:
             )
             self.journal.written(outbox)
             self._reached(written.last_seq)
+
+    def _unrecorded(self) -> bool:
+        return self.journal.unsent and (self.journal.urgent or not self._running)
 
     def _reached(self, seq: int) -> None:
         """Raise `last_seq` to what the picture surely reflects: nothing that an unfinished step wrote or may write."""
@@ -363,11 +370,45 @@ class Session:
         tries again. Raises Interrupted when a message interrupted the step, and ApplicationError when the step failed
         and the session does not stay open.
         """
+        outcome = await self._persist(activity, argument, operation, options, state, lambda _: False)
+        assert not isinstance(outcome, Failure), "this step does not give up"
+        return outcome
+
+    async def advice(
+        self,
+        activity: Callable[[Any, Argument], Awaitable[Result]],
+        argument: Callable[[Common], Argument],
+        operation: Operation,
+        options: StepOptions,
+    ) -> Result | None:
+        """Run a step that the work can do without. None when a message interrupted it or it failed for good: watchers
+        are told so, and the work goes on."""
+        try:
+            outcome = await self._persist(activity, argument, operation, options, None, _heals_by_no_wait)
+        except Interrupted:
+            outcome = None
+        if isinstance(outcome, Failure):
+            self._tell(outcome, operation)
+        if not isinstance(outcome, OperationResult):
+            self.settle(operation.id)
+            return None
+        return outcome
+
+    async def _persist(
+        self,
+        activity: Callable[[Any, Argument], Awaitable[Result]],
+        argument: Callable[[Common], Argument],
+        operation: Operation,
+        options: StepOptions,
+        state: tuple[State, str] | None,
+        gives_up: Callable[[Failure], bool],
+    ) -> Result | Failure:
+        """Attempt a step until it succeeds or `gives_up` says of its failure that it is not tried again."""
         lost = 0
         while True:
             await self.going()
             changes = self.budget_changes
-            if state is not None:
+            if state is not None and not self._waiting:  # a step beside this one that waits has more to say
                 self.enter(*state)
             outcome = await self.attempt(activity, argument, operation, options)
             interrupted = operation.id in self._interrupted
@@ -375,7 +416,13 @@ class Session:
             if isinstance(outcome, Failure):
                 if outcome.code == "worker_lost" and lost < LOST_ROUNDS:
                     lost, outcome.retry_after = lost + 1, LOST_PAUSE
-                await self._wait_out(outcome, operation, changes)
+                if gives_up(outcome):
+                    return outcome
+                self._waiting += 1
+                try:
+                    await self._wait_out(outcome, operation, changes)
+                finally:
+                    self._waiting -= 1
             elif outcome is not None:
                 return outcome
             elif interrupted:
@@ -523,6 +570,12 @@ class Session:
     async def _fail(self, failure: Failure, operation: Operation) -> None:
         seen = self.resumes
         self.enter("failed", failure.explanation, code=failure.code)
+        self._tell(failure, operation)
+        if not self._keep_open:
+            raise ApplicationError(failure.explanation, failure.model_dump(), type=failure.code, non_retryable=True)
+        await workflow.wait_condition(lambda: self.resumes > seen)
+
+    def _tell(self, failure: Failure, operation: Operation) -> None:
         self.emit(
             ErrorEvent(
                 operation_id=operation.id,
@@ -531,9 +584,6 @@ class Session:
                 next_action=failure.next_action,
             )
         )
-        if not self._keep_open:
-            raise ApplicationError(failure.explanation, failure.model_dump(), type=failure.code, non_retryable=True)
-        await workflow.wait_condition(lambda: self.resumes > seen)
 
 
 def _is_newer(known: FileRef | None, file: FileRef) -> bool:
@@ -548,6 +598,10 @@ async def together(work: Sequence[Coroutine[Any, Any, Done]]) -> list[Done]:
         if isinstance(each, BaseException):
             raise each
     return [task.result() for task in tasks]
+
+
+def _heals_by_no_wait(failure: Failure) -> bool:
+    return failure.retry_after is None and failure.until is None and failure.code != OVER_BUDGET
 
 
 def failure_of(error: ActivityError) -> Failure:

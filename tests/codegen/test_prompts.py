@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
+from codegen.edits import NO_EDIT, FailedEdit
 from codegen.prompts import fence_code, fenced, render, set_fence
 from schemas.blueprint import PhasePlan, PlannedFile
 from schemas.session import ChatMessage, FailedPackage
@@ -88,12 +89,33 @@ CASES: dict[str, dict[str, object]] = {
     "deep_debugger": {
         **COMMON, "blueprint": "{}", "files": ["index.html"], "issues": ISSUES, "messages": ["it freezes"],
     },
+    "code_review": {
+        **COMMON, **PROJECT, "blueprint": "{}", "messages": ["add dark mode"], "earlier": ISSUES, "whole": False,
+        "phase_id": "phase-2", "plan": PLAN.model_dump_json(indent=1), "files_in_question": ["src/App.tsx"],
+    },
+    "file_regeneration": {
+        "template": TEMPLATE, **PROJECT, "path": "src/App.tsx", "issues": ISSUES, "phase_id": "phase-2",
+    },
+    "edit_retry": {
+        "path": "src/App.tsx", "content": "export default function App() {}\n", "whole": False,
+        "failed": [FailedEdit("@@\n-const a = 1\n+const a = 2\n</edit>\n", "Hunk 1 (@@) was not found.")],
+    },
+    "edit_retry_whole": {"path": "src/App.tsx", "content": None, "whole": True, "failed": [NO_EDIT]},
+    "screenshot_analysis": {
+        "request": REQUEST, "blueprint": "{}", "paths": ["src/App.tsx"], "phase_id": "phase-1",
+        "plan": PLAN.model_dump_json(indent=1), "pictures": ["desktop, 1280 by 800 pixels", "phone, 390 by 844 pixels"],
+    },
 }  # fmt: skip
+
+
+def template_of(case: str) -> str:
+    """Some operations are shown in two variants."""
+    return case.removesuffix("_whole")
 
 
 @pytest.mark.parametrize("operation", CASES)
 def test_the_full_prompt_is_as_kept(operation: str) -> None:
-    system, user = render(operation, **CASES[operation])
+    system, user = render(template_of(operation), **CASES[operation])
     shown = f"--- {system.role}\n{system.text}\n--- {user.role}\n{user.text}\n"
     kept = SNAPSHOTS / f"{operation}.txt"
     if os.environ.get(UPDATE):
@@ -105,7 +127,7 @@ def test_the_full_prompt_is_as_kept(operation: str) -> None:
 @pytest.mark.parametrize("operation", CASES)
 def test_the_system_part_never_changes(operation: str) -> None:
     other = {**CASES[operation], "request": "something else"}
-    assert render(operation, **CASES[operation])[0] == render(operation, **other)[0]
+    assert render(template_of(operation), **CASES[operation])[0] == render(template_of(operation), **other)[0]
 
 
 @pytest.mark.parametrize("operation", CASES)
@@ -113,7 +135,7 @@ def test_a_missing_value_is_an_error(operation: str) -> None:
     for name in CASES[operation]:
         rest = {key: value for key, value in CASES[operation].items() if key != name}
         with pytest.raises(UndefinedError):
-            render(operation, **rest)
+            render(template_of(operation), **rest)
 
 
 @given(st.text(), st.sampled_from(["", "-{code}", "-{CODE}", "-00000000"]), st.text())

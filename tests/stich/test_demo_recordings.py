@@ -14,6 +14,7 @@ from sandbox.catalogue import Template, template
 from schemas.blueprint import Blueprint, PhasePlan, TemplateChoice
 from schemas.inference import Message
 from schemas.recording import Recording, Reply
+from schemas.review import CodeReview, ScreenJudgement
 from stich.demo.library import Library
 from stich.demo.prompt import ChatRequest, Metadata, read_prompt
 from stich.demo.recording import BUILT_IN, RecordingInvalid, load, load_all
@@ -107,6 +108,39 @@ class Play:
             )
         )
 
+    def look(self, plan: PhasePlan) -> ScreenJudgement:
+        """What the pictures of a phase show."""
+        assert self.blueprint is not None
+        answer = self.text(
+            "screenshot_analysis",
+            "screenshot_analysis",
+            request=self.request,
+            blueprint=self.blueprint.model_dump_json(indent=1),
+            paths=sorted(self.files),
+            phase_id=f"phase-{len(self.done)}",
+            plan=plan.model_dump_json(indent=1),
+            pictures=["desktop, 1280 by 800 pixels"],
+        )
+        return ScreenJudgement.model_validate_json(answer)
+
+    def review(self, plan: PhasePlan) -> CodeReview:
+        """What is said of the code after a phase."""
+        assert self.blueprint is not None
+        answer = self.text(
+            "code_review",
+            "code_review",
+            **self.project,
+            request=self.request,
+            blueprint=self.blueprint.model_dump_json(indent=1),
+            messages=[],
+            earlier=[],
+            whole=True,
+            phase_id=f"phase-{len(self.done)}",
+            plan=plan.model_dump_json(indent=1),
+            files_in_question=[file.path for file in plan.files],
+        )
+        return CodeReview.model_validate_json(answer)
+
     def say(self, message: str) -> Reply:
         return self.answer(
             "conversation",
@@ -143,6 +177,16 @@ def complete(play: Play, plan: PhasePlan, written: set[str]) -> None:
     """The phase wrote what it planned, and every import of a project file leads somewhere."""
     assert written == {file.path for file in plan.files}
     play.done.append(plan)
+    seen = play.look(plan)
+    assert seen.matches and seen.summary
+    assert all(issue.severity == "warning" and issue.file in play.files for issue in seen.issues)
+    if plan.last:
+        review = play.review(plan)
+        assert review.summary and not review.missing_dependencies
+        for reviewed in review.files:
+            lines = play.files[reviewed.path].splitlines()
+            assert all(finding.line and lines[finding.line - 1].strip() for finding in reviewed.findings)
+            assert all(finding.severity == "warning" for finding in reviewed.findings)
     stems = {path.rsplit(".", 1)[0] for path in play.files} | set(play.files)
     for path, text in play.files.items():
         if path.startswith("src/"):

@@ -64,12 +64,23 @@ from schemas.operations import (
     ToolRequest,
     ToolResult,
 )
-from schemas.session import FailedPackage, FileRef, PhaseProgress, Preview, Question, UsageTotals
+from schemas.review import FileRepair, LookInput, LookResult, RegenerationInput, ReviewInput, ReviewResult
+from schemas.session import FailedPackage, FileRef, PhaseProgress, Preview, Question, ScreenshotRef, UsageTotals
 from workflows.names import SANDBOX_QUEUE
 
 ERROR = Issue(
     file="src/App.tsx", line=1, code="TS2322", severity=Severity.ERROR, source=IssueSource.TYPECHECK, message="no"
 )
+
+UGLY = ERROR.model_copy(update={"code": "looks-wrong", "source": IssueSource.SCREENSHOT, "message": "It overlaps."})
+SHOT = ScreenshotRef(sha256="0" * 64, name="desktop", width=1280, height=800)
+
+
+def found(path: str) -> Issue:
+    """What a review says of a file."""
+    return Issue(
+        file=path, code="review", severity=Severity.ERROR, source=IssueSource.REVIEW, message=f"{path} is wrong."
+    )
 
 
 def ref(path: str, version: int = 1) -> FileRef:
@@ -78,7 +89,11 @@ def ref(path: str, version: int = 1) -> FileRef:
 
 @dataclass
 class Script:
-    """What the rooms do for one session. `fail` maps an operation id to exceptions raised one after another."""
+    """What the rooms do for one session. `fail` maps an operation id to exceptions raised one after another.
+
+    `reviews` are the repairs that each review asks for, as path -> paths that go before; `ugly` counts the judgements
+    that find an error.
+    """
 
     phases: int = 2
     broken_checks: int = 0
@@ -102,6 +117,8 @@ class Script:
     turn_cost: Decimal = Decimal(0)
     spent: Decimal = Decimal(0)
     debugger_mends: int = 0
+    reviews: list[dict[str, list[str]]] = field(default_factory=list)
+    ugly: int = 0
 
 
 class Rooms:
@@ -211,6 +228,24 @@ class Rooms:
         async def fix(given: FixInput) -> FilesResult:
             return FilesResult(**await self.begin(given), files=[ref("src/App.tsx", given.round)])
 
+        @activity.defn(name="review_code")
+        async def review(given: ReviewInput) -> ReviewResult:
+            common, script = await self.begin(given), self.scripts[given.session_id]
+            wanted = script.reviews.pop(0) if script.reviews else {}
+            repairs = [FileRepair(path=path, issues=[found(path)], after=after) for path, after in wanted.items()]
+            report = CheckReport(issues=[found(path) for path in wanted])
+            return ReviewResult(**common, report=report, repairs=repairs, install=["zod"] if wanted else [])
+
+        @activity.defn(name="regenerate_file")
+        async def regenerate(given: RegenerationInput) -> FilesResult:
+            return FilesResult(**await self.begin(given), files=[ref(given.path, 9)])
+
+        @activity.defn(name="judge_screenshots")
+        async def look(given: LookInput) -> LookResult:
+            common, script = await self.begin(given), self.scripts[given.session_id]
+            script.ugly -= (ugly := script.ugly > 0)
+            return LookResult(**common, judged=True, report=CheckReport(issues=[UGLY] if ugly else []))
+
         @activity.defn(name="answer_message")
         async def answer(given: ConversationInput) -> ConversationResult:
             script, common = self.scripts[given.session_id], await self.begin(given)
@@ -256,7 +291,9 @@ class Rooms:
 
         @activity.defn(name="open_preview")
         async def preview(given: PreviewInput) -> PreviewResult:
-            return PreviewResult(**await self.begin(given), preview=Preview(status="ready", url="http://x"))
+            return PreviewResult(
+                **await self.begin(given), preview=Preview(status="ready", url="http://x"), screenshots=[SHOT]
+            )
 
         @activity.defn(name="builder_turn")
         async def turn(given: BuilderTurnInput) -> BuilderTurnResult:
@@ -345,10 +382,12 @@ class Rooms:
                 **common, title="T", template="react-vite", blueprint=written, phases=done, files=[ref("index.html")]
             )
 
+        looking = [review, regenerate, look]
         return {
             "session": [adopt, create, record, read_back, position, restore, fork],
             "inference": [
                 plan_setup, readme, judge, choose, blueprint, plan_phase, implement, fix, answer, turn, use_tool, debug,
+                *looking,
             ],
             "sandbox": [install, check, preview, use_tool, control_preview, publish, withdraw, show_edits],
         }  # fmt: skip

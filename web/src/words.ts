@@ -53,6 +53,7 @@ export const sourceWords: Record<IssueSource, string> = {
   browser: "Browser",
   network: "Network",
   screenshot: "Screenshot",
+  review: "Review",
   sandbox: "Sandbox",
 };
 

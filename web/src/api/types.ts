@@ -267,6 +267,7 @@ export type IssueSource =
   | "browser"
   | "network"
   | "screenshot"
+  | "review"
   | "sandbox";
 
 export interface Issue {
