@@ -39,7 +39,7 @@ class PublishActivities:
             try:
                 # Known missing before the build: nobody waits for a build that leads nowhere.
                 self._require_publishable(given.template)
-                publisher = await self._publisher(given.user_id, deployment.target)
+                publisher = await self.publisher(given.user_id, deployment.target)
                 step.emit(DeploymentEvent(deployment=deployment.model_copy(update={"status": "building"})))
                 site = await self._build(given)
                 shown = deployment.model_copy(
@@ -63,7 +63,7 @@ class PublishActivities:
         """Take what is published at the target from the net."""
         async with running(self._rooms, given) as step:
             try:
-                await (await self._publisher(given.user_id, given.deployment.target)).withdraw(given.session_id)
+                await (await self.publisher(given.user_id, given.deployment.target)).withdraw(given.session_id)
             except HostingFailed as error:
                 raise hosting_failure(error) from error
             return await _result(step, given.deployment.model_copy(update={"status": "withdrawn", "url": None}))
@@ -72,7 +72,8 @@ class PublishActivities:
         if not template(name).publishable:
             raise NothingToPublish("Projects of this template need a running server; only pages can be published.")
 
-    async def _publisher(self, user_id: str, target: Target) -> "_Here | _Elsewhere":
+    async def publisher(self, user_id: str, target: Target) -> "_Here | _Elsewhere":
+        """What publishes and withdraws at a target. Raises ApplicationError where the user has no account there."""
         if target == "local":
             return _Here(self._rooms)
         account = await self._rooms.deployment_tokens.find(user_id, target)

@@ -33,6 +33,7 @@ from api import (
     operator_routes,
     previews,
     provider_routes,
+    session_life,
     sessions,
     sharing,
     sign_in_routes,
@@ -64,6 +65,7 @@ async def openapi_json(request: Request) -> Response:
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *sessions.ENDPOINTS,
+    *session_life.ENDPOINTS,
     *sharing.ENDPOINTS,
     *files.ENDPOINTS,
     *edits.ENDPOINTS,

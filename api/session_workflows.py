@@ -5,7 +5,7 @@ Every call is bounded in time and ends in its result or in a Refusal that says w
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Final, NamedTuple, TypeVar
 
@@ -25,10 +25,12 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.problems import NO_MESSAGE, NO_SESSION, NO_WORKER, NOT_NOW, SESSION_ENDED, TEMPORAL_AWAY, Kind, Refusal
 from schemas.candidates import Candidate, CandidateChoice
 from schemas.deployments import Deployment, DeploymentRequest, DeploymentWithdrawal
+from schemas.erasure import EraseSession
 from schemas.previews import PreviewControl
 from schemas.session import MessageEdit, Preview, Progress, QueuedMessage, SessionRequest, StateInfo, UserMessage
 from schemas.versions import FilesEdited, Restored, RestoreProject
 from workflows.names import (
+    ERASE_WORKFLOW,
     QUERY_PROGRESS,
     SESSION_WORKFLOW,
     SIGNAL_BUDGET_CHANGED,
@@ -183,6 +185,18 @@ class SessionWorkflows:
         except Refusal as refusal:
             if refusal.kind is not SESSION_ENDED:
                 raise
+
+    async def erase(self, session_id: str, user_id: str) -> None:
+        """Delete a session for good. Asking twice is harmless."""
+        async with _bounded():
+            with suppress(WorkflowAlreadyStartedError):
+                await self._client.start_workflow(
+                    ERASE_WORKFLOW,
+                    EraseSession(session_id=session_id, user_id=user_id),
+                    id=f"erase-{session_id}",
+                    task_queue=WORKFLOW_QUEUE,
+                    rpc_timeout=timedelta(seconds=ANSWER_SECONDS),
+                )
 
     async def restore(self, session_id: str, wanted: RestoreProject) -> Restored:
         """Make files what they were at a version. Raises Refusal NOT_NOW while the session works."""

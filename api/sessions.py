@@ -92,8 +92,9 @@ class ListQuery(BaseModel):
     )
     limit: int = Field(default=30, ge=1, le=100, description="How many sessions at most.")
     q: str | None = Field(default=None, max_length=200, description="Only sessions with this in title or prompt.")
-    show: Literal["all", "working", "waiting", "finished", "failed"] = Field(
-        default="all", description="Only sessions at work, at rest until somebody or something comes, finished, failed."
+    show: Literal["all", "working", "waiting", "finished", "failed", "archived"] = Field(
+        default="all",
+        description="Only sessions at work, at rest until somebody or something comes, finished, failed, put away.",
     )
 
 
@@ -189,6 +190,7 @@ _SHOWN: Final[dict[str, tuple[State, ...]]] = {
     "waiting": ("idle", "stopped", "waiting_for_capacity", "waiting_for_budget"),
     "finished": ("completed",),
     "failed": ("failed",),
+    "archived": (),
 }
 
 
@@ -199,7 +201,12 @@ async def list_sessions(request: Request) -> Response:
     if query.before is not None:
         await _check_cursor(services, user_id, query.before)
     records = await services.sessions.list(
-        user_id, query.limit + 1, query.before, text=query.q, states=_SHOWN[query.show]
+        user_id,
+        query.limit + 1,
+        query.before,
+        text=query.q,
+        states=_SHOWN[query.show],
+        archived=query.show == "archived",
     )
     page = records[: query.limit]
     lines = await summaries(services, page)

@@ -11,6 +11,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from decimal import Decimal
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import quote
@@ -19,6 +20,8 @@ import httpx
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
+from schemas.analytics import Analytics
+from schemas.budgets import Budgets, SessionBudget, SetOwnBudgets, SetSessionBudget
 from schemas.deployments import Deployment, DeploymentWithdrawal, Target
 from schemas.events import Event
 from schemas.http import (
@@ -176,6 +179,45 @@ class StichClient:
     async def sessions(self) -> SessionList:
         """The newest sessions of the user."""
         return SessionList.model_validate_json((await self._call("GET", "/api/sessions")).content)
+
+    async def archive(self, session_id: str) -> None:
+        """Put a session away."""
+        await self._call("POST", _path(session_id, "archive"))
+
+    async def unarchive(self, session_id: str) -> None:
+        """List a session among the others again."""
+        await self._call("POST", _path(session_id, "unarchive"))
+
+    async def delete(self, session_id: str) -> None:
+        """Delete a session for good. The service does so even if nobody waits for it."""
+        await self._call("DELETE", _path(session_id))
+
+    async def budgets(self) -> Budgets:
+        """The user's budgets, and how they stand."""
+        return Budgets.model_validate_json((await self._call("GET", "/api/budgets")).content)
+
+    async def set_budgets(self, budgets: SetOwnBudgets) -> Budgets:
+        """Set those of the user's own limits that `budgets` names."""
+        body = budgets.model_dump_json(exclude_unset=True)
+        return Budgets.model_validate_json((await self._call("PUT", "/api/budgets", body)).content)
+
+    async def session_budget(self, session_id: str) -> SessionBudget:
+        """Every budget that bounds a session."""
+        return SessionBudget.model_validate_json((await self._call("GET", _path(session_id, "budget"))).content)
+
+    async def set_session_budget(self, session_id: str, limit_usd: Decimal | None) -> SessionBudget:
+        """Set what a session may spend; one that waits for its budget goes on."""
+        body = SetSessionBudget(limit_usd=limit_usd).model_dump_json()
+        return SessionBudget.model_validate_json((await self._call("PUT", _path(session_id, "budget"), body)).content)
+
+    async def analytics(self, days: int = 30) -> Analytics:
+        """The user's calls of models, summed."""
+        return Analytics.model_validate_json((await self._call("GET", f"/api/analytics/me?days={days}")).content)
+
+    async def session_analytics(self, session_id: str, days: int = 30) -> Analytics:
+        """A session's calls of models, summed."""
+        path = f"/api/analytics/sessions/{quote(session_id, safe='')}?days={days}"
+        return Analytics.model_validate_json((await self._call("GET", path)).content)
 
     async def read(self, session_id: str, path: str) -> bytes:
         """The content of one file as it stands."""

@@ -46,6 +46,7 @@ from storage.screenshots import Screenshots
 from storage.sessions import Sessions
 from storage.transcripts import Transcripts
 from storage.vault import Vault
+from workflows.housekeeping import EraseSessionWorkflow
 from workflows.names import INFERENCE_QUEUE, WORKFLOW_QUEUE
 from workflows.session import CodeGenSession
 
@@ -164,7 +165,7 @@ def temporal_workers(client: Client, rooms: Rooms, settings: Settings) -> list[W
         Worker(
             client,
             task_queue=WORKFLOW_QUEUE,
-            workflows=[CodeGenSession],
+            workflows=[CodeGenSession, EraseSessionWorkflow],
             activities=session_activities(rooms),
             workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
             max_concurrent_workflow_tasks=settings.workflow_slots,

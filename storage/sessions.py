@@ -109,14 +109,16 @@ class Sessions:
         *,
         text: str | None = None,
         states: Sequence[State] = (),
+        archived: bool = False,
     ) -> list[SessionRecord]:
         """A user's sessions, newest first; `before` is the id of the last one on the page before.
 
-        Only those with `text` in title or prompt, whatever its case, and in one of `states`, where any are given.
+        Only those with `text` in title or prompt, whatever its case, and in one of `states`, where any are given. Those
+        put away are a list of their own.
         """
         rows = await self._pool.fetch(
             f"""SELECT {_COLUMNS} FROM sessions
-               WHERE user_id = $1
+               WHERE user_id = $1 AND (archived_at IS NOT NULL) = $6
                  AND ($3::text IS NULL OR (created_at, id) < (SELECT created_at, id FROM sessions WHERE id = $3))
                  AND ($4::text IS NULL OR strpos(lower(title || ' ' || prompt), lower($4)) > 0)
                  AND (cardinality($5::text[]) = 0 OR state = ANY ($5))
@@ -126,6 +128,7 @@ class Sessions:
             before,
             text.replace("\0", "") if text else None,
             list(states),
+            archived,
         )
         return [_session(row) for row in rows]
 
@@ -142,6 +145,14 @@ class Sessions:
                state_since = CASE WHEN state = $2 THEN state_since ELSE now() END""",
             state,
             reason,
+        )
+
+    async def set_archived(self, session_id: str, archived: bool) -> None:
+        """Put the session away, or take it out again."""
+        await self._pool.execute(
+            "UPDATE sessions SET archived_at = CASE WHEN $2 THEN coalesce(archived_at, now()) END WHERE id = $1",
+            session_id,
+            archived,
         )
 
     async def set_title(self, session_id: str, title: str) -> None:

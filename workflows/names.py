@@ -3,6 +3,7 @@
 from typing import Final
 
 SESSION_WORKFLOW: Final = "CodeGenSession"
+ERASE_WORKFLOW: Final = "EraseSession"
 SIGNAL_MESSAGE: Final = "message"
 SIGNAL_FILES_EDITED: Final = "files_edited"
 SIGNAL_BUDGET_CHANGED: Final = "budget_changed"

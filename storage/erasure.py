@@ -1,0 +1,122 @@
+"""The end of data: everything of a session, or of a user, in every table that holds some.
+
+Which tables those are is read from the database itself, so that one that is added later is not forgotten. What stays:
+the ledger's rows of a session without anything that tells which it was, because budgets count them; and the audit log,
+which nothing changes.
+"""
+
+from typing import Final
+
+from storage.database import Connection, Database
+
+_KEPT: Final = ("model_attempts", "audit_log")
+_BLOB_COLUMNS: Final = {
+    "file_versions": ("sha256", "given_sha256"),
+    "screenshots": ("sha256",),
+    "file_conflicts": ("base_sha256", "mine_sha256"),
+    "images": ("sha256",),
+}
+
+
+class Erasure:
+    """Deletes for good. Everything here may be repeated."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def session(self, session_id: str) -> None:
+        """Delete a session with its candidates, its pictures and every content that nobody else refers to."""
+        async with self._database.transaction() as connection:
+            names = [session_id, *await _lines(connection, session_id)]
+            await _forget_calls(connection, session_id)
+            images = await connection.fetch(
+                """SELECT image_id FROM message_images WHERE session_id = ANY ($1)
+                   AND image_id NOT IN (SELECT image_id FROM message_images WHERE session_id <> ALL ($1))""",
+                names,
+            )
+            blobs = await _blobs_of(connection, names, [row["image_id"] for row in images])
+            for table in await _tables_with(connection, "session_id"):
+                await connection.execute(f'DELETE FROM "{table}" WHERE session_id = ANY ($1)', names)
+            await connection.execute("DELETE FROM budgets WHERE scope = 'session' AND owner = $1", session_id)
+            await connection.execute("DELETE FROM images WHERE id = ANY ($1)", [row["image_id"] for row in images])
+            await connection.execute("DELETE FROM sessions WHERE id = $1", session_id)
+            await _drop_unused(connection, blobs)
+
+    async def user(self, user_id: str) -> None:
+        """Delete a user whose sessions are deleted already. The ledger keeps their calls without a name."""
+        async with self._database.transaction() as connection:
+            await connection.execute("UPDATE model_attempts SET user_id = NULL WHERE user_id = $1", user_id)
+            blobs = await connection.fetch("SELECT sha256 FROM images WHERE user_id = $1", user_id)
+            for table in ["vault_secrets", *await _tables_with(connection, "user_id")]:
+                if table != "sessions":
+                    await connection.execute(f'DELETE FROM "{table}" WHERE user_id = $1', user_id)
+            await connection.execute("DELETE FROM budgets WHERE scope = 'user' AND owner = $1", user_id)
+            await connection.execute(
+                """DELETE FROM rate_limits WHERE key = ANY ($1)""",
+                [f"{name}:{user_id}" for name in ("requests", "session_starts", "calls", "tokens")],
+            )
+            await connection.execute("DELETE FROM users WHERE id = $1", user_id)
+            await _drop_unused(connection, {row["sha256"] for row in blobs})
+
+
+async def _lines(connection: Connection, session_id: str) -> list[str]:
+    """Names of the session's candidates, which are kept like sessions of their own."""
+    rows = await connection.fetch(
+        "SELECT session_id FROM file_heads WHERE starts_with(session_id, $1 || '_')", session_id
+    )
+    return [row["session_id"] for row in rows]
+
+
+async def _forget_calls(connection: Connection, session_id: str) -> None:
+    """Keep what the session's calls cost, and nothing that tells which session it was."""
+    await connection.execute(
+        """UPDATE model_attempts
+           SET session_id = 'deleted', operation_id = gen_random_uuid()::text, context_parts = '{}'
+           WHERE session_id = $1""",
+        session_id,
+    )
+
+
+async def _tables_with(connection: Connection, column: str) -> list[str]:
+    rows = await connection.fetch(
+        """SELECT c.table_name FROM information_schema.columns c
+           JOIN information_schema.tables t USING (table_schema, table_name)
+           WHERE c.table_schema = current_schema() AND c.column_name = $1 AND t.table_type = 'BASE TABLE'
+             AND c.table_name <> ALL ($2) ORDER BY c.table_name""",
+        column,
+        list(_KEPT),
+    )
+    return [row["table_name"] for row in rows]
+
+
+async def _blobs_of(connection: Connection, names: list[str], image_ids: list[str]) -> set[str]:
+    """Contents that the session refers to."""
+    found: set[str] = set()
+    for table, columns in _BLOB_COLUMNS.items():
+        condition, values = ("id", image_ids) if table == "images" else ("session_id", names)
+        for column in columns:
+            rows = await connection.fetch(
+                f"SELECT DISTINCT {column} AS name FROM {table} WHERE {condition} = ANY ($1) AND {column} IS NOT NULL",
+                values,
+            )
+            found.update(row["name"] for row in rows)
+    rows = await connection.fetch(
+        "SELECT DISTINCT jsonb_path_query(files, '$.*') #>> '{}' AS name FROM published_sites"
+        " WHERE session_id = ANY ($1)",
+        names,
+    )
+    return found | {row["name"] for row in rows}
+
+
+async def _drop_unused(connection: Connection, blobs: set[str]) -> None:
+    """Delete those contents that nothing refers to any more."""
+    used = " ".join(
+        f"AND NOT EXISTS (SELECT FROM {table} WHERE {column} = blobs.sha256)"
+        for table, columns in _BLOB_COLUMNS.items()
+        for column in columns
+    )
+    await connection.execute(
+        f"""DELETE FROM blobs WHERE sha256 = ANY ($1) {used}
+            AND sha256 NOT IN (SELECT jsonb_path_query(files, '$.*') #>> '{{}}' FROM published_sites)""",
+        sorted(blobs),
+    )
