@@ -27,6 +27,7 @@ from api import (
     health,
     images,
     key_routes,
+    metrics,
     model_routes,
     oauth_routes,
     operator_overview,
@@ -51,6 +52,7 @@ from api.require_sign_in import RequireSignIn
 from api.security_headers import SecurityHeaders
 from api.services import Services
 from api.settings import ApiSettings
+from api.tracing import RequestSpans
 from inference import Inference
 from storage.database import Database
 from storage.keyring import KeySource
@@ -88,6 +90,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *operator_routes.ENDPOINTS,
     *operator_overview.ENDPOINTS,
     *health.ENDPOINTS,
+    *metrics.ENDPOINTS,
     Endpoint(
         method="GET",
         path="/openapi.json",
@@ -155,6 +158,7 @@ def _middleware(
     return [
         Middleware(SecurityHeaders, preview_origin=settings.preview_origin),
         Middleware(RequestLog),
+        Middleware(RequestSpans),
         *([Middleware(codec_routes.CodecOrigin, origin=own.codec)] if own.codec else []),
         Middleware(OriginGate, own=own),
         *([cors] if settings.allowed_origins else []),

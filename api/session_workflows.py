@@ -4,6 +4,7 @@ Every call is bounded in time and ends in its result or in a Refusal that says w
 """
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -18,7 +19,7 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
     WorkflowUpdateStage,
 )
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -56,6 +57,7 @@ CARRY_OUT_SECONDS: Final = 10.0
 HEALTH_SECONDS: Final = 0.4
 
 SUMMARY_BYTES: Final = 200
+FAIRNESS_BYTES: Final = 64
 MEMO_USER: Final = "user_id"
 MEMO_REQUEST: Final = "request_sha256"
 
@@ -95,6 +97,7 @@ class SessionWorkflows:
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
                     memo={MEMO_USER: request.user_id, MEMO_REQUEST: request_sha256},
                     static_summary=_summary(request),
+                    priority=_share(request.user_id),  # its activities inherit it
                     rpc_timeout=timedelta(seconds=ANSWER_SECONDS),
                 )
             except WorkflowAlreadyStartedError:
@@ -304,6 +307,12 @@ def _not_now(error: WorkflowUpdateFailedError) -> Refusal:
             return Refusal(NO_MESSAGE, error.cause.message[:500])
         return Refusal(NOT_NOW, error.cause.message[:500])
     return Refusal(NOT_NOW, "The session refused.")
+
+
+def _share(user_id: str) -> Priority:
+    """A share of the workers that is this user's: the burst of one does not keep the others waiting."""
+    digest = hashlib.sha256(user_id.encode()).hexdigest()
+    return Priority(fairness_key=user_id if len(user_id.encode()) <= FAIRNESS_BYTES else digest)
 
 
 def _summary(request: SessionRequest) -> str:

@@ -56,6 +56,13 @@ class Stream:
         self._snapshots: dict[str, asyncio.Task[tuple[int, bytes]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = asyncio.Event()
+        self.lag = 0.0
+        """Seconds that the newest event read here was old by the database's clock and this machine's."""
+
+    @property
+    def readers(self) -> int:
+        """How many streams this process serves."""
+        return sum(ring.readers for ring in self._rings.values())
 
     async def start(self) -> None:
         """Listen and read in the background. Postgres may be away: the stream then begins when it is back."""
@@ -251,6 +258,7 @@ class Stream:
             return
         if len(events) == READ_ROWS:
             self._note(session_id, ANYTHING)
+        self.lag = max(0.0, time.time() - events[-1].at.timestamp())
         events = [event for event in events if event.seq > ring.last]  # the ring may be a new one by now
         for start in range(0, len(events), BATCH_ROWS):
             batch = events[start : start + BATCH_ROWS]

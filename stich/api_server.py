@@ -23,6 +23,7 @@ from stich.logging import configure_logging
 from stich.previews import PreviewPlace, naming_secret
 from stich.serving import listening_socket, serving, told_to_stop, until_stopped
 from stich.settings import Settings
+from stich.telemetry import telemetry
 from stich.temporal import connect_temporal
 
 WEB: Final = Path(stich.__file__).parent.parent / "web" / "dist"
@@ -41,17 +42,22 @@ async def run_api(settings: Settings, env: Mapping[str, str]) -> None:
     listener = listening_socket(settings, settings.port)
     stop = told_to_stop()
     temporal = await connect_temporal(settings, env)
-    async with (
-        open_database(url, settings.database_connections, "stich-api") as database,
-        Inference(small_calls(env)) as inference,
-    ):
-        app = create_app(
-            api_settings, database=database, temporal=temporal, inference=inference, vault_keys=master_keys(settings)
-        )
-        async with serving(app, listener) as server:
-            if settings.ready_file is not None:
-                settings.ready_file.touch()
-            await until_stopped(stop, server)
+    with telemetry(env, "api"):
+        async with (
+            open_database(url, settings.database_connections, "stich-api") as database,
+            Inference(small_calls(env)) as inference,
+        ):
+            app = create_app(
+                api_settings,
+                database=database,
+                temporal=temporal,
+                inference=inference,
+                vault_keys=master_keys(settings),
+            )
+            async with serving(app, listener) as server:
+                if settings.ready_file is not None:
+                    settings.ready_file.touch()
+                await until_stopped(stop, server)
 
 
 def api_settings_from(settings: Settings, env: Mapping[str, str]) -> ApiSettings:

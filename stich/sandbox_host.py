@@ -35,6 +35,7 @@ from activities.context import Rooms
 from activities.registry import sandbox_activities
 from schemas.operations import OperationInput, OperationResult
 from stich.settings import Settings
+from stich.telemetry import StepDurations
 from workflows.names import SANDBOX_QUEUE, host_queue
 
 log = structlog.get_logger(__name__)
@@ -60,7 +61,7 @@ def sandbox_workers(
             client,
             task_queue=queue,
             activities=sandbox_activities(rooms),
-            interceptors=[SandboxHost(rooms, host)],
+            interceptors=[StepDurations(), SandboxHost(rooms, host)],
             tuner=WorkerTuner.create_composite(
                 workflow_supplier=FixedSizeSlotSupplier(UNUSED_SLOTS),
                 activity_supplier=slots,

@@ -20,6 +20,7 @@ from stich.codec import EncryptionCodec
 from stich.errors import StichError
 from stich.keys import payload_keys
 from stich.settings import DEFAULT_TEMPORAL, Settings
+from stich.telemetry import client_interceptors
 from workflows.cockpit import SEARCH_ATTRIBUTES
 
 NAMESPACE_SECONDS: Final = 30.0
@@ -39,7 +40,12 @@ async def connect_temporal(settings: Settings, env: Mapping[str, str], *, lazy: 
         config = profile.to_client_connect_config()
         config["target_host"] = address
         config["namespace"] = settings.temporal_namespace
-        return await Client.connect(**config, data_converter=data_converter(settings), lazy=lazy)
+        return await Client.connect(
+            **config,
+            data_converter=data_converter(settings),
+            interceptors=client_interceptors(env),
+            lazy=lazy,
+        )
     except (RuntimeError, ValueError, OSError) as error:
         raise StichError(f"The TEMPORAL_ settings cannot be used: {error}") from None
 

@@ -31,6 +31,7 @@ from stich.sandbox_host import sandbox_workers
 from stich.serving import listening_socket, serving, told_to_stop, until_stopped
 from stich.settings import Settings
 from stich.stored_projects import StoredProjects
+from stich.telemetry import StepDurations, telemetry
 from stich.temporal import connect_temporal, require_namespace, require_search_attributes
 from storage.events import EventLog
 from storage.files import Files
@@ -56,7 +57,17 @@ HEARTBEAT_THROTTLE: Final = timedelta(seconds=0.5)
 LOOKING_SECONDS: Final = 120.0  # how long the browser of the checks may see a preview
 STICKY_TIMEOUT: Final = timedelta(seconds=2)
 # Workflow files hold nothing but workflow code; everything they import is the same in every run.
-PASSED_THROUGH: Final = ("schemas", "codegen", "activities", "inference", "storage", "sandbox", "pydantic", "structlog")
+PASSED_THROUGH: Final = (
+    "schemas",
+    "codegen",
+    "activities",
+    "inference",
+    "storage",
+    "sandbox",
+    "pydantic",
+    "structlog",
+    "opentelemetry",
+)
 
 
 async def run_worker(settings: Settings, env: Mapping[str, str]) -> None:
@@ -67,6 +78,11 @@ async def run_worker(settings: Settings, env: Mapping[str, str]) -> None:
     await require_namespace(await connect_temporal(settings, env))
     client = await connect_temporal(settings, env, lazy=False)
     await require_search_attributes(client)
+    with telemetry(env, "worker"):
+        await _work(settings, env, client, stop)
+
+
+async def _work(settings: Settings, env: Mapping[str, str], client: Client, stop: asyncio.Event) -> None:
     async with open_rooms(settings, env) as (rooms, gateway):
         listener = listening_socket(settings, settings.preview_port or settings.port + 1)
         async with serving(gateway, listener) as previews:
@@ -167,6 +183,7 @@ def temporal_workers(client: Client, rooms: Rooms, settings: Settings) -> list[W
             task_queue=WORKFLOW_QUEUE,
             workflows=[CodeGenSession, EraseSessionWorkflow],
             activities=session_activities(rooms),
+            interceptors=[StepDurations()],
             workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
             max_concurrent_workflow_tasks=settings.workflow_slots,
             max_concurrent_activities=settings.inference_slots,
@@ -178,6 +195,7 @@ def temporal_workers(client: Client, rooms: Rooms, settings: Settings) -> list[W
             client,
             task_queue=INFERENCE_QUEUE,
             activities=inference_activities(rooms),
+            interceptors=[StepDurations()],
             max_concurrent_activities=settings.inference_slots,
             max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
             graceful_shutdown_timeout=SHUTDOWN_GRACE,

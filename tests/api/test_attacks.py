@@ -30,6 +30,7 @@ pytestmark = pytest.mark.usefixtures("worker")
 OPEN = {
     "auth_options",
     "decode_payloads_with_ticket",
+    "encode_payloads_with_ticket",
     "healthz",
     "oauth_callback",
     "openapi",

@@ -1,5 +1,6 @@
 """The documents agree with the code: settings, compose file, examples."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from api.metrics import METRICS
 from inference.providers import PROVIDERS
 from inference.settings import InferenceSettings
 from schemas.inference import ActionKey
@@ -18,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 CODE = ("activities", "api", "inference", "sandbox", "stich", "storage", "workflows")
 # Told by the sandbox to the programs inside it, and never read from the environment of a process.
 INNER = {"STICH_WORKSPACE", "STICH_RELAY_PIPES", "STICH_LIBRARIES"}
-READ = re.compile(r"""["']((?:STICH|CLOUDFLARE|CF|NETLIFY|VERCEL)_[A-Z0-9_]+)["']""")
+READ = re.compile(r"""["']((?:STICH|OTEL|CLOUDFLARE|CF|NETLIFY|VERCEL)_[A-Z0-9_]+)["']""")
 IN_INFERENCE = {
     "STICH_ROUTING": "policy",
     "STICH_CONNECT_TIMEOUT": "connect_timeout",
@@ -52,7 +54,7 @@ def known() -> set[str]:
 
 
 def test_every_setting_is_told_and_nothing_else() -> None:
-    elsewhere = {"STICH_MODEL_<ACTION>", "HTTPS_PROXY", "STICH_DEMO_SPEED"}
+    elsewhere = {"STICH_MODEL_<ACTION>", "HTTPS_PROXY", "STICH_DEMO_SPEED", "OTEL_EXPORTER_OTLP_HEADERS"}
     told = {name for name in rows() if not name.startswith("TEMPORAL_")}
     read = {name for name in known() if not name.startswith("TEMPORAL_")}
     assert read - told == set(), "not told"
@@ -124,3 +126,20 @@ def _interpolated(value: str, given: dict[str, str]) -> str:
         return given.get(name, default or "")
 
     return re.sub(r"\$\{(?P<name>[A-Z_]+)(:-(?P<default>[^}]*)|:\?[^}]*)?\}", replaced, value)
+
+
+def test_the_dashboard_shows_what_is_measured() -> None:
+    dashboard = json.loads((ROOT / "docs" / "grafana" / "stich.json").read_text())
+    used = set()
+    for panel in dashboard["panels"]:
+        for target in panel["targets"]:
+            used |= set(
+                re.findall(r"\b(?:stich|gen_ai_client)_\w+(?=\[|\)|$)", re.sub(r"by \([^)]*\)", "", target["expr"]))
+            )
+    served = {metric.name + ("_bucket" if metric.kind == "histogram" else "") for metric in METRICS}
+    sent = set()
+    for file in ("stich/telemetry.py", "inference/telemetry.py"):
+        for name, unit in re.findall(r'create_histogram\(\s*"([\w.]+)",\s*unit="(\w+)"', (ROOT / file).read_text()):
+            sent.add(f"{name.replace('.', '_')}_{'seconds' if unit == 's' else unit}_bucket")
+    assert used - served - sent == set(), "shown, but not measured"
+    assert served - used == set(), "served, but not shown"
