@@ -78,7 +78,13 @@ class RequireSignIn:
         if origin is not None and not self._own.accept(request.scope, origin):
             raise Refusal(FOREIGN_ORIGIN, "The request comes from a page that may not make changes here.")
         if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
-            require_json_type(request)
+            _require_scripted_type(request)
+
+
+def _require_scripted_type(request: Request) -> None:
+    """Raises Refusal WRONG_TYPE for a body that a form of another site could send: forms send no JSON, nor pictures."""
+    if not request.headers.get("content-type", "").strip().lower().startswith("image/"):
+        require_json_type(request)
 
 
 def _why_not(headers: Headers) -> str:

@@ -13,7 +13,7 @@ from schemas.http import Problem, SessionCreated, SessionSnapshot
 from schemas.session import ImageRef, QueuedMessage
 from storage.images import Images
 from storage.sessions import SessionRecord, Sessions
-from tests.api.conftest import Service
+from tests.api.conftest import TOKEN, Service
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -89,6 +89,21 @@ async def test_size_and_type_are_bounded(service: Service) -> None:
             "/api/images", content=picture(), headers={"Content-Type": media_type} if media_type else {}
         )
         assert answer.status_code == 415
+
+
+async def test_the_page_uploads_by_its_cookie_and_no_form_can(service: Service) -> None:
+    by_token = await service.anonymous.get(f"/?token={TOKEN}")
+    page = {
+        "Cookie": by_token.headers["set-cookie"].partition(";")[0],
+        "Origin": service.url,
+        "Sec-Fetch-Site": "same-origin",
+    }
+    for media_type, status in (("image/png", 201), ("text/plain", 415), ("multipart/form-data; boundary=x", 415)):
+        headers = {**page, "Content-Type": media_type}
+        answer = await service.anonymous.post("/api/images", content=picture(), headers=headers)
+        assert answer.status_code == status
+    foreign = {**page, "Content-Type": "image/png", "Origin": "https://evil.example"}
+    assert (await service.anonymous.post("/api/images", content=picture(), headers=foreign)).status_code == 403
 
 
 async def test_a_prompt_and_a_message_show_pictures(service: Service, images: Images, sessions: Sessions) -> None:
