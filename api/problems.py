@@ -216,7 +216,8 @@ def _page(problem: Problem) -> str:
     title, detail, next_action = (html.escape(text) for text in (problem.title, problem.detail, problem.next_action))
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        f"<h1>{title}</h1><p>{detail}</p><p>{next_action}</p>"
+        '<meta name="viewport" content="width=device-width"><link rel="stylesheet" href="/problem.css">'
+        f'<h1>{title}</h1><p>{detail}</p><p>{next_action}</p><p><a href="/">Start page</a></p>'
         f"<p><small>Request {problem.request_id}</small></p></html>"
     )
 

@@ -61,7 +61,13 @@ async def take_all(page: Page, stich: Stich, model: Model) -> None:
     await take(page, "plan")
     await page.get_by_role("link", name="stich, start page").click()
     await expect(page.get_by_role("region", name="Your apps").get_by_role("link").nth(1)).to_be_visible()
+    await page.wait_for_load_state("networkidle")
     await take(page, "home")
+    for name, heading in (("Models", "Catalogue"), ("Usage", "Where it went")):
+        await page.get_by_role("navigation", name="Pages").get_by_role("link", name=name).click()
+        await expect(page.get_by_role("heading", name=heading)).to_be_visible()
+        await page.wait_for_load_state("networkidle")
+        await take(page, name.lower())
 
 
 async def take_writing(page: Page, theme: Literal["light", "dark"], name: str) -> None:

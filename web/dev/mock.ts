@@ -21,6 +21,7 @@ class MockSession {
   readonly watchers = new Set<ServerResponse>();
   readonly updated = now();
   state: Session;
+  archived = false;
   private stopped = false;
   private wake: (() => void) | null = null;
   private readonly inbox: string[] = [];
@@ -383,7 +384,7 @@ export function mockApi(): Plugin {
       return true;
     }
     if (!id) {
-      const list = [...sessions.values()].toReversed().map((one) => ({
+      const list = [...sessions.values()].filter((one) => one.archived === (url.searchParams.get("show") === "archived")).toReversed().map((one) => ({
         ...one.state.progress,
         id: one.id,
         state: one.state.progress.state.name,
@@ -399,7 +400,13 @@ export function mockApi(): Plugin {
       problem(response, 404, "session_unknown", "There is no session with this id.", "Go home and pick one of yours.");
       return true;
     }
-    if (!part) answerJson(response, 200, session.snapshot(session.log.length));
+    if (!part && request.method === "DELETE") {
+      sessions.delete(id);
+      answerJson(response, 202, {});
+    } else if (part === "archive" || part === "unarchive") {
+      session.archived = part === "archive";
+      response.writeHead(204).end();
+    } else if (!part) answerJson(response, 200, session.snapshot(session.log.length));
     else if (part === "events") watch(session, request, response);
     else if (part === "stop") answerJson(response, 200, (session.stop(), {}));
     else if (part === "resume") answerJson(response, 200, (session.resume(), {}));

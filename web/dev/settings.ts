@@ -192,7 +192,7 @@ const analytics = (count: number) => ({
 });
 const limits: Record<string, unknown> = { session: "2", day: "5", month: "40" };
 const budgets = () => ({
-  user_id: "local", own_limits: limits, operator_limits: {}, cheaper_near_limit: false, notices: [],
+  user_id: "local", own_limits: limits, operator_limits: {}, cheaper_near_limit: false, notices: [{ id: 1, kind: "month", percent: 80, limit_usd: "40", session_id: "x", at: hours(7) }],
   budgets: ["session", "day", "month", "total"].map((kind, index) => ({
     kind, limit_usd: limits[kind] ?? null, source: limits[kind] ? "user" : null, spent_usd: ["0", "1.42", "33.9", "118.02"][index],
     reserved_usd: index === 1 ? "0.21" : "0", left_usd: null, percent: limits[kind] ? [0, 33, 85, 0][index] : null,

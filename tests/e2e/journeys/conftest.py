@@ -45,10 +45,10 @@ class Model:
 class Stich:
     """A `stich up` that can be ended in any way and started again on the same home and port."""
 
-    def __init__(self, folder: Path, model: Model) -> None:
+    def __init__(self, folder: Path, model: Model, **settings: str) -> None:
         self.home = folder / "home"
         self._folder = folder
-        self._environment = {"STICH_DEMO_URL": model.url, "STICH_MODEL": "demo/demo"}
+        self._environment = {"STICH_DEMO_URL": model.url, "STICH_MODEL": "demo/demo", **settings}
         self._starts = 0
         self.up: Up
         self.at: RunningUp
@@ -69,9 +69,9 @@ class Stich:
 
 
 @asynccontextmanager
-async def running(folder: Path, model: Model) -> AsyncIterator[Stich]:
-    """A stich for the length of a block."""
-    stich = Stich(folder, model)
+async def running(folder: Path, model: Model, **settings: str) -> AsyncIterator[Stich]:
+    """A stich for the length of a block; `settings` are more variables of its environment."""
+    stich = Stich(folder, model, **settings)
     await stich.start()
     try:
         yield stich

@@ -378,7 +378,7 @@ export interface SessionSummary {
 }
 
 /** Which sessions a list shows. */
-export type Shown = "all" | "working" | "waiting" | "finished" | "failed";
+export type Shown = "all" | "working" | "waiting" | "finished" | "failed" | "archived";
 
 export interface SessionList {
   sessions: SessionSummary[];

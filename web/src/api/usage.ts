@@ -92,6 +92,17 @@ export interface Budgets {
   own_limits: Limits;
   operator_limits: Limits;
   cheaper_near_limit: boolean;
+  notices: BudgetNotice[];
+}
+
+/** Part of a budget was used up. */
+export interface BudgetNotice {
+  id: number;
+  kind: BudgetKind;
+  percent: number;
+  limit_usd: Money;
+  session_id: string;
+  at: string;
 }
 
 const user = (id: string) => `/api/users/${encodeURIComponent(id)}/budgets`;

@@ -1,7 +1,7 @@
 // What somebody was about to build. It is kept in this browser through a reload, a sign-in (in another tab, too: the link
 // of a mail opens one) and the set-up of a key.
 
-import { useCallback, useState } from "react";
+import { useCallback, useRef, useState } from "react";
 import type { CreateSession, ImageRef, Mode } from "../api/types";
 
 export interface Draft {
@@ -56,20 +56,38 @@ export function clearDraft(): void {
   localStorage.removeItem(KEY);
 }
 
-export function useDraft(): [Draft, (change: Partial<Draft> | ((draft: Draft) => Partial<Draft>)) => void] {
+function keep(draft: Draft): void {
+  try {
+    if (draft === emptyDraft) localStorage.removeItem(KEY);
+    else localStorage.setItem(KEY, JSON.stringify({ ...draft, at: Date.now() }));
+  } catch {
+    // Without storage the draft lasts until the page closes.
+  }
+}
+
+export interface DraftState {
+  draft: Draft;
+  change: (change: Partial<Draft> | ((draft: Draft) => Partial<Draft>)) => void;
+  /** Forgets it, in this page and in this browser. */
+  clear: () => void;
+}
+
+export function useDraft(): DraftState {
   const [draft, setDraft] = useState(() => parseDraft(localStorage.getItem(KEY), Date.now()));
-  const change = useCallback((next: Partial<Draft> | ((draft: Draft) => Partial<Draft>)) => {
-    setDraft((before) => {
-      const after = { ...before, ...(typeof next === "function" ? next(before) : next) };
-      try {
-        localStorage.setItem(KEY, JSON.stringify({ ...after, at: Date.now() }));
-      } catch {
-        // Without storage the draft lasts until the page closes.
-      }
-      return after;
-    });
+  // Kept at once, not with the next picture: the page may be left in between.
+  const held = useRef(draft);
+  const set = useCallback((next: Draft) => {
+    held.current = next;
+    keep(next);
+    setDraft(next);
   }, []);
-  return [draft, change];
+  const change = useCallback(
+    (next: Partial<Draft> | ((draft: Draft) => Partial<Draft>)) =>
+      set({ ...held.current, ...(typeof next === "function" ? next(held.current) : next) }),
+    [set],
+  );
+  const clear = useCallback(() => set(emptyDraft), [set]);
+  return { draft, change, clear };
 }
 
 const number = (text: string): number | undefined => (text === "" ? undefined : Number(text));

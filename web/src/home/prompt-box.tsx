@@ -10,7 +10,7 @@ import { newId } from "../state/ids";
 import { Button, ProblemNote } from "../ui/parts";
 import { modeWords } from "../words";
 import { AddPictureButton, PictureRow, useAttachments } from "./attachments";
-import { emptyDraft, noChoices, requestOf, useDraft, type Draft } from "./draft";
+import { noChoices, requestOf, useDraft, type Draft } from "./draft";
 import { costError, MoreChoicesFields } from "./more-choices";
 
 const MAX_PROMPT = 20_000;
@@ -19,7 +19,7 @@ const modes: Mode[] = ["deterministic", "smart"];
 export function PromptBox({ about }: { about: About | undefined }) {
   const [, navigate] = useLocation();
   const queries = useQueryClient();
-  const [draft, change] = useDraft();
+  const { draft, change, clear } = useDraft();
   const [more, setMore] = useState(() => JSON.stringify(draft.more) !== JSON.stringify(noChoices));
   const field = useRef<HTMLTextAreaElement>(null);
   // One key per attempt at one text: pressing twice, or again after a lost answer, starts one session.
@@ -37,7 +37,7 @@ export function PromptBox({ about }: { about: About | undefined }) {
       return createSession(body, key.current.value);
     },
     onSuccess: (created) => {
-      change(emptyDraft);
+      clear();
       void queries.invalidateQueries({ queryKey: ["sessions"] });
       navigate(`/s/${created.id}`);
     },

@@ -9,6 +9,7 @@ import type { SessionSummary, Shown } from "../api/types";
 import { useNow } from "../state/clock";
 import { Button, LogoMark, Pill, ProblemNote } from "../ui/parts";
 import { ago, money, stateTone, stateWords } from "../words";
+import { CardMenu } from "./card-menu";
 
 const filters: { value: Shown; name: string }[] = [
   { value: "all", name: "All" },
@@ -16,6 +17,7 @@ const filters: { value: Shown; name: string }[] = [
   { value: "waiting", name: "Waiting" },
   { value: "finished", name: "Finished" },
   { value: "failed", name: "Failed" },
+  { value: "archived", name: "Archive" },
 ];
 
 export function RecentSessions() {
@@ -86,7 +88,7 @@ export function RecentSessions() {
         </p>
       ) : (
         <ul className="cards" aria-busy={recent.isPlaceholderData}>
-          {sessions?.map((session) => <SessionCard key={session.id} session={session} />) ??
+          {sessions?.map((session) => <SessionCard key={session.id} session={session} own archived={show === "archived"} />) ??
             [0, 1, 2].map((index) => <li key={index} className="card card--blank" aria-hidden />)}
         </ul>
       )}
@@ -99,7 +101,16 @@ export function RecentSessions() {
   );
 }
 
-export function SessionCard({ session, note }: { session: SessionSummary; note?: string }) {
+interface CardProps {
+  session: SessionSummary;
+  /** What stands instead of the prompt. */
+  note?: string;
+  /** Whether it can be put away and deleted. */
+  own?: boolean;
+  archived?: boolean;
+}
+
+export function SessionCard({ session, note, own = false, archived = false }: CardProps) {
   const now = useNow();
   return (
     <li className="card">
@@ -120,6 +131,7 @@ export function SessionCard({ session, note }: { session: SessionSummary; note?:
           {ago(session.updated_at, now)} · {session.demo ? "demo" : money(session.cost_usd)}
         </span>
       </p>
+      {own && <CardMenu id={session.id} title={session.title || session.prompt} archived={archived} />}
     </li>
   );
 }

@@ -13,7 +13,7 @@ import "./home.css";
 
 export function LandingPage({ auth }: { auth: AuthOptions }) {
   const [, navigate] = useLocation();
-  const [draft, change] = useDraft();
+  const { draft, change } = useDraft();
   const field = useRef<HTMLTextAreaElement>(null);
   const submit = () => {
     if (draft.prompt.trim() === "") field.current?.focus();

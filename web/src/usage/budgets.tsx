@@ -2,12 +2,13 @@
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { getBudgets, putBudgets, type Budgets, type BudgetStatus } from "../api/usage";
+import { Link } from "wouter";
+import { getBudgets, putBudgets, type BudgetNotice, type Budgets, type BudgetStatus } from "../api/usage";
 import { Section } from "../shell/shell";
 import { useNow } from "../state/clock";
 import { BusyButton, CheckField } from "../ui/forms";
 import { Button, ProblemNote } from "../ui/parts";
-import { duration, money } from "../words";
+import { ago, duration, money } from "../words";
 import { BudgetFields, budgetWords, formOfLimits, limitsOf, validLimits } from "./budget-fields";
 
 export function BudgetsSection() {
@@ -31,8 +32,25 @@ export function BudgetsSection() {
           ))}
         </ul>
       )}
+      {budgets.data && budgets.data.notices.length > 0 && <Notices notices={budgets.data.notices} />}
       {budgets.data && editing && <BudgetForm budgets={budgets.data} close={() => setEditing(false)} />}
     </Section>
+  );
+}
+
+const SHOWN = 5;
+
+function Notices({ notices }: { notices: BudgetNotice[] }) {
+  const now = useNow();
+  return (
+    <ul className="notices" aria-label="Notices">
+      {notices.slice(0, SHOWN).map((notice) => (
+        <li key={notice.id}>
+          <Link href={`/s/${notice.session_id}`}>{ago(notice.at, now)}</Link>: {notice.percent} per cent of{" "}
+          {money(notice.limit_usd)} used ({budgetWords[notice.kind].title.toLowerCase()}).
+        </li>
+      ))}
+    </ul>
   );
 }
 
