@@ -21,7 +21,7 @@ from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Origin, Subprotocol
 
-from sandbox import grants, pages
+from sandbox import grants, inspector, pages
 from sandbox.addresses import LOCAL_SUFFIX, preview_name, session_of
 from sandbox.errors import PreviewFailed, SandboxError
 from sandbox.preview import DevServer, ServerState
@@ -107,6 +107,7 @@ class PreviewGateway:
         self._sites = Sites(published) if published is not None else None
         self._opening: dict[str, asyncio.Task[DevServer | None]] = {}
         self._upstreams: dict[str, Upstream] = {}
+        self._inspector = inspector.script(frame_ancestors)
         ancestors = " ".join(("'self'", *frame_ancestors))
         self._added: Headers = [
             (b"content-security-policy", f"frame-ancestors {ancestors}".encode()),
@@ -230,6 +231,9 @@ class PreviewGateway:
         if self._revision is not None and await self._allowed(scope, session_id) is None:
             await self._page(send, 403, pages.not_allowed(self._session_page(session_id)))
             return
+        if scope["path"] == inspector.PATH:
+            await self._script(send, self._inspector)
+            return
         server = self._sandbox.previews.find(session_id)
         if server is not None and server.state is ServerState.READY:
             with server.used():
@@ -290,12 +294,16 @@ class PreviewGateway:
             await self._page(send, 502, pages.failed(str(error).capitalize() + ".", server.log.lines()))
             return
         down = [(name, value) for name, value in answer.headers if name not in _NOT_DOWN]
+        passing: Callable[[bytes, bool], bytes] = _as_it_is
+        if inspector.belongs_into(scope["method"], _header(scope, b"sec-fetch-dest"), answer.status, down):
+            passing = inspector.Insertion().feed
+            down = [(name, value) for name, value in down if name != b"content-length"]
         try:
             await send({"type": "http.response.start", "status": answer.status, "headers": down + self._added})
             piece, more = await answer.read()
-            await send({"type": "http.response.body", "body": piece, "more_body": more})
+            await send({"type": "http.response.body", "body": passing(piece, more), "more_body": more})
             if more:
-                await _unless_gone(receive, _pass_on(answer, send))
+                await _unless_gone(receive, _pass_on(answer, send, passing))
         except UpstreamError:
             return  # headers are out: ending without the last piece tells the browser that the body is cut
         finally:
@@ -309,6 +317,16 @@ class PreviewGateway:
                 self._upstreams.pop(gone).close()
             self._upstreams[address] = Upstream(address)
         return self._upstreams[address]
+
+    async def _script(self, send: Send, body: bytes) -> None:
+        headers: Headers = [
+            (b"content-type", b"text/javascript; charset=utf-8"),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-cache"),
+            *self._added,
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
     async def _page(self, send: Send, status: int, body: bytes) -> None:
         headers: Headers = [
@@ -379,11 +397,15 @@ def _header(scope: Scope, name: bytes) -> bytes:
     return b""
 
 
-async def _pass_on(answer: Answer, send: Send) -> None:
+def _as_it_is(piece: bytes, more: bool) -> bytes:
+    return piece
+
+
+async def _pass_on(answer: Answer, send: Send, passing: Callable[[bytes, bool], bytes]) -> None:
     more = True
     while more:
         piece, more = await answer.read()
-        await send({"type": "http.response.body", "body": piece, "more_body": more})
+        await send({"type": "http.response.body", "body": passing(piece, more), "more_body": more})
 
 
 async def _unless_gone(receive: Receive, work: Coroutine[object, object, None]) -> None:

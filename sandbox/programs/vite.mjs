@@ -53,11 +53,43 @@ const noting = {
   },
 }
 
+// Elements carry the place of their source, so that people can point at them. The JSX runtime of development is told of it
+// by the compiler and drops it; a runtime around it keeps it as an attribute of the elements of the page.
+const AROUND = 'virtual:stich-jsx'
+const locating = {
+  name: 'stich:locating',
+  enforce: 'post',
+  resolveId(id) {
+    return id === AROUND ? `\0${AROUND}` : undefined
+  },
+  load(id) {
+    if (id !== `\0${AROUND}`) return undefined
+    return `
+      import { Fragment, jsxDEV as plain } from 'react/jsx-dev-runtime'
+      const root = ${JSON.stringify(root + '/')}
+      export { Fragment }
+      export function jsxDEV(type, props, key, several, source, self) {
+        if (typeof type === 'string' && source?.fileName.startsWith(root) && !('data-stich-source' in props)) {
+          const place = source.fileName.slice(root.length) + ':' + source.lineNumber + ':' + source.columnNumber
+          props = { ...props, 'data-stich-source': place }
+        }
+        return plain(type, props, key, several, source, self)
+      }
+    `
+  },
+  transform(code, id) {
+    const [file] = id.split('?')
+    if (!/\.[jt]sx$/.test(file) || !file.startsWith(path.join(root, 'src/'))) return undefined
+    const changed = code.replace(/(from\s*["'])react\/jsx-dev-runtime(["'])/, `$1${AROUND}$2`)
+    return changed === code ? undefined : { code: changed, map: null }
+  },
+}
+
 // The development server's configuration. The libraries bundled once per machine are used only where it is the same to
 // the last plugin, so both take it from here.
 export function developing(listener) {
   return configuration({
-    plugins: [noting, react(), tailwindcss()],
+    plugins: [noting, react(), tailwindcss(), locating],
     server: {
       middlewareMode: true,
       allowedHosts: true,

@@ -113,7 +113,7 @@ function Workbench({ narrow, about }: { narrow: boolean; about: About | undefine
               <Tabs.Content value="chat" className="panel panel--chat">
                 <div className="chat-page">
                   <div className="facts">
-                    <Facts about={about} />
+                    <Facts about={about} narrow />
                     <ThemeMenu />
                   </div>
                   <Chat />

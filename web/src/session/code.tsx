@@ -1,9 +1,10 @@
 // Files on the left, the one being read, written or changed on the right.
 
-import { ArrowLeft, Check, Copy, FileCode2, FileDiff, GitMerge, LocateFixed, Lock, Save, Search, Undo2, X } from "lucide-react";
+import { ArrowLeft, FileCode2, FileDiff, GitMerge, LocateFixed, Lock, Save, Search, Undo2, X } from "lucide-react";
 import { lazy, Suspense, useCallback, useEffect, useRef, useState, type RefObject } from "react";
 import { latestPath, writingPath } from "../state/selectors";
 import { useSession } from "../state/session-context";
+import { CopyButton } from "../ui/copy";
 import { Button, Empty, IconButton, ProblemNote } from "../ui/parts";
 import { plural, size } from "../words";
 import { useEdits } from "./edits";
@@ -80,7 +81,7 @@ export function CodePanel({ narrow }: { narrow: boolean }) {
             )}
             {shown && <EditBar path={shown} />}
             {shown && <ChangesToggle path={shown} on={changes} turn={setChanges} />}
-            {shown && <CopyButton textRef={textRef} />}
+            {shown && <CopyButton label="Copy the file" text={() => textRef.current} />}
             {shown && <MenuOf path={shown} />}
           </div>
           {shown && <ConflictNote path={shown} />}
@@ -96,6 +97,7 @@ export function CodePanel({ narrow }: { narrow: boolean }) {
 function FileTitle({ path }: { path: string | null }) {
   const file = useSession((session) => session.progress.files.find((one) => one.path === path));
   const open = useSession((session) => (path ? session.open[path] !== undefined : false));
+  const fix = useSession((session) => (path ? session.fixes[path] : undefined));
   if (!path) return <span className="code-title" />;
   const cut = path.lastIndexOf("/") + 1;
   return (
@@ -104,9 +106,14 @@ function FileTitle({ path }: { path: string | null }) {
       <b>{path.slice(cut)}</b>
       {open ? (
         <span className="code-live">being written</span>
+      ) : fix?.status === "fixing" ? (
+        <span className="code-live" title={fix.problems.join("\n")}>
+          being repaired
+        </span>
       ) : file ? (
         <span className="quiet code-meta">
           {size(file.size)}
+          {fix && (fix.status === "fixed" ? ", repaired" : ", left as written")}
         </span>
       ) : null}
     </span>
@@ -235,25 +242,5 @@ function FileView({ path, line, changes, textRef }: FileViewProps) {
         onSave={() => save(path)}
       />
     </Suspense>
-  );
-}
-
-function CopyButton({ textRef }: { textRef: RefObject<string | null> }) {
-  const [done, setDone] = useState(false);
-  useEffect(() => {
-    if (!done) return undefined;
-    const timer = setTimeout(() => setDone(false), 1_500);
-    return () => clearTimeout(timer);
-  }, [done]);
-  return (
-    <IconButton
-      small
-      label={done ? "Copied" : "Copy the file"}
-      onClick={() => {
-        if (textRef.current !== null) void navigator.clipboard.writeText(textRef.current).then(() => setDone(true));
-      }}
-    >
-      {done ? <Check size={15} aria-hidden /> : <Copy size={15} aria-hidden />}
-    </IconButton>
   );
 }

@@ -56,6 +56,8 @@ interface FrameTalk {
   setPicking: (on: boolean) => void;
   lines: ConsoleLine[];
   clear: () => void;
+  /** Says hello to a page that has loaded: where the browser does not tell it who frames it, it waits for that. */
+  greet: () => void;
 }
 
 export function useFrameTalk(frame: RefObject<HTMLIFrameElement | null>, address: string, onPick: (picked: Picked) => void): FrameTalk {
@@ -95,7 +97,6 @@ export function useFrameTalk(frame: RefObject<HTMLIFrameElement | null>, address
       if (heard === null) return;
       if (heard.kind === "hello") {
         setAnswers(true);
-        tell({ stich: "hello" });
         if (pickingNow.current) tell({ stich: "pick", on: true });
       } else if (heard.kind === "console") {
         counted.current += 1;
@@ -109,8 +110,6 @@ export function useFrameTalk(frame: RefObject<HTMLIFrameElement | null>, address
       }
     };
     window.addEventListener("message", onMessage);
-    // A page that was there first has said its hello already: this asks for it again.
-    tell({ stich: "hello" });
     return () => {
       window.removeEventListener("message", onMessage);
       cancelAnimationFrame(drawn);
@@ -118,7 +117,8 @@ export function useFrameTalk(frame: RefObject<HTMLIFrameElement | null>, address
   }, [frame, origin, onPick, tell]);
 
   const clear = useCallback(() => setLines([]), []);
-  return { answers, picking, setPicking, lines, clear };
+  const greet = useCallback(() => tell({ stich: "hello" }), [tell]);
+  return { answers, picking, setPicking, lines, clear, greet };
 }
 
 function originOf(address: string): string | null {

@@ -1,16 +1,17 @@
 // Who this is, how far it is and since when, what it costs, and the two switches that matter: stop and resume.
 
 import { useMutation } from "@tanstack/react-query";
-import { Command, Download, FlaskConical, Play, Square, Unplug } from "lucide-react";
+import { Command, FlaskConical, Play, Square, Unplug } from "lucide-react";
 import { Popover } from "radix-ui";
 import { Link } from "wouter";
-import { exportUrl, resumeSession, stopSession } from "../api/client";
+import { resumeSession, stopSession } from "../api/client";
 import type { About, StateInfo } from "../api/types";
 import { useNow } from "../state/clock";
 import { useConnection, useReopen, useSession } from "../state/session-context";
-import { Button, buttonClass, IconButton, LogoMark, Pill, ProblemNote, Tooltip } from "../ui/parts";
+import { Button, IconButton, LogoMark, Pill, ProblemNote, Tooltip } from "../ui/parts";
 import { ThemeMenu } from "../ui/theme-menu";
 import { duration, stateTone, stateWords } from "../words";
+import { Company, TakeHome } from "./take-home";
 import { UsageChip } from "./usage";
 
 interface HeaderProps {
@@ -31,8 +32,9 @@ export function SessionHeader({ narrow, about, openPalette }: HeaderProps) {
         <StateLine />
       </div>
       <div className="top-tools">
+        <Company />
         <ConnectionBadge />
-        {!narrow && <Facts about={about} />}
+        {!narrow && <Facts about={about} narrow={false} />}
         <StopOrResume />
         <IconButton label="Commands (Ctrl+K)" onClick={openPalette}>
           <Command size={17} aria-hidden />
@@ -44,18 +46,13 @@ export function SessionHeader({ narrow, about, openPalette }: HeaderProps) {
 }
 
 /** Who answers, what it cost, and the way to take it home. In the header, or on a phone above the conversation. */
-export function Facts({ about }: { about: About | undefined }) {
-  const id = useSession((session) => session.progress.session_id);
+export function Facts({ about, narrow }: { about: About | undefined; narrow: boolean }) {
   const demo = useSession((session) => session.progress.demo);
   return (
     <>
       {demo && <DemoBadge about={about} />}
       <UsageChip />
-      <Tooltip text="Download the project as a zip file">
-        <a className={buttonClass("plain", false, true)} href={exportUrl(id)} download aria-label="Download zip">
-          <Download size={17} aria-hidden />
-        </a>
-      </Tooltip>
+      <TakeHome narrow={narrow} />
     </>
   );
 }

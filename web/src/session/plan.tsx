@@ -8,6 +8,7 @@ import { parsePartial } from "../state/partial-json";
 import { useSession } from "../state/session-context";
 import { Empty, Pill } from "../ui/parts";
 import { duration, phaseWords, plural, sourceWords, stateTone, type Tone } from "../words";
+import { Candidates } from "./candidates";
 import { PhasePictures } from "./pictures";
 import { useView } from "./view";
 
@@ -42,7 +43,10 @@ export function PlanPanel() {
   return (
     <div className="plan">
       <Phases phases={phases} outline={blueprint?.phases_outline} first={blueprint?.first_phase} />
-      {blueprint && <BlueprintView blueprint={blueprint} writing={ready === null} />}
+      <div>
+        <Candidates subject="blueprint" />
+        {blueprint && <BlueprintView blueprint={blueprint} writing={ready === null} />}
+      </div>
     </div>
   );
 }
@@ -214,6 +218,7 @@ function PhaseItem({ phase, number }: { phase: PhaseProgress; number: number }) 
           </p>
         )}
         <PhaseChecks phase={phase} />
+        <Candidates subject={phase.id} />
         <PhasePictures phase={phase} />
       </div>
     </li>

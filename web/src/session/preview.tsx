@@ -50,7 +50,7 @@ export function PreviewPanel({ narrow, hold }: { narrow: boolean; hold: () => vo
   const [loaded, setLoaded] = useState("");
   const way = useEntrance(round, setRound);
   const takeIn = useTakeIn(narrow);
-  const talk = useFrameTalk(frame, preview.url ?? "", takeIn);
+  const talk = useFrameTalk(frame, way.entrance ?? preview.url ?? "", takeIn);
   const restart = useMutation({
     mutationFn: () => controlPreview(session, "restart"),
     onSuccess: () => setRound(round + 1),
@@ -154,7 +154,10 @@ export function PreviewPanel({ narrow, hold }: { narrow: boolean; hold: () => vo
             <iframe
               ref={frame}
               key={showing}
-              onLoad={() => setLoaded(showing)}
+              onLoad={() => {
+                setLoaded(showing);
+                talk.greet();
+              }}
               title="Preview of the app"
               src={address}
               // Another origin than this page's, so these two permissions together do not let it out of its frame.

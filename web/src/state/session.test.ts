@@ -394,3 +394,90 @@ describe("idempotence", () => {
     }
   });
 });
+
+const operation = (id: string) => ({ id, action: "tool", title: `Read ${id}`, phase_id: "p1", since: AT });
+const started = (id: string): SessionEvent => ({ type: "operation_started", operation: operation(id) });
+const finished = (id: string): SessionEvent => ({ type: "operation_finished", operation_id: id, outcome: "done" });
+const candidate = (id: string, chosen: boolean): SessionEvent => ({
+  type: "candidate",
+  candidate: { id, subject: "p1", number: 1, status: "ready", title: "", files: 1, errors: 0, score: 80, reason: "", chosen },
+});
+
+describe("what stands beside the work", () => {
+  it("keeps finished steps with how they ended", () => {
+    const session = play(fromSnapshot(snapshot()), [started("t1"), finished("t1"), started("t2")]);
+    expect(session.steps.map(({ id, outcome }) => [id, outcome])).toEqual([
+      ["t1", "done"],
+      ["t2", null],
+    ]);
+  });
+
+  it("puts steps of the log before those of the snapshot, once each", () => {
+    const base = snapshot();
+    base.progress.operations = [operation("t2")];
+    const past = [started("t1"), finished("t1"), started("t2")].map((event, index) => ({ seq: index + 1, at: AT, event }));
+    const session = recall(fromSnapshot(base), past, 0);
+    expect(session.steps.map(({ id, outcome }) => [id, outcome])).toEqual([
+      ["t1", "done"],
+      ["t2", null],
+    ]);
+    expect(recall(session, past, 0).steps).toEqual(session.steps);
+  });
+
+  it("shows a step again as running when a later attempt begins it", () => {
+    const session = play(fromSnapshot(snapshot()), [started("t1"), finished("t1"), started("t1")]);
+    expect(session.steps).toMatchObject([{ id: "t1", outcome: null, seq: 4 }]);
+  });
+
+  it("holds open conflicts only", () => {
+    const conflict = {
+      path: "src/App.tsx",
+      state: "open" as const,
+      base_sha256: null,
+      mine_sha256: null,
+      version: 4,
+      user_id: "local",
+      since: AT,
+      choice: null,
+    };
+    const open = play(fromSnapshot(snapshot()), [
+      { type: "file_conflict", conflict },
+      { type: "file_conflict", conflict: { ...conflict, version: 5 } },
+    ]);
+    expect(open.conflicts).toEqual([{ ...conflict, version: 5 }]);
+    expect(play(open, [{ type: "file_conflict", conflict: { ...conflict, state: "resolved", choice: "mine" } }], 6).conflicts).toEqual([]);
+  });
+
+  it("lets one candidate of a subject be chosen", () => {
+    const session = play(fromSnapshot(snapshot()), [candidate("a", true), candidate("b", true)]);
+    expect(session.progress.candidates.map(({ id, chosen }) => [id, chosen])).toEqual([
+      ["a", false],
+      ["b", true],
+    ]);
+  });
+
+  it("forgets a repair once the file is written anew", () => {
+    const fix: SessionEvent = {
+      type: "file_fix",
+      operation_id: "op1",
+      path: "src/App.tsx",
+      status: "fixing",
+      by: "model",
+      problems: ["no export"],
+    };
+    const fixing = play(fromSnapshot(snapshot()), [fix]);
+    expect(fixing.fixes["src/App.tsx"]?.status).toBe("fixing");
+    expect(play(fixing, [opened], 5).fixes).toEqual({});
+  });
+
+  it("shows who is here, over a new snapshot too", () => {
+    const watchers = [{ user_id: "u1", name: "Ada", since: AT }];
+    const session = play(fromSnapshot(snapshot()), [{ type: "presence", watchers }]);
+    expect(fromSnapshot(snapshot(), session).watchers).toEqual(watchers);
+  });
+
+  it("lets an event of a newer server pass", () => {
+    const before = fromSnapshot(snapshot());
+    expect(play(before, [{ type: "something_new" } as unknown as SessionEvent])).toEqual({ ...before, seq: 4 });
+  });
+});

@@ -1,0 +1,177 @@
+"""The session's page as a workbench: edit and save, choose in a conflict, go back, go on elsewhere, say, show, publish."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from schemas.http import CreateSession
+from tests.e2e.journeys.conftest import Model, Stich
+from tests.e2e.journeys.test_access import findings
+from tests.e2e.journeys.test_page import KANBAN, SECONDS, preview, reach
+
+COUNTER = "Build a simple counter app with plus and minus buttons"
+APP = "src/App.tsx"
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+_counter: dict[str, str] = {}
+
+
+@pytest.fixture
+async def counter(stich: Stich, model: Model, page: Page) -> str:
+    """The address of a finished session; one for all tests of this file, each of which leaves it finished."""
+    if stich.at.local_url not in _counter:
+        async with stich.client() as client:
+            session_id = (await client.start(CreateSession(prompt=COUNTER), "workbench")).id
+        _counter[stich.at.local_url] = f"{stich.at.local_url}/s/{session_id}"
+    await page.goto(_counter[stich.at.local_url])
+    await reach(page, "Finished", 90)
+    return page.url.partition("?")[0]
+
+
+async def open_app(page: Page) -> None:
+    await page.get_by_role("tab", name="Code").click()
+    await page.get_by_role("navigation", name="Files").get_by_role("button", name=re.compile("^App.tsx")).click()
+    await expect(page.get_by_role("textbox", name=f"Code of {APP}")).to_contain_text("import", timeout=20 * SECONDS)
+
+
+async def type_first_line(page: Page, text: str) -> None:
+    await page.get_by_role("textbox", name=f"Code of {APP}").click()
+    await page.keyboard.press("Control+Home")
+    await page.keyboard.type(text + "\n")
+
+
+async def test_an_edit_is_saved_seen_elsewhere_and_taken_back(page: Page, counter: str) -> None:
+    await open_app(page)
+    other = await page.context.new_page()
+    await other.goto(f"{counter}?tab=code&file={APP}")
+    await type_first_line(page, "// a line of mine")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("button", name="Save")).to_have_count(0, timeout=20 * SECONDS)
+    await expect(other.get_by_role("textbox", name=f"Code of {APP}")).to_contain_text("a line of mine", timeout=20 * SECONDS)
+    await other.close()
+
+    await page.get_by_role("tab", name="History").click()
+    versions = page.get_by_role("region", name="Versions").get_by_role("button")
+    await expect(versions.first).to_contain_text("Edited")
+    changes = page.get_by_role("region", name="Changes")
+    await changes.get_by_role("button", name=re.compile(APP)).click()
+    await expect(changes).to_contain_text("a line of mine")
+    assert await findings(page) == []
+    await versions.nth(1).click()
+    await page.get_by_role("button", name="Restore", exact=True).click()
+    await page.get_by_role("dialog", name="Restore").get_by_role("button", name="Restore it").click()
+    await expect(versions.first).to_contain_text("Restored", timeout=30 * SECONDS)
+    await open_app(page)
+    await expect(page.get_by_role("textbox", name=f"Code of {APP}")).not_to_contain_text("a line of mine")
+
+
+async def test_two_changes_of_a_line_wait_for_a_choice(page: Page, counter: str) -> None:
+    await open_app(page)
+    await type_first_line(page, "// mine")
+    session = counter.rpartition("/")[2]
+    path = f"{counter.partition('/s/')[0]}/api/sessions/{session}/files/{APP}"
+    stored = await page.context.request.get(path)
+    about = (await (await page.context.request.get(f"{path.partition('/files/')[0]}")).json())["progress"]["files"]
+    (base,) = (file["sha256"] for file in about if file["path"] == APP)
+    theirs = await page.context.request.put(
+        path,
+        data={"content": "// theirs\n" + await stored.text(), "base_sha256": base},
+        headers={"origin": counter.partition("/s/")[0]},
+    )
+    assert theirs.ok, await theirs.text()
+    await expect(page.get_by_text("Changed meanwhile")).to_be_visible(timeout=20 * SECONDS)
+    await page.get_by_role("button", name="Save").click()
+    await page.get_by_role("button", name="Choose").click(timeout=20 * SECONDS)
+    dialog = page.get_by_role("dialog", name="Choose between two texts")
+    await expect(dialog.get_by_role("textbox")).to_contain_text("mine")
+    assert await findings(page) == []
+    await dialog.get_by_role("button", name="Keep mine").click()
+    await expect(dialog).to_have_count(0)
+    code = page.get_by_role("textbox", name=f"Code of {APP}")
+    await expect(code).to_contain_text("// mine", timeout=20 * SECONDS)
+    await expect(code).not_to_contain_text("// theirs")
+    await expect(page.get_by_role("button", name="Choose")).to_have_count(0)
+
+
+async def test_a_session_goes_on_from_a_version_of_another(page: Page, counter: str) -> None:
+    await page.get_by_role("tab", name="History").click()
+    await page.get_by_role("button", name="Fork").click()
+    await page.wait_for_url(lambda url: "/s/session-" in url and not url.startswith(counter))
+    await reach(page, "Finished", 60)
+    await open_app(page)
+
+
+async def test_an_element_of_the_app_goes_into_the_message(page: Page, counter: str) -> None:
+    app = preview(page)
+    plus = app.get_by_role("button", name="One more")
+    await plus.wait_for(timeout=40 * SECONDS)
+    await page.get_by_role("button", name="Pick an element for the message").click()
+    await plus.click()
+    await expect(page.get_by_role("textbox", name="Message")).to_have_value(re.compile(r"In `src/App\.tsx`, line \d+: `<"))
+    await expect(app.locator("output")).to_have_text("0")
+    await page.get_by_role("textbox", name="Message").fill("")
+    await page.get_by_role("button", name="Console").click()
+    await page.frames[-1].evaluate("console.error('said by the app')")
+    await expect(page.get_by_text("said by the app")).to_be_visible()
+
+
+async def test_it_is_published_and_withdrawn(page: Page, counter: str) -> None:
+    await page.get_by_role("button", name="Publish").click()
+    dialog = page.get_by_role("dialog", name="Publish")
+    await dialog.get_by_role("button", name="Publish", exact=True).click()
+    link = dialog.get_by_role("region", name="Published").get_by_role("link").first
+    address = await link.get_attribute("href", timeout=60 * SECONDS)
+    assert address is not None
+    assert await findings(page) == []
+    site = await page.context.new_page()
+    await site.goto(address)
+    await expect(site.get_by_role("button", name="One more")).to_be_visible(timeout=20 * SECONDS)
+    await site.close()
+    await dialog.get_by_role("button", name="Withdraw").click()
+    await expect(dialog.get_by_text("Withdrawn")).to_be_visible(timeout=30 * SECONDS)
+
+
+async def test_a_waiting_message_is_changed_withdrawn_and_shown_with_its_picture(page: Page, model: Model) -> None:
+    with model.pace(60):
+        await page.get_by_role("textbox", name="Describe the app").fill(KANBAN)
+        await page.get_by_role("button", name="Build it").click()
+        await page.wait_for_url(re.compile("/s/session-"))
+        await reach(page, "Building")
+        box = page.get_by_role("textbox", name="Message", exact=True)
+        await box.fill("Make the columns blue")
+        await box.evaluate(PASTE, PIXEL)
+        await expect(page.get_by_role("list", name="Pictures of the message").get_by_role("listitem")).to_have_count(1)
+        await page.get_by_role("button", name="Send").click()
+        talk = page.get_by_role("log", name="Conversation")
+        await expect(talk.get_by_role("link").get_by_role("img")).to_be_visible(timeout=20 * SECONDS)
+        await talk.get_by_role("button", name="Edit the message").click()
+        await talk.get_by_role("textbox", name="The message").fill("Make the columns green")
+        await talk.get_by_role("button", name="Save the message").click()
+        await expect(talk).to_contain_text("Make the columns green", timeout=20 * SECONDS)
+        await expect(talk).not_to_contain_text("Make the columns blue")
+        await talk.get_by_role("button", name="Withdraw the message").click()
+        await expect(talk).to_contain_text("Withdrawn", timeout=20 * SECONDS)
+        await page.get_by_role("button", name="Stop").click()
+    await reach(page, "Stopped")
+    await expect(page.get_by_role("group", name="What happens now")).to_contain_text("Kept:")
+
+
+async def test_a_dead_network_comes_back_to_the_same_picture(browser: Browser, page: Page, counter: str) -> None:
+    await page.get_by_role("tab", name="Plan").click()
+    await page.context.set_offline(True)
+    await expect(page.get_by_role("status", name="Connection")).to_contain_text("Reconnecting", timeout=10 * SECONDS)
+    await page.context.set_offline(False)
+    await expect(page.get_by_role("status", name="Connection")).to_have_text("", timeout=20 * SECONDS)
+    await reach(page, "Finished")
+
+
+PASTE = """(box, encoded) => {
+  const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
+  const data = new DataTransfer();
+  data.items.add(new File([bytes], "picture.png", { type: "image/png" }));
+  box.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+}"""
