@@ -15,7 +15,7 @@ from sandbox.upstream import Headers
 
 PATH: Final = "/__stich/inspect.js"
 TAG: Final = b'<script src="/__stich/inspect.js"></script>'
-_PROGRAM: Final = Path(__file__).parent / "programs" / "inspect.js"
+_PROGRAM: Final = Path(__file__).with_name("inspect.js")
 _BEFORE: Final = (
     re.compile(rb"<head(?:\s[^>]*)?>", re.I),
     re.compile(rb"<html(?:\s[^>]*)?>", re.I),

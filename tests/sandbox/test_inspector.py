@@ -1,6 +1,6 @@
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox import inspector
@@ -14,6 +14,7 @@ def fed(document: bytes, cuts: list[int]) -> bytes:
     return b"".join(insertion.feed(piece, more=index < len(pieces) - 1) for index, piece in enumerate(pieces))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 60), max_size=6))
 def test_the_tag_opens_the_head_however_the_document_is_cut(cuts: list[int]) -> None:
     document = b'<!doctype html><html lang="en"><HEAD data-x="1"><title>a</title></HEAD><body>b'

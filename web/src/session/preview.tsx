@@ -87,8 +87,8 @@ export function PreviewPanel({ narrow, hold }: { narrow: boolean; hold: () => vo
         <IconButton small label="Restart the preview’s server" disabled={restart.isPending} onClick={() => restart.mutate()}>
           <ServerCog size={15} aria-hidden className={restart.isPending ? "spin" : undefined} />
         </IconButton>
-        <span className="preview-address" title={preview.url}>
-          {preview.url.replace(/^https?:\/\//, "").replace(/\/$/, "")}
+        <span className="preview-address" title={new URL(address).origin}>
+          {new URL(address).host}
         </span>
         {!narrow && (
           <div className="segments" role="group" aria-label="Width of the preview">

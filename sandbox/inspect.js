@@ -75,6 +75,8 @@
   const begins = (element) => {
     const copy = element.cloneNode(false)
     copy.removeAttribute('data-stich-source')
+    const classes = copy.getAttribute('class') ?? ''
+    if (classes.length > 60) copy.setAttribute('class', `${classes.slice(0, 60)}…`)
     const text = (element.textContent ?? '').trim().replace(/\s+/g, ' ')
     copy.textContent = text.length > 80 ? `${text.slice(0, 80)}…` : text
     return copy.outerHTML.slice(0, 600)
