@@ -1,6 +1,7 @@
 // The API for work on the page alone: sessions in memory, played by a script. Part of `vite`'s development server only.
 //
-// Words in the prompt choose what happens: "fail", "wait", "big" (a file of 5,000 lines), "slow", "signed out".
+// Words in the prompt choose what happens: "fail", "wait", "big" (a file of 5,000 lines), "slow", "ask" (a question with options), "choose" (candidates of
+// the first phase), "signed out".
 
 import { createHash, randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -24,6 +25,7 @@ class MockSession {
   archived = false;
   private stopped = false;
   private wake: (() => void) | null = null;
+  private answered: (() => void) | null = null;
   private readonly inbox: string[] = [];
   private readonly speed: number;
 
@@ -83,6 +85,7 @@ class MockSession {
 
   say(message: ChatMessage): void {
     this.emit({ type: "message", message });
+    this.answered?.();
     this.inbox.push(message.id);
     void this.reply(message);
   }
@@ -133,6 +136,8 @@ class MockSession {
   private async build(): Promise<void> {
     await this.check(600);
     if (!this.state.progress.blueprint) await this.planning();
+    if (this.prompt.includes("ask")) await this.ask();
+    if (this.prompt.includes("choose")) this.offer();
     for (const [index, plan] of phases.entries()) {
       if (this.state.progress.phases[index]?.status !== "completed") await this.phase(index, plan.name);
       if (this.prompt.includes("fail") && index === 1) {
@@ -153,6 +158,42 @@ class MockSession {
       type: "session_state",
       state: this.at("completed", "All three phases are built and the last checks found no error.", ["message"]),
     });
+  }
+
+  private async ask(): Promise<void> {
+    const text = "Shall the cards be kept in this browser only, or in a file that you can open elsewhere?";
+    const options = ["In this browser", "In a file", "Both: the browser keeps them, and they can be saved as a file"];
+    const message: ChatMessage = { id: "q1", role: "assistant", text, at: now(), author: null, state: "done", options };
+    this.emit({ type: "message", message });
+    this.emit({ type: "session_state", state: this.at("idle", "The builder has a question.", ["message", "stop"]) });
+    await new Promise<void>((resolve) => {
+      this.answered = resolve;
+    });
+    this.answered = null;
+  }
+
+  private offer(): void {
+    const reasons = [
+      "Complete and calm, and it keeps its cards over a reload.",
+      "Good to look at, but cards cannot be moved by keyboard.",
+    ];
+    for (const [index, reason] of reasons.entries()) {
+      this.emit({
+        type: "candidate",
+        candidate: {
+          id: `phase-1-candidate-${index + 1}`,
+          subject: "phase-1",
+          number: index + 1,
+          status: "ready",
+          title: "",
+          files: 5,
+          errors: index,
+          score: 88 - index * 17,
+          reason,
+          chosen: index === 0,
+        },
+      });
+    }
   }
 
   private async planning(): Promise<void> {

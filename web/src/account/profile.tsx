@@ -66,7 +66,7 @@ function NameForm({ me }: { me: Me }) {
           Save the name
         </BusyButton>
         {save.isSuccess && name === me.name && (
-          <span className="said" role="status">
+          <span className="outcome" role="status">
             Saved.
           </span>
         )}
@@ -118,7 +118,7 @@ function PasswordForm({ me }: { me: Me }) {
           {me.has_password ? "Change the password" : "Set a password"}
         </BusyButton>
         {save.isSuccess && (
-          <span className="said" role="status">
+          <span className="outcome" role="status">
             Changed. Other devices are signed out.
           </span>
         )}

@@ -110,7 +110,7 @@ function ActionLine({ row, models, open, toggle }: LineProps) {
           {open ? "Close" : "Change"}
         </Button>
       </div>
-      {row.problem && !open && <p className="said said--bad">{row.problem}</p>}
+      {row.problem && !open && <p className="outcome outcome--bad">{row.problem}</p>}
       {open && <ActionEditor key={JSON.stringify(row.chosen)} row={row} models={models} close={toggle} />}
     </li>
   );

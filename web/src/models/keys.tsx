@@ -44,7 +44,7 @@ export function KeysSection() {
         </p>
       )}
       {said && (
-        <p className="said" role="status">
+        <p className="outcome" role="status">
           {said}
         </p>
       )}

@@ -54,7 +54,7 @@ function LimitsForm({ limits, save, close }: { limits: Limits; save: (limits: Li
         </BusyButton>
         {close && <Button onClick={close}>Cancel</Button>}
         {put.isSuccess && (
-          <span className="said" role="status">
+          <span className="outcome" role="status">
             Saved.
           </span>
         )}

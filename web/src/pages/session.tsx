@@ -24,6 +24,7 @@ import { Button, buttonClass, Empty } from "../ui/parts";
 import { ThemeMenu } from "../ui/theme-menu";
 import { SignedOutPage } from "./signed-out";
 import "./pages.css";
+import "../ui/forms.css";
 import "../session/session.css";
 import "../session/chat.css";
 import "../session/sheets.css";

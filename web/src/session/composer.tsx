@@ -22,7 +22,7 @@ export function Composer() {
   const working = stateTone[state.name] === "work";
   const length = text.trim().length;
   const tooLong = length > MAX_MESSAGE;
-  const ready = open && length > 0 && !tooLong && !attachments.uploading;
+  const ready = open && length > 0 && !tooLong && !attachments.uploading && !attachments.failed;
 
   const submit = (interrupt: boolean) => {
     if (!ready) return;
@@ -34,7 +34,9 @@ export function Composer() {
     ? "This session takes no messages now."
     : tooLong
       ? `${(length - MAX_MESSAGE).toLocaleString("en")} characters too many`
-      : attachments.note;
+      : attachments.failed
+        ? "Remove the picture that was refused."
+        : attachments.note;
 
   return (
     <>

@@ -52,6 +52,7 @@ const highlight = HighlightStyle.define([
   { tag: t.link, textDecoration: "underline" },
 ]);
 
+// Changed words are underlined: a darker ground would take the contrast from comments.
 const theme = EditorView.theme({
   "&": { height: "100%", fontSize: "13px", backgroundColor: "var(--surface)", color: "var(--ink)" },
   "&.cm-focused": { outline: "none" },
@@ -65,9 +66,9 @@ const theme = EditorView.theme({
   },
   ".cm-selectionBackground, &.cm-focused .cm-selectionBackground": { backgroundColor: "var(--code-selection) !important" },
   "&.cm-merge-b .cm-changedLine, .cm-inlineChangedLine": { backgroundColor: "var(--ok-soft)" },
-  "&.cm-merge-b .cm-changedText": { background: "color-mix(in srgb, var(--ok) 22%, transparent)" },
+  "&.cm-merge-b .cm-changedText": { background: "none", boxShadow: "inset 0 -2px color-mix(in srgb, var(--ok) 50%, transparent)" },
   ".cm-deletedChunk": { backgroundColor: "var(--bad-soft)", paddingLeft: "6px" },
-  ".cm-deletedChunk .cm-deletedText": { background: "color-mix(in srgb, var(--bad) 22%, transparent)" },
+  ".cm-deletedChunk .cm-deletedText": { background: "none", boxShadow: "inset 0 -2px color-mix(in srgb, var(--bad) 50%, transparent)" },
   "&.cm-merge-b .cm-changedLineGutter": { background: "var(--ok)" },
   ".cm-deletedLineGutter": { background: "var(--bad)" },
   ".cm-collapsedLines": {

@@ -25,6 +25,8 @@ export interface Attachments {
   /** A plain sentence where something was not taken. */
   note: string;
   uploading: boolean;
+  /** A picture was refused: it has to be removed before the message goes out without it. */
+  failed: boolean;
   ids: string[];
 }
 
@@ -102,6 +104,7 @@ export function useAttachments(): Attachments {
     clear,
     note,
     uploading: items.some((item) => item.ref === null && item.problem === null),
+    failed: items.some((item) => item.problem !== null),
     ids: items.flatMap((item) => (item.ref ? [item.ref.id] : [])),
   };
 }

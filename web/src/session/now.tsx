@@ -6,6 +6,7 @@ import { writingPath } from "../state/selectors";
 import { useSession } from "../state/session-context";
 import { Button, Stitch } from "../ui/parts";
 import { duration, stateTone } from "../words";
+import { BudgetForm } from "./budget";
 import { useSwitch } from "./header";
 
 export function NowStrip() {
@@ -36,6 +37,7 @@ export function NowStrip() {
           {state.reason} {state.until ? <Left until={state.until} now={now} /> : <Since at={state.since} now={now} />}
         </p>
         {state.can.includes("resume") && <GoOn label="Try now" />}
+        {state.name === "waiting_for_budget" && <BudgetForm label="Raise the limit of this session to, in dollars" />}
       </div>
     );
   }

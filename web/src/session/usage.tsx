@@ -8,6 +8,7 @@ import { readLog } from "../state/log";
 import { useSession } from "../state/session-context";
 import { ProblemNote } from "../ui/parts";
 import { actionWords, money, tokens } from "../words";
+import { BudgetForm, BudgetRows } from "./budget";
 import { USAGE_TYPES, usageBySteps } from "./usage-by-step";
 
 export function UsageChip() {
@@ -24,6 +25,8 @@ export function UsageChip() {
       <Popover.Portal>
         <Popover.Content className="popover" aria-label="Usage" align="end" sideOffset={8} collisionPadding={12}>
           <Totals />
+          <BudgetRows />
+          <BudgetForm label="Limit of this session, in dollars" />
           {usage.calls > 0 && <Steps />}
         </Popover.Content>
       </Popover.Portal>

@@ -29,7 +29,7 @@ export function SignInForm({ auth, said, after }: { auth: AuthOptions; said?: Re
     <>
       <h1>Sign in to stich</h1>
       {said && (
-        <p className="said" role="status">
+        <p className="outcome" role="status">
           {said}
         </p>
       )}
