@@ -1,24 +1,23 @@
-"""The session's page as a workbench: edit, choose in a conflict, go back, go on elsewhere, say, show, publish."""
+"""The session's page as a workbench: edit, choose in a conflict, go back, go on elsewhere, point, publish."""
 
 import re
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
 from schemas.http import CreateSession
-from tests.e2e.journeys.conftest import Model, Stich
+from tests.e2e.journeys.conftest import Stich
 from tests.e2e.journeys.test_access import findings
-from tests.e2e.journeys.test_page import KANBAN, SECONDS, preview, reach
+from tests.e2e.journeys.test_page import SECONDS, preview, reach
 
 COUNTER = "Build a simple counter app with plus and minus buttons"
 APP = "src/App.tsx"
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 _counter: dict[str, str] = {}
 
 
 @pytest.fixture
-async def counter(stich: Stich, model: Model, page: Page) -> str:
+async def counter(stich: Stich, page: Page) -> str:
     """The address of a finished session; one for all tests of this file, each of which leaves it finished."""
     if stich.at.local_url not in _counter:
         async with stich.client() as client:
@@ -136,42 +135,10 @@ async def test_it_is_published_and_withdrawn(page: Page, counter: str) -> None:
     await expect(dialog.get_by_text("Withdrawn")).to_be_visible(timeout=30 * SECONDS)
 
 
-async def test_a_waiting_message_is_changed_withdrawn_and_shown_with_its_picture(page: Page, model: Model) -> None:
-    with model.pace(60):
-        await page.get_by_role("textbox", name="Describe the app").fill(KANBAN)
-        await page.get_by_role("button", name="Build it").click()
-        await page.wait_for_url(re.compile("/s/session-"))
-        await reach(page, "Building")
-        box = page.get_by_role("textbox", name="Message", exact=True)
-        await box.fill("add dark mode")
-        await box.evaluate(PASTE, PIXEL)
-        await expect(page.get_by_role("list", name="Pictures of the message").get_by_role("listitem")).to_have_count(1)
-        await page.get_by_role("button", name="Send").click()
-        talk = page.get_by_role("log", name="Conversation")
-        await expect(talk.get_by_role("link").get_by_role("img")).to_be_visible(timeout=20 * SECONDS)
-        await talk.get_by_role("button", name="Edit the message").click()
-        await talk.get_by_role("textbox", name="The message").fill("add dark mode, please")
-        await talk.get_by_role("button", name="Save the message").click()
-        await expect(talk).to_contain_text("add dark mode, please", timeout=20 * SECONDS)
-        await talk.get_by_role("button", name="Withdraw the message").click()
-        await expect(talk).to_contain_text("Withdrawn", timeout=20 * SECONDS)
-        await page.get_by_role("button", name="Stop").click()
-    await reach(page, "Stopped")
-    await expect(page.get_by_role("group", name="What happens now")).to_contain_text("Kept:")
-
-
-async def test_a_dead_network_comes_back_to_the_same_picture(browser: Browser, page: Page, counter: str) -> None:
+async def test_a_dead_network_comes_back_to_the_same_picture(page: Page, counter: str) -> None:
     await page.get_by_role("tab", name="Plan").click()
     await page.context.set_offline(True)
     await expect(page.get_by_role("status", name="Connection")).to_contain_text("Reconnecting", timeout=10 * SECONDS)
     await page.context.set_offline(False)
     await expect(page.get_by_role("status", name="Connection")).to_have_text("", timeout=20 * SECONDS)
     await reach(page, "Finished")
-
-
-PASTE = """(box, encoded) => {
-  const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
-  const data = new DataTransfer();
-  data.items.add(new File([bytes], "picture.png", { type: "image/png" }));
-  box.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
-}"""
