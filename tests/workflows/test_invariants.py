@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
@@ -74,7 +75,7 @@ async def bring_to_rest(handle: WorkflowHandle[object, Progress]) -> Progress:
                 and not p.operations
                 and (p.state.name != "completed" or all(m.state == "done" for m in p.messages))
             ),
-            seconds=40,
+            seconds=120,
         )
         if progress.state.name == "completed":
             return progress
@@ -106,6 +107,7 @@ def check_invariants(course: Course, sent: list[str], done: Progress, rooms: Roo
     assert numbers == list(range(1, len(numbers) + 1))
 
 
+@pytest.mark.timeout(300)
 async def test_invariants_hold_over_random_sessions(start: Start, rooms: Rooms) -> None:
     found: list[Course] = []
 
