@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from codegen.prompts import fence_code, render
-from tests.codegen.test_prompts import CASES
+from tests.codegen.test_prompts import CASES, template_of
 
 MARK = "OVERRIDE-7731"
 ATTEMPTS: dict[str, Callable[[str], str]] = {
@@ -56,8 +56,8 @@ def test_no_attempt_leaves_its_fence(operation: str, name: str) -> None:
     code = fence_code()
     attempt = ATTEMPTS[name](code)
     values = {key: planted(value, attempt, key) for key, value in CASES[operation].items()}
-    system, user = render(operation, **values)
-    assert system == render(operation, **CASES[operation])[0], "nothing of it is in the rules"
+    system, user = render(template_of(operation), **values)
+    assert system == render(template_of(operation), **CASES[operation])[0], "nothing of it is in the rules"
     assert MARK in user.text, "it was planted"
     rest = outside(user.text, code)
     assert MARK not in rest
@@ -66,5 +66,5 @@ def test_no_attempt_leaves_its_fence(operation: str, name: str) -> None:
 
 @pytest.mark.parametrize("operation", WITH_MATERIAL)
 def test_the_rules_name_the_code(operation: str) -> None:
-    system, _ = render(operation, **CASES[operation])
+    system, _ = render(template_of(operation), **CASES[operation])
     assert f"the code {fence_code()}" in system.text
