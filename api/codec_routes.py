@@ -11,7 +11,7 @@ import hmac
 from collections.abc import Sequence
 from typing import Final
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -37,6 +37,8 @@ class CodecPayload(BaseModel):
 
 class CodecPayloads(BaseModel):
     """Body and answer of the codec server."""
+
+    model_config = ConfigDict(extra="forbid")
 
     payloads: list[CodecPayload] = Field(default_factory=list, max_length=10_000)
 
