@@ -77,7 +77,7 @@ async def progress_of(handle: WorkflowHandle[CodeGenSession, Progress]) -> Progr
 
 
 async def until(
-    handle: WorkflowHandle[CodeGenSession, Progress], reached: Callable[[Progress], bool], seconds: float = 60
+    handle: WorkflowHandle[CodeGenSession, Progress], reached: Callable[[Progress], bool], seconds: float = 100
 ) -> Progress:
     """The progress as soon as `reached` holds for it."""
     async with asyncio.timeout(seconds):
@@ -85,4 +85,4 @@ async def until(
             progress = await progress_of(handle)
             if reached(progress):
                 return progress
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.3)  # each query replays the whole history: nothing is cached here
