@@ -67,7 +67,9 @@ def test_what_is_missing_is_named_where_it_cannot_be_installed(
     bin_folder = programs(tmp_path / "bin", **{"node": "echo v22.1.0", "npm": "exit 0", "apt-get": "exit 1"})
     monkeypatch.setenv("PATH", bin_folder)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(setup.SetupError, match=r"as root, run `apt-get install -y bubblewrap git chromium-headless-shell"):
+    with pytest.raises(
+        setup.SetupError, match=r"as root, run `apt-get install -y bubblewrap git chromium-headless-shell"
+    ):
         setup.install_system_packages()
 
 
