@@ -151,12 +151,21 @@ def _edit_id() -> str:
     return f"edit-{secrets.token_hex(10)}"
 
 
+def is_protected(services: Services, session: Session, path: str) -> bool:
+    """Whether a file belongs to the session's template, and cannot be changed by hand."""
+    name = session.record.template if session.record else None
+    return any(
+        fnmatchcase(path, pattern)
+        for template in services.settings.templates
+        if template.name == name
+        for pattern in template.protected_files
+    )
+
+
 def _require_editable(services: Services, session: Session, path: str) -> None:
     """Raises Refusal PROTECTED for files that the service needs as they are."""
-    name = session.record.template if session.record else None
-    for template in services.settings.templates:
-        if template.name == name and any(fnmatchcase(path, pattern) for pattern in template.protected_files):
-            raise Refusal(PROTECTED, f"The file “{path[:200]}” belongs to the template and cannot be changed by hand.")
+    if is_protected(services, session, path):
+        raise Refusal(PROTECTED, f"The file “{path[:200]}” belongs to the template and cannot be changed by hand.")
 
 
 @asynccontextmanager

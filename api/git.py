@@ -8,7 +8,6 @@ import asyncio
 import io
 import zlib
 from collections.abc import Callable, Coroutine
-from fnmatch import fnmatchcase
 from typing import Any, Final, Literal, cast
 
 from dulwich.errors import GitProtocolError
@@ -23,6 +22,7 @@ from starlette.responses import Response
 from api.access import Session, session_of
 from api.auth import principal_of
 from api.bodies import read_bytes, read_query
+from api.edits import is_protected
 from api.endpoints import Answer, Endpoint
 from api.git_objects import BRANCH, BadPush, History
 from api.problems import DATABASE_AWAY, INVALID, NO_SESSION, NOT_ALLOWED, TEMPORAL_AWAY, TOO_LARGE, TOO_SLOW, Refusal
@@ -133,16 +133,9 @@ async def _versions_after(services: Services, session_id: str, last: int) -> lis
 async def _accept(services: Services, session: Session, history: History, head: ObjectID, user_id: str) -> None:
     """Carry out a push. Raises BadPush with what the person who pushes is told."""
     pushed = history.pushed(head)
-    name = session.record.template if session.record else None
-    protected = [
-        pattern
-        for template in services.settings.templates
-        if template.name == name
-        for pattern in template.protected_files
-    ]
     for commit in pushed:
         for path in commit.changes:
-            if any(fnmatchcase(path, pattern) for pattern in protected):
+            if is_protected(services, session, path):
                 raise BadPush(f"{path} belongs to the template and cannot be changed by hand")
     try:
         first = await services.git.push(session.id, len(history.commits), pushed, user_id)

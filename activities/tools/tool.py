@@ -1,5 +1,6 @@
 """What a tool is: a class whose docstring tells the model what it does, whose fields are its arguments."""
 
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar, Literal
@@ -90,16 +91,16 @@ class Tool(BaseModel):
     queue: ClassVar[Queue] = "inference"
     calls: ClassVar[ActionKey | None] = None
 
+    @abstractmethod
     def summary(self) -> str:
         """The call in a few plain words, for people who watch."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def run(self, bench: Bench) -> Result | str:
         """Carry the call out; carried out again for the same step, it does nothing twice.
 
         Raises ToolFailed, ValueError, LookupError or SandboxError with a sentence for the model.
         """
-        raise NotImplementedError
 
     @classmethod
     def spec(cls) -> ToolSpec:
