@@ -48,7 +48,7 @@ async def test_both_pictures_are_sent_behind_the_words(model_rooms: ModelRooms) 
     result = await judge(model_rooms, CLEAN)
     assert (result.judged, result.matches, result.report.ok) == (True, True, True)
     text, desktop, phone = parts(model_rooms)
-    assert "desktop, 1280 by 800 pixels; phone, 390 by 800 pixels" in text["text"] and "src/App.tsx" in text["text"]
+    assert "desktop, 1280 by 800 pixels\nphone, 390 by 800 pixels" in text["text"] and "src/App.tsx" in text["text"]
     assert desktop["image_url"]["url"].startswith("data:image/png;base64,") and phone["type"] == "image_url"
     (row,) = await model_rooms.rooms.ledger.attempts("s1")
     assert row.action is ActionKey.SCREENSHOT_ANALYSIS
