@@ -27,6 +27,7 @@ from api import (
     health,
     images,
     key_routes,
+    messages,
     metrics,
     model_routes,
     oauth_routes,
@@ -67,6 +68,7 @@ async def openapi_json(request: Request) -> Response:
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *sessions.ENDPOINTS,
+    *messages.ENDPOINTS,
     *session_life.ENDPOINTS,
     *sharing.ENDPOINTS,
     *files.ENDPOINTS,

@@ -9,10 +9,10 @@ from starlette.responses import Response
 from api.access import session_of
 from api.endpoints import ANSWER_SECONDS, Answer, Endpoint, JsonResponse, body_of, within
 from api.examples import EXAMPLE_TIME
-from api.problems import NO_SESSION, NO_WORKER, NOT_NOW, SESSION_ENDED
+from api.problems import AWAY, NO_SESSION, NO_WORKER, NOT_NOW, SESSION_ENDED
 from api.services import services_of
 from api.session_workflows import CARRY_OUT_SECONDS
-from api.sessions import AWAY, snapshot
+from api.snapshots import snapshot
 from schemas.deployments import Deployment, DeploymentRequest, DeploymentWithdrawal
 from schemas.http import CreateDeployment, DeploymentList
 

@@ -10,10 +10,9 @@ from starlette.responses import Response
 
 from api.bodies import read_query
 from api.endpoints import Answer, Endpoint, JsonResponse
-from api.examples import EXAMPLE_TIME
+from api.examples import EXAMPLE_ID, EXAMPLE_TIME
 from api.problems import DATABASE_AWAY, TOO_SLOW
 from api.services import Services, services_of
-from api.sessions import EXAMPLE_ID
 from inference.providers import PROVIDERS
 from schemas.inference import BreakerState
 from schemas.overview import ErrorCount, OperatorSession, OperatorSessionList, ProviderHealth, ProviderHealthList

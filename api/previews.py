@@ -10,10 +10,10 @@ from api.access import session_of
 from api.auth import principal_of
 from api.endpoints import ANSWER_SECONDS, Answer, Endpoint, JsonResponse, body_of, within
 from api.examples import EXAMPLE_TIME
-from api.problems import DATABASE_AWAY, NO_SESSION, NO_WORKER, NOT_NOW, SESSION_ENDED, TOO_SLOW
+from api.problems import AWAY, DATABASE_AWAY, NO_SESSION, NO_WORKER, NOT_NOW, SESSION_ENDED, TOO_SLOW
 from api.services import services_of
 from api.session_workflows import CARRY_OUT_SECONDS
-from api.sessions import AWAY, snapshot
+from api.snapshots import snapshot
 from schemas.previews import PreviewControl, PreviewInfo, PreviewLogs
 from schemas.session import Preview
 from storage.preview_access import viewer_of

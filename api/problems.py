@@ -152,6 +152,8 @@ NO_WORKER: Final = Kind(
     "no_worker", 503, "No worker answers", "Check that a worker runs (`stich worker`), then try again.", 5
 )
 TOO_SLOW: Final = Kind("timeout", 503, "The answer took too long", TRY_AGAIN, 2)
+AWAY: Final = (DATABASE_AWAY, TEMPORAL_AWAY, TOO_SLOW)
+"""What every route may answer that asks a workflow."""
 NOT_READY: Final = Kind("not_ready", 503, "The service is not ready", "Wait until the named part is back.", 2)
 PAGE_MISSING: Final = Kind(
     "page_not_built",

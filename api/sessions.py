@@ -3,11 +3,8 @@
 import base64
 import hashlib
 import hmac
-import re
 import secrets
-from collections.abc import Sequence
 from contextlib import suppress
-from decimal import Decimal
 from functools import partial
 from typing import Final, Literal
 
@@ -15,62 +12,49 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.access import Session, session_of
+from api.access import session_of
 from api.auth import principal_of
 from api.bodies import PROMPT_LIMIT, read_headers, read_nothing, read_query
 from api.endpoints import ANSWER_SECONDS, Answer, Endpoint, JsonResponse, body_of, within
-from api.examples import EXAMPLE_TIME
-from api.images import as_ref, uploaded
+from api.examples import EXAMPLE_ID, EXAMPLE_PROMPT, EXAMPLE_STATE, EXAMPLE_TIME
+from api.images import uploaded
 from api.limits import limit_start
 from api.problems import (
+    AWAY,
     DATABASE_AWAY,
     INVALID,
     KEY_REUSED,
     LIMIT_REACHED,
-    MESSAGE_ID_REUSED,
     NO_IMAGE,
-    NO_MESSAGE,
     NO_SESSION,
     NO_WORKER,
     NOT_NOW,
     SESSION_ENDED,
-    TEMPORAL_AWAY,
     TOO_SLOW,
     Refusal,
 )
 from api.services import Services, services_of
 from api.session_workflows import CARRY_OUT_SECONDS
 from api.settings import ApiSettings
+from api.snapshots import EXAMPLE_LIST, EXAMPLE_SNAPSHOT, fresh_snapshot, snapshot, summaries
 from api.sse import session_events
-from schemas.events import Event, Staleness
+from schemas.events import Event
 from schemas.http import (
     CreateSession,
-    EditMessage,
-    MessageAccepted,
-    PostMessage,
     SessionCreated,
     SessionList,
     SessionSnapshot,
-    SessionSummary,
 )
 from schemas.secrets import masked_in
 from schemas.session import (
-    ChatMessage,
-    ImageRef,
-    MessageEdit,
-    Progress,
-    QueuedMessage,
     SessionRequest,
     State,
     StateInfo,
-    UserMessage,
 )
 from schemas.sharing import Presence
-from storage.sessions import SessionMissing, SessionRecord
+from storage.sessions import SessionMissing
 
 ID_LETTERS: Final = 20
-MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-AWAY: Final = (DATABASE_AWAY, TEMPORAL_AWAY, TOO_SLOW)
 
 
 class CreateHeaders(BaseModel):
@@ -220,78 +204,9 @@ async def _check_cursor(services: Services, user_id: str, before: str) -> None:
     raise Refusal(INVALID, "The field “before” is not the `next` of a page of your sessions.")
 
 
-async def summaries(services: Services, records: Sequence[SessionRecord]) -> list[SessionSummary]:
-    """A line for each session, in the same order."""
-    rows = await services.database.pool.fetch(
-        """SELECT id, coalesce((progress->>'demo')::bool, false) AS demo,
-             coalesce((progress#>>'{usage,cost_usd}')::numeric, 0) AS cost_usd,
-             (SELECT sha256 FROM screenshots WHERE session_id = sessions.id
-              ORDER BY width < 700, created_at DESC, id DESC LIMIT 1) AS screenshot
-           FROM sessions WHERE id = ANY ($1)""",
-        [record.id for record in records],
-    )
-    more = {row["id"]: dict(row) for row in rows}
-    return [SessionSummary(**record.model_dump(exclude={"id"}), **more[record.id]) for record in records]
-
-
 async def show(request: Request) -> Response:
     session = await session_of(request, "view")
     return JsonResponse(await snapshot(services_of(request), session))
-
-
-async def snapshot(services: Services, session: Session) -> SessionSnapshot:
-    """The workflow's own answer; when it gives none, the progress stored last, saying how old it is and why.
-
-    Raises Refusal NO_WORKER or TEMPORAL_AWAY when nothing is stored either.
-    """
-    try:
-        return await fresh_snapshot(services, session.id)
-    except Refusal as refusal:
-        stored = await services.sessions.load_progress(session.id) if session.record else None
-        if stored is None:
-            raise
-        reason = "Its workflow is no longer kept." if refusal.kind is NO_SESSION else f"{refusal.kind.title}."
-        return await _with_conversation(services, stored.progress, Staleness(age=stored.age, reason=reason))
-
-
-async def fresh_snapshot(services: Services, session_id: str) -> SessionSnapshot:
-    """The workflow's own answer with the conversation. It is kept for when no worker answers. Raises Refusal."""
-    progress = await services.workflows.progress(session_id)
-    with suppress(SessionMissing):
-        await services.sessions.save_progress(session_id, progress)
-    return await _with_conversation(services, progress)
-
-
-async def _with_conversation(services: Services, progress: Progress, stale: Staleness | None = None) -> SessionSnapshot:
-    session_id = progress.session_id
-    turns = [record.message for record in await services.messages.list(session_id)]
-    return SessionSnapshot(
-        # The files as they are stored: users' edits reach the workflow a little later.
-        progress=progress.model_copy(update={"files": await services.files.current(session_id)}),
-        conversation=_with_unstored(turns, progress.messages),
-        conflicts=await services.conflicts.open(session_id),
-        stale=stale,
-    )
-
-
-def _with_unstored(turns: list[ChatMessage], queued: Sequence[QueuedMessage]) -> list[ChatMessage]:
-    """The stored conversation and the messages that the workflow has taken but nobody has stored yet."""
-    stored = {turn.id for turn in turns}
-    return turns + [
-        ChatMessage(
-            id=m.id,
-            role="user",
-            text=m.text,
-            at=m.at,
-            author=m.author,
-            author_name=m.author_name,
-            state=m.state,
-            phase_id=m.phase_id,
-            images=m.images,
-        )
-        for m in queued
-        if m.id not in stored
-    ]
 
 
 async def events(request: Request) -> Response:
@@ -306,62 +221,6 @@ async def events(request: Request) -> Response:
     )
 
 
-async def post_message(request: Request) -> Response:
-    body = body_of(request, PostMessage)
-    session = await session_of(request, "edit" if body.interrupt else "comment")
-    services, author = services_of(request), principal_of(request).user_id
-    message = UserMessage(
-        id=body.id or f"m-{secrets.token_hex(10)}",
-        text=body.text,
-        interrupt=body.interrupt,
-        author=author,
-        author_name=principal_of(request).name or None,
-        images=await uploaded(services, author, body.image_ids),
-    )
-    if body.id is not None and not await services.messages.claim(session.id, body.id, body.text):
-        raise Refusal(MESSAGE_ID_REUSED, "This id was used for a message with another text. Nothing was changed.")
-    await services.workflows.send(session.id, message)
-    return JsonResponse(MessageAccepted(id=message.id, masked=masked_in(message.text)), status_code=202)
-
-
-async def edit_message(request: Request) -> Response:
-    session, services = await _session_of_sender(request), services_of(request)
-    body = body_of(request, EditMessage)
-    images = await within(ANSWER_SECONDS, _images_of_edit(request, services, session, body))
-    edit = MessageEdit(id=_message_id(request), text=body.text, images=images)
-    return JsonResponse(await services.workflows.edit_message(session.id, edit))
-
-
-async def withdraw_message(request: Request) -> Response:
-    session = await _session_of_sender(request)
-    return JsonResponse(await services_of(request).workflows.withdraw_message(session.id, _message_id(request)))
-
-
-def _message_id(request: Request) -> str:
-    message_id: str = request.path_params["message_id"]
-    if not MESSAGE_ID.fullmatch(message_id):
-        raise Refusal(NO_MESSAGE, "The session has no such message.")
-    return message_id
-
-
-async def _session_of_sender(request: Request) -> Session:
-    """The session of a message that the principal may change: its own, or any where it may edit the session."""
-    session = await within(ANSWER_SECONDS, session_of(request, "comment"))
-    message_id, services = _message_id(request), services_of(request)
-    author = await within(ANSWER_SECONDS, services.messages.author(session.id, message_id))
-    if author is not None and author != principal_of(request).user_id:
-        session = await within(ANSWER_SECONDS, session_of(request, "edit"))
-    return session
-
-
-async def _images_of_edit(request: Request, services: Services, session: Session, body: EditMessage) -> list[ImageRef]:
-    """The pictures of an edited message: those that it shows already, whoever sent them, and the editor's own."""
-    shown = {image.id: image for image in await services.images.of_messages(session.id, [_message_id(request)])}
-    new = [image_id for image_id in body.image_ids if image_id not in shown]
-    own = {image.id: image for image in await uploaded(services, principal_of(request).user_id, new)}
-    return [own.get(image_id) or as_ref(shown[image_id]) for image_id in body.image_ids]
-
-
 async def stop(request: Request) -> Response:
     await read_nothing(request)
     session = await within(ANSWER_SECONDS, session_of(request, "edit"))
@@ -374,45 +233,8 @@ async def resume(request: Request) -> Response:
     return JsonResponse(await services_of(request).workflows.resume(session.id))
 
 
-EXAMPLE_ID: Final = "session-k3v7q2m5x4h6w2ytdn3a"
-EXAMPLE_PROMPT: Final = "A kanban board with drag and drop that remembers its cards"
-EXAMPLE_STATE: Final = StateInfo(
-    name="generating", since=EXAMPLE_TIME, reason="Writing phase 1 of 3.", can=["message", "stop"]
-)
 EXAMPLE_STOPPED: Final = StateInfo(
     name="stopped", since=EXAMPLE_TIME, reason="Stopped by you.", can=["message", "resume"]
-)
-EXAMPLE_QUEUED: Final = QueuedMessage(id="m-1", text="Add dark mode", author="local", at=EXAMPLE_TIME)
-EXAMPLE_SNAPSHOT: Final = SessionSnapshot(
-    progress=Progress(
-        session_id=EXAMPLE_ID,
-        title="Kanban board",
-        prompt=EXAMPLE_PROMPT,
-        mode="deterministic",
-        template="react-vite",
-        model="demo/recorded",
-        demo=True,
-        state=EXAMPLE_STATE,
-        created_at=EXAMPLE_TIME,
-        last_seq=17,
-    ),
-    conversation=[ChatMessage(id="m-1", role="user", text="Add dark mode", at=EXAMPLE_TIME, state="queued")],
-)
-EXAMPLE_LIST: Final = SessionList(
-    sessions=[
-        SessionSummary(
-            id=EXAMPLE_ID,
-            title="Kanban board",
-            prompt=EXAMPLE_PROMPT,
-            mode="deterministic",
-            template="react-vite",
-            state="generating",
-            demo=True,
-            cost_usd=Decimal("0.0421"),
-            created_at=EXAMPLE_TIME,
-            updated_at=EXAMPLE_TIME,
-        )
-    ]
 )
 
 ENDPOINTS: Final = (
@@ -469,43 +291,6 @@ ENDPOINTS: Final = (
         ),
         problems=(NO_SESSION, *AWAY),
         seconds=None,
-    ),
-    Endpoint(
-        method="POST",
-        path="/api/sessions/{session_id}/messages",
-        handler=post_message,
-        name="post_message",
-        summary="Say something to a session; it is kept even while no worker runs",
-        body=PostMessage,
-        body_limit=PROMPT_LIMIT,
-        body_example=PostMessage(text="Add dark mode"),
-        answer=Answer(
-            status=202, description="The session has it.", schema=MessageAccepted, example=MessageAccepted(id="m-1")
-        ),
-        problems=(NO_SESSION, MESSAGE_ID_REUSED, NO_IMAGE, SESSION_ENDED, *AWAY),
-    ),
-    Endpoint(
-        method="PUT",
-        path="/api/sessions/{session_id}/messages/{message_id}",
-        handler=edit_message,
-        name="edit_message",
-        summary="Say something else instead, as long as nobody has taken the message up",
-        body=EditMessage,
-        body_limit=PROMPT_LIMIT,
-        body_example=EditMessage(text="Add dark mode, and a switch for it"),
-        answer=Answer(description="The message as it stands.", schema=QueuedMessage, example=EXAMPLE_QUEUED),
-        problems=(NO_SESSION, NO_MESSAGE, NO_IMAGE, NOT_NOW, SESSION_ENDED, NO_WORKER, *AWAY),
-        seconds=ANSWER_SECONDS + CARRY_OUT_SECONDS,
-    ),
-    Endpoint(
-        method="DELETE",
-        path="/api/sessions/{session_id}/messages/{message_id}",
-        handler=withdraw_message,
-        name="withdraw_message",
-        summary="Take a message back, as long as nobody has taken it up",
-        answer=Answer(description="The message, withdrawn.", schema=QueuedMessage, example=EXAMPLE_QUEUED),
-        problems=(NO_SESSION, NO_MESSAGE, NOT_NOW, SESSION_ENDED, NO_WORKER, *AWAY),
-        seconds=ANSWER_SECONDS + CARRY_OUT_SECONDS,
     ),
     Endpoint(
         method="POST",

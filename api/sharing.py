@@ -11,7 +11,7 @@ from api.access import session_of
 from api.audit import note
 from api.auth import principal_of
 from api.endpoints import Answer, Endpoint, JsonResponse, body_of
-from api.examples import EXAMPLE_TIME
+from api.examples import EXAMPLE_ID, EXAMPLE_TIME
 from api.key_holders import hash_of
 from api.problems import (
     DATABASE_AWAY,
@@ -26,8 +26,8 @@ from api.problems import (
     Refusal,
 )
 from api.services import services_of
-from api.sessions import EXAMPLE_ID, EXAMPLE_LIST, summaries
 from api.sign_in_routes import count_attempt, need_accounts
+from api.snapshots import EXAMPLE_LIST, summaries
 from schemas.sharing import (
     AcceptShare,
     CreateShareLink,

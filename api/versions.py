@@ -12,7 +12,7 @@ from api.auth import principal_of
 from api.bodies import read_headers, read_query
 from api.diffs import MAX_BYTES, unified
 from api.endpoints import ANSWER_SECONDS, Answer, Endpoint, JsonResponse, body_of, within
-from api.examples import EXAMPLE_TIME
+from api.examples import EXAMPLE_ID, EXAMPLE_STATE, EXAMPLE_TIME
 from api.images import as_ref
 from api.problems import (
     DATABASE_AWAY,
@@ -29,7 +29,7 @@ from api.problems import (
 )
 from api.services import Services, services_of
 from api.session_workflows import CARRY_OUT_SECONDS
-from api.sessions import EXAMPLE_ID, EXAMPLE_STATE, CreateHeaders, start_session
+from api.sessions import CreateHeaders, start_session
 from schemas.http import FileInfo, FileList, ForkSession, SessionCreated
 from schemas.session import WORKING_STATES, ForkOrigin, SessionRequest, StateInfo
 from schemas.versions import (
