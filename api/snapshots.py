@@ -64,21 +64,7 @@ async def _with_conversation(services: Services, progress: Progress, stale: Stal
 def _with_unstored(turns: list[ChatMessage], queued: Sequence[QueuedMessage]) -> list[ChatMessage]:
     """The stored conversation and the messages that the workflow has taken but nobody has stored yet."""
     stored = {turn.id for turn in turns}
-    return turns + [
-        ChatMessage(
-            id=m.id,
-            role="user",
-            text=m.text,
-            at=m.at,
-            author=m.author,
-            author_name=m.author_name,
-            state=m.state,
-            phase_id=m.phase_id,
-            images=m.images,
-        )
-        for m in queued
-        if m.id not in stored
-    ]
+    return turns + [message.turn for message in queued if message.id not in stored]
 
 
 async def summaries(services: Services, records: Sequence[SessionRecord]) -> list[SessionSummary]:

@@ -97,6 +97,22 @@ class MessageEdit(BaseModel):
 MessageState = Literal["queued", "being_read", "planned", "done", "withdrawn"]
 
 
+class ChatMessage(BaseModel):
+    """One turn of the conversation beside the work. `options` are answers to choose from, where it asks something;
+    `phase_id` names the phase that carries out what it asked for."""
+
+    id: str
+    role: Literal["user", "assistant", "notice"]
+    text: str
+    at: datetime
+    author: str | None = None
+    author_name: str | None = None
+    state: MessageState = "done"
+    options: list[str] = Field(default_factory=list)
+    phase_id: str | None = None
+    images: list[ImageRef] = Field(default_factory=list)
+
+
 class QueuedMessage(BaseModel):
     """A user's message and what became of it. `phase_id` names the phase that carries out the change it asked for;
     with `wants_debug` it asked to find out what is wrong.
@@ -117,21 +133,11 @@ class QueuedMessage(BaseModel):
     phase_id: str | None = None
     images: Images = Field(default_factory=list)
 
-
-class ChatMessage(BaseModel):
-    """One turn of the conversation beside the work. `options` are answers to choose from, where it asks something;
-    `phase_id` names the phase that carries out what it asked for."""
-
-    id: str
-    role: Literal["user", "assistant", "notice"]
-    text: str
-    at: datetime
-    author: str | None = None
-    author_name: str | None = None
-    state: MessageState = "done"
-    options: list[str] = Field(default_factory=list)
-    phase_id: str | None = None
-    images: list[ImageRef] = Field(default_factory=list)
+    @property
+    def turn(self) -> ChatMessage:
+        """The message as a turn of the conversation."""
+        shared = ChatMessage.model_fields.keys() & QueuedMessage.model_fields.keys()
+        return ChatMessage(role="user", **{name: getattr(self, name) for name in shared})
 
 
 class Question(BaseModel):

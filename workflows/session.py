@@ -17,14 +17,12 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
-    from activities.conversation import ConversationActivities
     from activities.session import SessionActivities
     from schemas.candidates import Candidate, CandidateChoice
     from schemas.deployments import Deployment, DeploymentRequest, DeploymentWithdrawal
     from schemas.failures import Failure
-    from schemas.operations import ConversationInput, CreateSessionInput
+    from schemas.operations import CreateSessionInput
     from schemas.previews import PreviewControl
-    from schemas.secrets import masked_in
     from schemas.session import (
         CarriedState,
         MessageEdit,
@@ -39,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.changes import UserChanges
     from workflows.debugging import debug_for
     from workflows.deterministic import DeterministicBuilder
+    from workflows.messages import Messages
     from workflows.names import (
         QUERY_PROGRESS,
         SESSION_WORKFLOW,
@@ -56,26 +55,15 @@ with workflow.unsafe.imports_passed_through():
         UPDATE_WITHDRAW,
         UPDATE_WITHDRAW_MESSAGE,
     )
-    from workflows.options import MODEL_STEP, SESSION_STEP
+    from workflows.options import SESSION_STEP
+    from workflows.picture import CAN
     from workflows.previewing import check_preview, control_preview
     from workflows.project import check, template_of
     from workflows.publishing import Publisher
     from workflows.smart import SmartBuilder
-    from workflows.steps import CAN, Session
+    from workflows.steps import Session
 
-INTERRUPTIBLE = frozenset(
-    {
-        "phase_implementation", "fast_code_fixer", "smart_builder", "tool", "deep_debugger", "code_review",
-        "file_regeneration", "screenshot_analysis",
-    }
-)  # fmt: skip
 MAX_MESSAGES_KEPT = 200
-_TOO_LATE = {
-    "being_read": "is being read right now; try again when it is answered",
-    "planned": "is planned already and can no longer be changed",
-    "done": "is done",
-    "withdrawn": "was withdrawn",
-}
 SESSION_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,43}")  # it names hosts of previews and folders of workspaces
 
 
@@ -98,6 +86,7 @@ class CodeGenSession:
         self._session.round = carried.round if carried else None
         self._builder = self._builder_of(request)
         self._publisher = Publisher(self._session)
+        self._messages = Messages(self._session)
         self._changes = UserChanges(self._session)
         self._check_asked = False
         self._resting = False
@@ -118,7 +107,7 @@ class CodeGenSession:
         """
         background = [
             asyncio.create_task(self._session.record_in_background()),
-            asyncio.create_task(self._answer_messages()),
+            asyncio.create_task(self._messages.answer_in_background(carried_on=self._request.carried is not None)),
             asyncio.create_task(self._publisher.work()),
             asyncio.create_task(self._changes.show_in_background()),
         ]
@@ -143,7 +132,7 @@ class CodeGenSession:
             await self._check_again()  # nothing is left to do, but nobody has seen it run
         while True:
             await self._renew_when_long()
-            requests = await self._requests()
+            requests = await self._messages.requests()
             if self._session.waits_for_user and not requests:
                 await self._wait_for_user()
                 continue
@@ -151,10 +140,10 @@ class CodeGenSession:
                 await debug_for(self._session, asked)
                 continue
             if requests or self._choice_waits or self._progress.state.name != "completed":
-                if await self._builder.work(requests) or self._unread():
+                if await self._builder.work(requests) or self._messages.unread():
                     continue
                 await self._session.going()
-                if self._unread() or self._wanted():
+                if self._messages.unread() or self._messages.wanted():
                     continue
                 self._finish()
             if not self._request.keep_open:
@@ -175,17 +164,7 @@ class CodeGenSession:
         )
         progress.model, progress.demo = created.model, created.demo
         session.show_info()
-        self._tell_of_secrets("prompt", progress.prompt)
-
-    def _tell_of_secrets(self, name: str, text: str) -> None:
-        """Say that a key was taken out of what somebody wrote, and where it belongs."""
-        if found := masked_in(text):
-            kinds = ", ".join(f"{secret.kind} {secret.hint}".strip() for secret in found)
-            self._session.notice(
-                f"{name}-secret",
-                f"This was taken out of what you wrote, and neither kept nor sent to a model: {kinds}. Store keys of"
-                " model providers under your keys; and replace a key that others may have seen.",
-            )
+        self._messages.tell_of_secrets("prompt", progress.prompt)
 
     def _finish(self) -> None:
         """Say how it went. A session is completed only when the checks of its last state were clean."""
@@ -206,7 +185,7 @@ class CodeGenSession:
             seen, self._resting = self._session.resumes, True
             await workflow.wait_condition(
                 lambda seen=seen: (  # type: ignore[misc]
-                    bool(self._wanted())
+                    bool(self._messages.wanted())
                     or self._session.resumes > seen
                     or self._check_asked
                     or self._choice_waits
@@ -242,7 +221,9 @@ class CodeGenSession:
         session = self._session
         session.show_waiting()
         seen = session.resumes
-        await workflow.wait_condition(lambda: bool(self._wanted()) or session.resumes > seen or self._history_is_long)
+        await workflow.wait_condition(
+            lambda: bool(self._messages.wanted()) or session.resumes > seen or self._history_is_long
+        )
         if session.resumes > seen and session.progress.question is None:
             await self._builder.work([])
 
@@ -274,105 +255,25 @@ class CodeGenSession:
     @workflow.signal(name=SIGNAL_MESSAGE)
     def message(self, message: UserMessage) -> None:
         """Take a user's message into the queue. One with a known id was sent twice and is ignored."""
-        if any(known.id == message.id for known in self._progress.messages):
-            return
-        queued = QueuedMessage(
-            id=message.id,
-            text=message.text,
-            author=message.author,
-            author_name=message.author_name,
-            at=workflow.now(),
-            images=message.images,
-        )
-        if self._progress.question is not None:
-            queued.answered = queued.wants_change = True  # it is the answer that the builder waits for
-        self._progress.messages.append(queued)
-        self._session.show_message(queued)
-        self._tell_of_secrets(message.id, message.text)
-        if message.interrupt:
-            self._session.interrupt(INTERRUPTIBLE)
+        self._messages.take(message)
 
     @workflow.update(name=UPDATE_EDIT_MESSAGE)
     def edit_message(self, edit: MessageEdit) -> QueuedMessage:
         """Give a message another text and other pictures, as long as nobody has taken it up."""
-        message = self._message(edit.id)
-        message.text, message.images = edit.text, edit.images
-        self._session.show_message(message)
-        return message
+        return self._messages.edit(edit)
 
     @edit_message.validator
     def _may_edit(self, edit: MessageEdit) -> None:
-        self._require_queued(edit.id)
+        self._messages.require_queued(edit.id)
 
     @workflow.update(name=UPDATE_WITHDRAW_MESSAGE)
     def withdraw_message(self, message_id: str) -> QueuedMessage:
         """Take a message out of the queue. Withdrawing it twice is harmless."""
-        message = self._message(message_id)
-        if message.state != "withdrawn":
-            message.state, message.answered, message.wants_change = "withdrawn", True, False
-            self._session.show_message(message)
-        return message
+        return self._messages.withdraw(message_id)
 
     @withdraw_message.validator
     def _may_withdraw_message(self, message_id: str) -> None:
-        if self._message(message_id).state != "withdrawn":
-            self._require_queued(message_id)
-
-    def _require_queued(self, message_id: str) -> None:
-        message = self._message(message_id)
-        if message.state != "queued" or message.taken_up:
-            raise ApplicationError(f"The message {_TOO_LATE.get(message.state, 'is being planned')}.", type="too_late")
-
-    def _message(self, message_id: str) -> QueuedMessage:
-        for message in self._progress.messages:
-            if message.id == message_id:
-                return message
-        raise ApplicationError("The session has no such message.", type="unknown_message")
-
-    async def _answer_messages(self) -> None:
-        """Answer each message as it comes, beside the work, in the order of their arrival."""
-        while True:
-            await workflow.wait_condition(lambda: bool(self._unread()) and not self._session.renewing and self._created)
-            while (unread := self._unread()) and not self._session.renewing:
-                await self._answer(unread[0])
-
-    async def _answer(self, message: QueuedMessage) -> None:
-        session = self._session
-        message.state = "being_read"
-        self._session.show_message(message)
-        outcome = await session.attempt(
-            ConversationActivities.answer,
-            lambda common: ConversationInput(
-                **common, message=message, situation=self._situation(), template=self._progress.template
-            ),
-            session.operation(f"message-{message.id}", "conversation", "Answering a message"),
-            MODEL_STEP,
-        )
-        session.settle(f"message-{message.id}")
-        message.answered = True
-        # A message that could not be answered is not lost: it is taken for a request.
-        answered = outcome if outcome and not isinstance(outcome, Failure) else None
-        message.wants_change = answered is None or answered.wants_change or answered.wants_debug
-        message.wants_debug = answered is not None and answered.wants_debug and not answered.wants_change
-        message.state = "queued" if message.wants_change else "done"
-        self._session.show_message(message)
-        if isinstance(outcome, Failure):
-            session.notice(
-                f"{message.id}-notice",
-                f"This message could not be answered: {outcome.explanation} It is kept and enters the next plan.",
-            )
-
-    def _unread(self) -> list[QueuedMessage]:
-        return [message for message in self._progress.messages if not message.answered]
-
-    def _wanted(self) -> list[QueuedMessage]:
-        """Messages that ask for a change nobody has planned yet."""
-        return [m for m in self._progress.messages if m.wants_change and m.state == "queued"]
-
-    async def _requests(self) -> list[QueuedMessage]:
-        """The changes asked for, once every message so far is read."""
-        await workflow.wait_condition(lambda: not self._unread())
-        return self._wanted()
+        self._messages.require_withdrawable(message_id)
 
     # --- files and versions ---------------------------------------------------------------------------------------
 
@@ -487,28 +388,6 @@ class CodeGenSession:
     @property
     def _progress(self) -> Progress:
         return self._session.progress
-
-    @property
-    def _created(self) -> bool:
-        return self._request.carried is not None or self._progress.last_seq > 0
-
-    def _situation(self) -> str:
-        """Where the work stands, in words for the model that talks to the user."""
-        progress = self._progress
-        lines = [f"State: {progress.state.name}. {progress.state.reason}"]
-        lines += [f"Running now: {operation.title}" for operation in progress.operations]
-        for phase in progress.phases:
-            found = "" if phase.checks is None else f", {len(phase.checks.issues)} findings in the last checks"
-            lines.append(f"Phase “{phase.plan.name}”: {phase.status}{found}. {phase.plan.description}")
-            errors = phase.checks.errors[:3] if phase.checks else []
-            lines += [f"  {issue.severity}: {issue.message[:200]}" for issue in errors]
-        usage = progress.usage
-        lines.append(
-            f"Files: {len(progress.files)}. Spent: {usage.cost_usd} US dollars in {usage.calls} model calls, with "
-            f"{usage.input_tokens} tokens read and {usage.output_tokens} written."
-        )
-        lines.append(f"Preview: {progress.preview.status}. {progress.preview.detail}")
-        return "\n".join(lines)
 
 
 def _validated(given: Any) -> SessionRequest:

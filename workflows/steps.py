@@ -1,71 +1,41 @@
 """What every builder does the same way: run a step, show it, stop it, wait out its failures, go on."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, TimeoutType
-from temporalio.exceptions import TimeoutError as ActivityTimeout
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
 
 with workflow.unsafe.imports_passed_through():
     from activities.session import SessionActivities
-    from schemas.blueprint import Blueprint, PhasePlan
-    from schemas.candidates import Candidate
     from schemas.events import (
-        BlueprintReady,
-        CandidateEvent,
         ErrorEvent,
-        Event,
-        MessageEvent,
         OperationFinished,
         OperationStarted,
-        PhaseEvent,
-        PreviewEvent,
-        SessionInfoEvent,
-        SessionStateEvent,
     )
     from schemas.failures import OVER_BUDGET, Failure
-    from schemas.operations import FilesResult, OperationInput, OperationResult, ReadBackInput, RecordEventsInput
+    from schemas.operations import OperationInput, OperationResult, ReadBackInput, RecordEventsInput
     from schemas.rounds import Limit, RoundState
     from schemas.session import (
         WORKING_STATES,
-        Ability,
-        ChatMessage,
-        FileRef,
         Operation,
         PhaseProgress,
-        Preview,
         Progress,
-        QueuedMessage,
         State,
         StateInfo,
     )
-    from workflows.cockpit import Cockpit
-    from workflows.journal import Journal
+    from workflows.failures import failure_of
     from workflows.options import RECORD, SESSION_STEP, StepOptions
+    from workflows.picture import Picture
     from workflows.placing import BUSY, HOST_GONE, may_wait, placed, places
 
 Argument = TypeVar("Argument", bound=OperationInput)
 Result = TypeVar("Result", bound=OperationResult)
 Done = TypeVar("Done")
 Common = dict[str, Any]
-
-CAN: dict[State, list[Ability]] = {
-    "starting": ["message", "stop"],
-    "planning": ["message", "stop"],
-    "generating": ["message", "stop"],
-    "reviewing": ["message", "stop"],
-    "idle": ["message", "stop"],
-    "stopped": ["message", "resume"],
-    "waiting_for_capacity": ["message", "stop", "resume"],
-    "waiting_for_budget": ["message", "stop", "resume"],
-    "completed": ["message"],
-    "failed": ["message", "resume"],
-}
-
 
 LOST_PAUSE = 10.0
 LOST_ROUNDS = 3
@@ -81,20 +51,14 @@ class Interrupted(Exception):
     """A user's message interrupted the running step."""
 
 
-class Session:
-    """The state of a session and the one way its builders run steps.
-
-    `progress` is the picture that the query answers; whatever changes it here also becomes an event.
-    """
+class Session(Picture):
+    """A session at work: the one way its builders run steps, record what happened, stop and wait."""
 
     def __init__(
         self, progress: Progress, *, user_id: str, keep_open: bool, outbox_next: int = 1, executions: int = 0
     ) -> None:
-        self.progress = progress
-        self.user_id = user_id
-        self.journal = Journal(outbox_next)
+        super().__init__(progress, user_id=user_id, outbox_next=outbox_next)
         self.executions = executions
-        self._cockpit = Cockpit(user_id)
         self._keep_open = keep_open
         self._known_seq = progress.last_seq
         self._running: dict[str, workflow.ActivityHandle[Any]] = {}
@@ -108,157 +72,8 @@ class Session:
         self.round: RoundState | None = None
         self.budget_changes = 0
         self.renewing = False  # about to continue as new: nothing begins any more
-        self.changes = 0
-        """How often the manifest changed."""
 
-    # --- what happened, shown and recorded ----------------------------------------------------------------------
-
-    def emit(self, event: Event) -> None:
-        self.journal.add(event)
-
-    def enter(
-        self,
-        name: State,
-        reason: str,
-        *,
-        until: datetime | None = None,
-        code: str | None = None,
-        can: list[Ability] | None = None,
-    ) -> None:
-        """Change the session's state, with the reason in plain words. `can` replaces what can be done in it."""
-        now = workflow.now()
-        old = self.progress.state
-        since = old.since if old.name == name and old.reason == reason else now
-        # From a place in the line it goes on by itself.
-        can = can or [ability for ability in CAN[name] if code != BUSY or ability != "resume"]
-        self.progress.state = StateInfo(name=name, since=since, reason=reason, can=can, until=until, code=code)
-        self.emit(SessionStateEvent(state=self.progress.state))
-        self._cockpit.show(self.progress)
-
-    def pause(self, limit: Limit, reason: str) -> None:
-        """Rest at a limit, which a resume or a message lifts. A session that does not stay open fails instead."""
-        if not self._keep_open:
-            failure = Failure(code=limit, sentence=reason, next_action="Raise the limit, or simplify the request.")
-            self.enter("failed", reason, code=limit)
-            raise ApplicationError(reason, failure.model_dump(), type=limit, non_retryable=True)
-        if self.round is not None:
-            self.round.limit, self.round.reason = limit, reason
-
-    @property
-    def waits_for_user(self) -> bool:
-        """Whether the builder goes on only after a word of the user: an answer, or the leave to pass a limit."""
-        return self.progress.question is not None or (self.round is not None and self.round.limit is not None)
-
-    def show_waiting(self) -> None:
-        """Say what the user is waited for, unless the session is stopped anyway."""
-        if self.stopped:
-            return
-        if (question := self.progress.question) is not None:
-            self.enter("idle", question.text, code="question")
-        elif self.round is not None:
-            self.enter("idle", self.round.reason, code=self.round.limit, can=["message", "resume"])
-
-    def show_phase(self, phase: PhaseProgress) -> None:
-        """Record that a phase changed."""
-        self.emit(PhaseEvent(phase=phase))
-        self._cockpit.show(self.progress)
-
-    def show_blueprint(self, blueprint: Blueprint) -> None:
-        """Record the plan of the application."""
-        self.emit(BlueprintReady(blueprint=blueprint))
-
-    def show_message(self, message: QueuedMessage) -> None:
-        """Record what became of a user's message."""
-        chat = ChatMessage(
-            id=message.id,
-            role="user",
-            text=message.text,
-            at=message.at,
-            author=message.author,
-            author_name=message.author_name,
-            state=message.state,
-            phase_id=message.phase_id,
-            images=message.images,
-        )
-        self.emit(MessageEvent(message=chat))
-
-    def take_up(self, messages: list[QueuedMessage]) -> None:
-        """A plan is made of these messages from here on: their senders can change them no more."""
-        for message in messages:
-            message.taken_up = True
-
-    def notice(self, notice_id: str, text: str) -> None:
-        """Say something in the conversation on the session's own behalf."""
-        self.emit(MessageEvent(message=ChatMessage(id=notice_id, role="notice", text=text, at=workflow.now())))
-
-    def add_phase(self, plan: PhasePlan, messages: list[QueuedMessage]) -> PhaseProgress:
-        """Put a phase on the list; the messages it carries out are planned from here on."""
-        phase = PhaseProgress(
-            id=f"phase-{len(self.progress.phases) + 1}", plan=plan, message_ids=[message.id for message in messages]
-        )
-        self.progress.phases.append(phase)
-        self.show_phase(phase)
-        for message in messages:
-            message.state, message.taken_up, message.phase_id = "planned", True, phase.id
-            self.show_message(message)
-        return phase
-
-    def join_phase(self, phase: PhaseProgress, messages: list[QueuedMessage]) -> None:
-        """Let a phase that is under way carry out further messages."""
-        for message in messages:
-            phase.message_ids.append(message.id)
-            message.state, message.taken_up, message.phase_id = "planned", True, phase.id
-            self.show_message(message)
-        self.show_phase(phase)
-
-    def complete_phase(self, phase: PhaseProgress) -> None:
-        """Close a phase, and with it the messages it carried out."""
-        phase.status, phase.finished_at = "completed", workflow.now()
-        self.show_phase(phase)
-        for message in self.progress.messages:
-            if message.id in phase.message_ids:
-                message.state = "done"
-                self.show_message(message)
-
-    async def read_back(self, phase: PhaseProgress, operation_id: str) -> None:
-        """Bring the manifest up to date with what an interrupted step had finished."""
-        found = await self.step(
-            SessionActivities.read_back,
-            lambda common: ReadBackInput(**common, of=operation_id),
-            self.operation(f"{operation_id}/read-back", "read_back", "Looking at what was finished", phase.id),
-            SESSION_STEP,
-        )
-        self.settle(operation_id)
-        self.take_in(phase, found)
-
-    def take_in(self, phase: PhaseProgress | None, result: FilesResult) -> None:
-        """Bring the manifest and the phase up to date with files that a step wrote or deleted."""
-        known = {file.path: file for file in self.progress.files if file.path not in result.deleted}
-        newer = {file.path: file for file in result.files if not _is_newer(known.get(file.path), file)}
-        self.show_files({**known, **newer}.values())
-        if phase is not None:
-            phase.files = sorted({*phase.files, *(file.path for file in result.files)} - set(result.deleted))
-
-    def show_files(self, files: Iterable[FileRef]) -> None:
-        """Make the manifest these files."""
-        self.changes += 1
-        self.progress.files = sorted(files, key=lambda file: file.path)
-
-    def show_candidate(self, candidate: Candidate) -> None:
-        """Record that a candidate changed."""
-        self.emit(CandidateEvent(candidate=candidate))
-
-    def show_info(self) -> None:
-        """Record title, template and model."""
-        progress = self.progress
-        self.emit(
-            SessionInfoEvent(title=progress.title, template=progress.template, model=progress.model, demo=progress.demo)
-        )
-
-    def show_preview(self, preview: Preview) -> None:
-        """Record that the preview changed."""
-        self.progress.preview = preview
-        self.emit(PreviewEvent(preview=preview))
+    # --- recording ------------------------------------------------------------------------------------------------
 
     async def record_in_background(self) -> None:
         """Write down events that no step carries, for as long as the workflow runs."""
@@ -322,6 +137,29 @@ class Session:
     def _cancel(self, operation_id: str) -> None:
         self._cancelled.add(operation_id)
         self._running[operation_id].cancel()
+
+    def pause(self, limit: Limit, reason: str) -> None:
+        """Rest at a limit, which a resume or a message lifts. A session that does not stay open fails instead."""
+        if not self._keep_open:
+            failure = Failure(code=limit, sentence=reason, next_action="Raise the limit, or simplify the request.")
+            self.enter("failed", reason, code=limit)
+            raise ApplicationError(reason, failure.model_dump(), type=limit, non_retryable=True)
+        if self.round is not None:
+            self.round.limit, self.round.reason = limit, reason
+
+    @property
+    def waits_for_user(self) -> bool:
+        """Whether the builder goes on only after a word of the user: an answer, or the leave to pass a limit."""
+        return self.progress.question is not None or (self.round is not None and self.round.limit is not None)
+
+    def show_waiting(self) -> None:
+        """Say what the user is waited for, unless the session is stopped anyway."""
+        if self.stopped:
+            return
+        if (question := self.progress.question) is not None:
+            self.enter("idle", question.text, code="question")
+        elif self.round is not None:
+            self.enter("idle", self.round.reason, code=self.round.limit, can=["message", "resume"])
 
     async def going(self) -> None:
         """Wait while the session is stopped or held."""
@@ -441,20 +279,18 @@ class Session:
         A stop cancels it and it starts again when the session is resumed; a budget or a limit of the user's is waited
         for. Raises Interrupted.
         """
-        while True:
-            await self.going()
-            changes = self.budget_changes
-            if state is not None:
-                self.enter(*state)
-            outcome = await self.attempt(activity, argument, operation, options)
-            interrupted = operation.id in self._interrupted
-            self._interrupted.discard(operation.id)
-            if isinstance(outcome, Failure) and outcome.waits:
-                await self._wait_out(outcome, operation, changes)
-            elif outcome is not None:
-                return outcome
-            elif interrupted:
-                raise Interrupted
+        return await self._persist(activity, argument, operation, options, state, lambda failure: not failure.waits)
+
+    async def read_back(self, phase: PhaseProgress, operation_id: str) -> None:
+        """Bring the manifest up to date with what an interrupted step had finished."""
+        found = await self.step(
+            SessionActivities.read_back,
+            lambda common: ReadBackInput(**common, of=operation_id),
+            self.operation(f"{operation_id}/read-back", "read_back", "Looking at what was finished", phase.id),
+            SESSION_STEP,
+        )
+        self.settle(operation_id)
+        self.take_in(phase, found)
 
     async def attempt(
         self,
@@ -586,10 +422,6 @@ class Session:
         )
 
 
-def _is_newer(known: FileRef | None, file: FileRef) -> bool:
-    return known is not None and known.version > file.version
-
-
 async def together(work: Sequence[Coroutine[Any, Any, Done]]) -> list[Done]:
     """Run steps side by side to their ends, and return their results in order. Raises what the first one raised."""
     tasks = [asyncio.create_task(each) for each in work]
@@ -602,17 +434,3 @@ async def together(work: Sequence[Coroutine[Any, Any, Done]]) -> list[Done]:
 
 def _heals_by_no_wait(failure: Failure) -> bool:
     return failure.retry_after is None and failure.until is None and failure.code != OVER_BUDGET
-
-
-def failure_of(error: ActivityError) -> Failure:
-    """What a failed activity said, in plain words, whatever kind of failure it was."""
-    cause = error.cause
-    if isinstance(cause, ApplicationError):
-        if cause.details and isinstance(cause.details[0], dict) and "sentence" in cause.details[0]:
-            return Failure.model_validate(cause.details[0])
-        return Failure(code="internal_error", sentence="A step failed unexpectedly.", detail=cause.message[:500])
-    if isinstance(cause, ActivityTimeout) and cause.type is TimeoutType.SCHEDULE_TO_START:
-        return Failure(code=HOST_GONE, sentence="The machine that has the workspace does not answer.")
-    if isinstance(cause, ActivityTimeout) and cause.type is not TimeoutType.HEARTBEAT:
-        return Failure(code="too_slow", sentence="This step took longer than it may.")
-    return Failure(code="worker_lost", sentence="The worker that ran this step was lost, time and again.")

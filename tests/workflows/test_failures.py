@@ -2,7 +2,7 @@
 
 from temporalio.exceptions import ActivityError, ApplicationError, RetryState, TimeoutError, TimeoutType
 
-from workflows.steps import failure_of
+from workflows.failures import failure_of
 
 
 def failed(cause: BaseException) -> ActivityError:
