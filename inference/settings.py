@@ -1,16 +1,40 @@
 """Which providers may be used, from the environment. Keys are SecretStr: no repr, log or error shows them."""
 
 import re
-from collections.abc import Mapping
-from typing import Self, get_args
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from inference.providers import PROVIDERS, provider_id
+from inference.providers import PROVIDERS, Provider, provider_id
 from schemas.inference import ActionKey, RoutingPolicy
 
 _PLACEHOLDERS = {"", "default", "none", "null", "changeme", "your-api-key", "your_api_key"}
+_SECONDS: Final = {"STICH_CONNECT_TIMEOUT": 10.0, "STICH_FIRST_TOKEN_TIMEOUT": 120.0, "STICH_STALL_TIMEOUT": 60.0}
+
+VARIABLES: Final = frozenset(
+    {
+        *(name for provider in PROVIDERS.values() for name in (*provider.key_variables, *provider.url_variables)),
+        *(f"STICH_MODEL_{key.upper()}" for key in ActionKey),
+        *_SECONDS,
+        "STICH_MODEL",
+        "STICH_ROUTING",
+        "STICH_ANSWER_CACHE",
+        "STICH_ALLOW_PRIVATE_ADDRESSES",
+        "STICH_GATEWAY_URL",
+        "STICH_GATEWAY_ANALYTICS_URL",
+        "CLOUDFLARE_ACCOUNT_ID",
+        "CLOUDFLARE_AI_GATEWAY",
+        "CLOUDFLARE_AI_GATEWAY_URL",
+        "CLOUDFLARE_AI_GATEWAY_TOKEN",
+        "CLOUDFLARE_AI_GATEWAY_PROVIDERS",
+        "CLOUDFLARE_AI_GATEWAY_CACHE_TTL",
+        "CF_AIG_TOKEN",
+    }
+)
+"""Every variable that is read here."""
 
 
 class InvalidSetting(ValueError):
@@ -69,27 +93,17 @@ class InferenceSettings(BaseModel):
         """Settings out of `env`. A base URL that is set needs no key: the server behind it may want none.
 
         Raises InvalidSetting for a URL, model key or number that cannot be meant."""
-        providers = {}
-        for provider in PROVIDERS.values():
-            key = _first(env, provider.key_variables)
-            own_url = _first(env, provider.url_variables)
-            url = own_url or provider.base_url
-            if provider.id == "cloudflare" and not url and (account := env.get("CLOUDFLARE_ACCOUNT_ID", "").strip()):
-                url = f"https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1"
-            if url and (key or own_url or not provider.needs_key):
-                providers[provider.id] = ProviderSettings(
-                    base_url=_url(provider.id, url), key=SecretStr(key) if key else None
-                )
+        found = {provider.id: _provider(env, provider) for provider in PROVIDERS.values()}
         models = {key: value for key in ActionKey if (value := env.get(f"STICH_MODEL_{key.upper()}", "").strip())}
         return cls(
-            providers=providers,
+            providers={name: settings for name, settings in found.items() if settings is not None},
             gateway=_gateway(env),
             model=env.get("STICH_MODEL", "").strip() or None,
             models=models,
             policy=_policy(env),
-            connect_timeout=_seconds(env, "STICH_CONNECT_TIMEOUT", 10),
-            first_token_timeout=_seconds(env, "STICH_FIRST_TOKEN_TIMEOUT", 120),
-            stall_timeout=_seconds(env, "STICH_STALL_TIMEOUT", 60),
+            connect_timeout=_seconds(env, "STICH_CONNECT_TIMEOUT"),
+            first_token_timeout=_seconds(env, "STICH_FIRST_TOKEN_TIMEOUT"),
+            stall_timeout=_seconds(env, "STICH_STALL_TIMEOUT"),
             answer_cache_size=_count(env, "STICH_ANSWER_CACHE", 0),
             allow_private=allows_private(env),
         )
@@ -118,6 +132,25 @@ class InferenceSettings(BaseModel):
         return f"{facts.title}: {missing}"
 
 
+def invalid(env: Mapping[str, str]) -> list[str]:
+    """What `InferenceSettings.from_env` refuses, all of it: a clause for each, without a full stop."""
+    reads: list[Callable[[], object]] = [
+        *(partial(_provider, env, provider) for provider in PROVIDERS.values()),
+        partial(_gateway, env),
+        partial(_policy, env),
+        *(partial(_seconds, env, name) for name in _SECONDS),
+        partial(_count, env, "STICH_ANSWER_CACHE", 0),
+        partial(allows_private, env),
+    ]
+    found = []
+    for read in reads:
+        try:
+            read()
+        except InvalidSetting as error:
+            found.append(str(error))
+    return found
+
+
 def allows_private(env: Mapping[str, str]) -> bool:
     """Whether the operator lets users and models name addresses of this machine and its networks."""
     value = env.get("STICH_ALLOW_PRIVATE_ADDRESSES", "").strip().lower()
@@ -136,35 +169,74 @@ def _first(env: Mapping[str, str], names: tuple[str, ...]) -> str | None:
     return None
 
 
-def _url(owner: str, url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidSetting(f"the base URL of {owner} must begin with http:// or https://")
+def _url(env: Mapping[str, str], names: tuple[str, ...]) -> str | None:
+    """The address in the first of the variables that holds one."""
+    name = next((name for name in names if _first(env, (name,)) is not None), None)
+    if name is None:
+        return None
+    url = env[name].strip()
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # a port that is none, half an IPv6 address
+        usable = False
+    if not usable:
+        raise InvalidSetting(f"{name} must be an address that begins with http:// or https://")
     if parts.username or parts.password:
-        raise InvalidSetting(f"the base URL of {owner} must not contain a password")
+        raise InvalidSetting(f"{name} must not contain a password")
     return url.rstrip("/")
 
 
+def _provider(env: Mapping[str, str], provider: Provider) -> ProviderSettings | None:
+    """How a provider is reached, None where too little is set."""
+    key = _first(env, provider.key_variables)
+    own_url = _url(env, provider.url_variables)
+    url = own_url or provider.base_url
+    if provider.id == "cloudflare" and not url and (account := env.get("CLOUDFLARE_ACCOUNT_ID", "").strip()):
+        url = f"https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1"
+    if not url or not (key or own_url or not provider.needs_key):
+        return None
+    return ProviderSettings(base_url=url, key=SecretStr(key) if key else None)
+
+
 def _gateway(env: Mapping[str, str]) -> GatewaySettings | None:
-    url = _first(env, ("CLOUDFLARE_AI_GATEWAY_URL", "STICH_GATEWAY_URL"))
+    url = _url(env, ("CLOUDFLARE_AI_GATEWAY_URL", "STICH_GATEWAY_URL"))
+    cache_ttl = _cache_ttl(env)
+    stored_keys = _stored_keys(env)
     account, name = env.get("CLOUDFLARE_ACCOUNT_ID", "").strip(), env.get("CLOUDFLARE_AI_GATEWAY", "").strip()
-    if url is None and account and name:
+    if url is None and name:
+        if not account:
+            raise InvalidSetting("CLOUDFLARE_AI_GATEWAY is of an account: CLOUDFLARE_ACCOUNT_ID must be set too")
         url = f"https://gateway.ai.cloudflare.com/v1/{account}/{name}"
     if url is None:
         return None
     token = _first(env, ("CLOUDFLARE_AI_GATEWAY_TOKEN", "CF_AIG_TOKEN"))
     analytics_token = _first(env, ("CLOUDFLARE_API_TOKEN",)) or token
-    analytics_url = env.get("STICH_GATEWAY_ANALYTICS_URL", "").strip()
-    names = re.split(r"[,\s]+", env.get("CLOUDFLARE_AI_GATEWAY_PROVIDERS", "").strip())
-    ttl = env.get("CLOUDFLARE_AI_GATEWAY_CACHE_TTL", "").strip()
     return GatewaySettings(
-        url=_url("the AI gateway", url),
+        url=url,
         token=SecretStr(token) if token else None,
-        stored_keys=frozenset(found for name in names if (found := provider_id(name))),
-        cache_ttl=int(ttl) if ttl.isdigit() else None,
+        stored_keys=stored_keys,
+        cache_ttl=cache_ttl,
         analytics_token=SecretStr(analytics_token) if analytics_token else None,
-        analytics_url=_url("the gateway's analytics", analytics_url) if analytics_url else None,
+        analytics_url=_url(env, ("STICH_GATEWAY_ANALYTICS_URL",)),
     )
+
+
+def _cache_ttl(env: Mapping[str, str]) -> int | None:
+    name = "CLOUDFLARE_AI_GATEWAY_CACHE_TTL"
+    return _count(env, name, 0) if env.get(name, "").strip() else None
+
+
+def _stored_keys(env: Mapping[str, str]) -> frozenset[str]:
+    """The providers whose keys the gateway holds."""
+    name = "CLOUDFLARE_AI_GATEWAY_PROVIDERS"
+    named = [word for word in re.split(r"[,\s]+", env.get(name, "")) if word]
+    unknown = [word[:40] for word in named if provider_id(word) is None]
+    if unknown:
+        raise InvalidSetting(
+            f"{name} names a provider that is not known, {unknown[0]!r}: known are {', '.join(PROVIDERS)}"
+        )
+    return frozenset(found for word in named if (found := provider_id(word)))
 
 
 def _policy(env: Mapping[str, str]) -> RoutingPolicy:
@@ -176,10 +248,10 @@ def _policy(env: Mapping[str, str]) -> RoutingPolicy:
     raise InvalidSetting(f"STICH_ROUTING must be one of {', '.join(policies)}")
 
 
-def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+def _seconds(env: Mapping[str, str], name: str) -> float:
     text = env.get(name, "").strip()
     try:
-        value = float(text) if text else default
+        value = float(text) if text else _SECONDS[name]
     except ValueError:
         raise InvalidSetting(f"{name} must be a number") from None
     if not 0 < value < float("inf"):  # false for nan too

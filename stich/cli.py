@@ -71,7 +71,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         status: int = importlib.import_module(f"stich.cli_{arguments.command}").run(arguments)
     except StichError as error:
-        print(f"stich: {error}", file=sys.stderr)
+        for sentence in str(error).splitlines():
+            print(f"stich: {sentence}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -5,12 +5,13 @@ import asyncio
 import os
 
 from schemas.accounts import AuditEntry
+from stich.environment import checked_settings
 from stich.operator import installation
 from stich.settings import Settings
 
 
 def run(arguments: argparse.Namespace) -> int:
-    for entry in asyncio.run(entries(Settings.from_env(os.environ), arguments.limit, arguments.user)):
+    for entry in asyncio.run(entries(checked_settings(os.environ), arguments.limit, arguments.user)):
         print(entry.model_dump_json() if arguments.json else line(entry))
     return 0
 

@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 from stich.batch import Batch, Job, Result, cost_of, read_jobs
+from stich.environment import checked_settings
 from stich.errors import StichError
 from stich.service import find
-from stich.settings import Settings
 
 
 def run(arguments: argparse.Namespace) -> int:
-    address = find(Settings.from_env(os.environ))
+    address = find(checked_settings(os.environ))
     budget = cost_of(arguments.budget)
     if not 1 <= arguments.concurrency <= 1_000:
         raise StichError("--concurrency takes a number from 1 to 1000.")

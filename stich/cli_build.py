@@ -19,6 +19,7 @@ from schemas.http import CreateSession
 from schemas.session import MAX_PROMPT
 from stich.cli_build_view import Outcome, View, view_for
 from stich.client import StichClient, StichHttpError, StichUnreachable
+from stich.environment import checked_settings
 from stich.errors import StichError
 from stich.home import Home, RunningUp
 from stich.processes.program import launcher
@@ -31,7 +32,7 @@ STOP_SECONDS: Final = 15.0
 
 
 def run(arguments: argparse.Namespace) -> int:
-    settings = Settings.from_env(os.environ)
+    settings = checked_settings(os.environ)
     request = None if arguments.resume else read_request(arguments)
     if arguments.resume and arguments.prompt:
         raise StichError("--resume goes on with what the session was asked for; leave the prompt away.")

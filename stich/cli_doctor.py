@@ -1,9 +1,10 @@
 """`stich doctor`: is everything here that stich needs, and does it work?"""
 
 import argparse
+import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from inference.settings import InferenceSettings, InvalidSetting
 from sandbox.machine import browser_missing, is_prepared, missing
 from sandbox.settings import SandboxSettings
 from stich.api_server import WEB
+from stich.environment import problems
 from stich.errors import StichError
 from stich.home import Home, is_free
 from stich.processes.postgres import binary
@@ -28,8 +30,9 @@ class Finding(NamedTuple):
 
 
 def run(arguments: argparse.Namespace) -> int:
-    settings = Settings.from_env(os.environ)
-    findings = list(examine(settings))
+    findings = [Finding("settings", False, sentence) for sentence in problems(os.environ)]
+    with contextlib.suppress(StichError):  # told already
+        findings += examine(Settings.from_env(os.environ))
     for finding in findings:
         print(f"{'ok     ' if finding.well else 'PROBLEM'}  {finding.name:<12} {finding.sentence}")
     return 0 if all(finding.well for finding in findings) else 1
@@ -51,7 +54,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield attempt("temporal", "found", temporal_binary)
     built = (WEB / "index.html").exists()
     yield Finding("web page", built, "built" if built else "Not built yet; run `make setup`.")
-    yield models()
+    yield models(os.environ)
     if running := home.running():
         yield Finding("running", True, f"stich up serves this home at {running.url}")
     else:
@@ -74,9 +77,9 @@ def require_file(path: Path) -> None:
         raise StichError(f"{path.name} is missing; run `make setup`.")
 
 
-def models() -> Finding:
+def models(env: Mapping[str, str]) -> Finding:
     try:
-        settings = InferenceSettings.from_env(os.environ)
+        settings = InferenceSettings.from_env(env)
     except InvalidSetting as error:
         return Finding("models", False, f"{error}.")
     names = sorted(set(settings.providers) - {"demo"})

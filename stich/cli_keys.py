@@ -4,12 +4,13 @@ import argparse
 import asyncio
 import os
 
+from stich.environment import checked_settings
 from stich.operator import installation
 from stich.settings import Settings
 
 
 def run(arguments: argparse.Namespace) -> int:
-    return asyncio.run(rotate(Settings.from_env(os.environ), arguments.now))
+    return asyncio.run(rotate(checked_settings(os.environ), arguments.now))
 
 
 async def rotate(settings: Settings, at_once: bool) -> int:

@@ -3,12 +3,12 @@
 import argparse
 import os
 
+from stich.environment import checked_settings
 from stich.service import find
-from stich.settings import Settings
 
 
 def run(arguments: argparse.Namespace) -> int:
     from stich.mcp_server import mcp_server
 
-    mcp_server(find(Settings.from_env(os.environ))).run("stdio")
+    mcp_server(find(checked_settings(os.environ))).run("stdio")
     return 0

@@ -10,16 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 from inference.catalogue import rows
-from inference.settings import InferenceSettings, InvalidSetting
+from inference.settings import InferenceSettings
 from schemas.inference import ModelRow
-from stich.errors import StichError
+from stich.environment import checked_settings
 
 
 def run(arguments: argparse.Namespace) -> int:
-    try:
-        settings = InferenceSettings.from_env(os.environ)
-    except InvalidSetting as error:
-        raise StichError(f"A setting of the model providers cannot be used: {error}.") from None
+    checked_settings(os.environ)
+    settings = InferenceSettings.from_env(os.environ)
     models = [row for row in rows(settings) if row.available or not arguments.usable]
     if arguments.json:
         for row in models:

@@ -10,6 +10,7 @@ from typing import Final
 from schemas.deployments import TARGET_TITLES, UNDER_WAY, Deployment
 from schemas.http import CreateDeployment
 from stich.client import StichClient, StichHttpError, StichUnreachable
+from stich.environment import checked_settings
 from stich.errors import StichError
 from stich.service import find
 from stich.settings import Settings
@@ -19,7 +20,7 @@ PATIENCE: Final = 900.0
 
 
 def run(arguments: argparse.Namespace) -> int:
-    settings = Settings.from_env(os.environ)
+    settings = checked_settings(os.environ)
     if arguments.version is not None and arguments.version < 1:
         raise StichError("--version takes a number from 1; the history of the files shows them.")
     deployment = asyncio.run(publish(settings, arguments))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from stich import __version__
+from stich.environment import checked_settings
 from stich.home import RunningUp
 from stich.settings import Settings
 from stich.supervisor import Supervisor
@@ -21,7 +22,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def run(arguments: argparse.Namespace) -> int:
     env = {**os.environ, **({"PORT": arguments.port} if arguments.port else {})}
     say = silent if arguments.quiet else speak
-    return asyncio.run(serve(Settings.from_env(env), env, say))
+    return asyncio.run(serve(checked_settings(env), env, say))
 
 
 async def serve(settings: Settings, env: dict[str, str], say: Callable[[str], None]) -> int:

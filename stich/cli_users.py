@@ -5,12 +5,13 @@ import asyncio
 import os
 
 from schemas.accounts import Role
+from stich.environment import checked_settings
 from stich.operator import Added, Installation, installation
 from stich.settings import Settings
 
 
 def run(arguments: argparse.Namespace) -> int:
-    asyncio.run(carry_out(arguments, Settings.from_env(os.environ)))
+    asyncio.run(carry_out(arguments, checked_settings(os.environ)))
     return 0
 
 

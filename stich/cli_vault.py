@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import asyncpg
 
 from stich.database import open_database
+from stich.environment import checked_settings
 from stich.errors import StichError
 from stich.home import Home
 from stich.keys import master_keys, payload_keys
@@ -18,7 +19,7 @@ from storage.vault import Vault, VaultLocked
 
 
 def run(arguments: argparse.Namespace) -> int:
-    settings = Settings.from_env(os.environ)
+    settings = checked_settings(os.environ)
     if arguments.payloads:
         print(rotate_payloads(settings))
     else:

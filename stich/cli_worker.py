@@ -5,10 +5,10 @@ import os
 
 import uvloop
 
-from stich.settings import Settings
+from stich.environment import checked_settings
 from stich.worker import run_worker
 
 
 def run(arguments: argparse.Namespace) -> int:
-    uvloop.run(run_worker(Settings.from_env(os.environ), os.environ))
+    uvloop.run(run_worker(checked_settings(os.environ), os.environ))
     return 0

@@ -2,4 +2,4 @@
 
 
 class StichError(Exception):
-    """stich cannot do what was asked. The text is one sentence that says why and what to do."""
+    """stich cannot do what was asked. The text is one sentence that says why and what to do, or several, one a line."""

@@ -35,6 +35,14 @@ def payload_keys(settings: Settings, *, make: bool = False) -> KeySource | None:
     return None
 
 
+def check_given(settings: Settings) -> None:
+    """Raises StichError where a key that is set cannot be used."""
+    if settings.vault_key is not None:
+        master_keys(settings)
+    if settings.payload_key is not None:
+        payload_keys(settings)
+
+
 def codec_ticket(token: str) -> str:
     """What makes the codec server's address known to those only who were told it: made from the sign-in token."""
     return hmac.new(token.encode(), b"stich codec ticket", hashlib.sha256).hexdigest()

@@ -1,7 +1,7 @@
 """Settings of the processes, read from the environment once, at the start."""
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeVar
 from urllib.parse import urlsplit
@@ -186,7 +186,10 @@ class Settings(BaseModel):
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Settings out of `env`; a variable that is empty counts as not set. Raises StichError for a bad value."""
+        """Settings out of `env`; a variable that is empty counts as not set.
+
+        Raises StichError for bad values: a sentence each, one a line.
+        """
         given = {field: value for field, (name, _) in VARIABLES.items() if (value := env.get(name, "").strip())}
         try:
             given["home"] = given.get("home") or str(Path.home() / ".stich")
@@ -195,7 +198,7 @@ class Settings(BaseModel):
         try:
             settings = cls.model_validate(given)
         except ValidationError as error:
-            raise StichError(_explain(error, given)) from None
+            raise StichError("\n".join(_explained(error, given))) from None
         if (settings.webhook_url is None) != (settings.webhook_secret is None):
             raise StichError("STICH_WEBHOOK_URL and STICH_WEBHOOK_SECRET belong together; set both.")
         for name in ("google", "github"):
@@ -212,9 +215,9 @@ class Settings(BaseModel):
             return self.host == "localhost"
 
 
-def _explain(error: ValidationError, given: Mapping[str, str]) -> str:
-    field = str(error.errors(include_url=False, include_input=False)[0]["loc"][0])
-    name, meaning = VARIABLES[field]
-    secret = field in SECRETS
-    value = "a value that cannot be used" if secret else f"“{given[field][:80]}”"
-    return f"{name} is {value}; it should be {meaning}."
+def _explained(error: ValidationError, given: Mapping[str, str]) -> Iterator[str]:
+    wrong = dict.fromkeys(str(each["loc"][0]) for each in error.errors(include_url=False, include_input=False))
+    for field in wrong:
+        name, meaning = VARIABLES[field]
+        value = "a value that cannot be used" if field in SECRETS else f"“{given[field][:80]}”"
+        yield f"{name} is {value}; it should be {meaning}."

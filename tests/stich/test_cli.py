@@ -135,7 +135,17 @@ def test_up_names_the_program_that_is_missing(tmp_path: Path) -> None:
 
 def test_up_refuses_a_provider_address_that_cannot_be_meant(tmp_path: Path) -> None:
     done = up(tmp_path, PORT="0", OPENAI_BASE_URL="nowhere", OPENAI_API_KEY="sk-x")
-    assert "A setting of the model providers cannot be used" in refused(done)
+    assert refused(done) == "OPENAI_BASE_URL must be an address that begins with http:// or https://."
+
+
+def test_everything_wrong_in_the_environment_is_told_before_anything_starts(tmp_path: Path) -> None:
+    done = up(tmp_path, STICH_ROUTIN="cost", STICH_LOG_LEVEL="loud")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        "stich: STICH_ROUTIN is not a setting of stich; did you mean STICH_ROUTING?",
+        "stich: STICH_LOG_LEVEL is “loud”; it should be one of debug, info, warning, error.",
+    ]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("role", ["worker", "api"])
@@ -169,3 +179,13 @@ def test_doctor_says_what_is_wrong(stich: Run) -> None:
     done = stich("doctor", PATH="/nonexistent")
     assert done.returncode == 1
     assert "PROBLEM  sandbox      Node.js is missing" in done.stdout
+
+
+def test_doctor_says_what_is_wrong_with_the_settings(stich: Run) -> None:
+    done = stich("doctor", STICH_PREVEIW_PORT="1", PORT="eighty", CLOUDFLARE_AI_GATEWAY_CACHE_TTL="1h")
+    assert done.returncode == 1
+    assert [line.split()[:3] for line in done.stdout.splitlines()] == [
+        ["PROBLEM", "settings", "STICH_PREVEIW_PORT"],
+        ["PROBLEM", "settings", "PORT"],
+        ["PROBLEM", "settings", "CLOUDFLARE_AI_GATEWAY_CACHE_TTL"],
+    ]

@@ -14,6 +14,7 @@ from inference.providers import PROVIDERS
 from inference.settings import InferenceSettings
 from schemas.inference import ActionKey
 from stich.cli import COMMANDS
+from stich.environment import KNOWN, OURS
 from stich.settings import VARIABLES, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +60,7 @@ def test_every_setting_is_told_and_nothing_else() -> None:
     read = {name for name in known() if not name.startswith("TEMPORAL_")}
     assert read - told == set(), "not told"
     assert told - read - elsewhere == set(), "told, but never read"
+    assert {name for name in read if name.startswith(OURS)} - KNOWN == set(), "would be refused as misspelt"
 
 
 @pytest.mark.parametrize(
