@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from inference.client import Completion, Inference, Plan
+    from inference.client import Completion, Inference
+    from inference.plan import Plan
 
 __all__ = ["Completion", "Inference", "Plan"]
 
@@ -12,6 +13,6 @@ def __getattr__(name: str) -> object:
     """Loads the client when it is asked for: who only reads the catalogue starts without it."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from inference import client
+    from inference import client, plan
 
-    return getattr(client, name)
+    return getattr(plan if name == "Plan" else client, name)

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from inference import prices, tokens
-from inference.client import Plan
+from inference.plan import Plan
 from inference.errors import InferenceError
 from schemas.inference import AttemptRecord, Finish, FinishReason, Outcome, Usage
 

@@ -9,7 +9,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from schemas.inference import ModelCall, Usage
 
 if TYPE_CHECKING:
-    from inference.client import Plan
+    from inference.plan import Plan
 
 _NAMES = {"google": "gcp.gemini", "cloudflare": "cloudflare.workers_ai"}
 
