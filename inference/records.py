@@ -5,8 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from inference import prices, tokens
-from inference.plan import Plan
 from inference.errors import InferenceError
+from inference.plan import Plan
 from schemas.inference import AttemptRecord, Finish, FinishReason, Outcome, Usage
 
 
