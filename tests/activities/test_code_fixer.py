@@ -1,61 +1,24 @@
 """The fixer's step: rules first, a model only for what they leave, and every attempt goes on from the one before."""
 
-import dataclasses
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
-
 import pytest
-from pydantic import SecretStr
 from temporalio.exceptions import ApplicationError
-from temporalio.testing import ActivityEnvironment
 
 from activities.code_fixer import CodeFixerActivities
 from codegen.fixes import find_stubs
-from inference import Inference
-from inference.settings import InferenceSettings, ProviderSettings
-from sandbox.catalogue import templates
 from schemas.blueprint import PhasePlan
 from schemas.checks import Issue, IssueSource, Severity
-from schemas.events import Outbox
 from schemas.inference import ActionKey
 from schemas.operations import FilesResult, FixInput
-from schemas.session import Operation
-from storage.database import Database
-from storage.events import EventLog
-from storage.files import Files
-from storage.keyring import KeyRing, KeySource, new_key
-from storage.ledger import Ledger
-from storage.messages import Messages
-from storage.model_choices import ModelChoices
-from storage.operations import Operations
-from storage.sessions import SessionRecord, Sessions
-from storage.vault import Vault
-from tests.fault_server import FaultServer
-from tests.inference.conftest import KEY, shared_client
+from tests.activities.conftest import ModelRooms
 
-PACKAGE = '{"dependencies": {"react": "19.3.1"}, "devDependencies": {"typescript": "7.0.2"}}'
 HOOK = ("TS2304", "Cannot find name 'useState'.")
 WRONG = ("TS2322", "Type 'string' is not assignable to type 'number'.")
 MISSING = ("TS2307", "Cannot find module './chart' or its corresponding type declarations.")
 PACKED = ("TS2307", "Cannot find module 'lodash' or its corresponding type declarations.")
 
 
-@dataclass
-class Fixer:
-    """The fixer's activity over real storage and a model that answers with `says`."""
-
-    rooms: SimpleNamespace
-    server: FaultServer
-
-    async def put(self, **files: str) -> None:
-        for name, text in {"package.json": PACKAGE, **files}.items():
-            path = name if "." in name else f"src/{name}.tsx"
-            await self.rooms.files.put("s1", path, text, author="model", reason="", operation_id="phase-1/implement")
-
-    def says(self, *answers: str) -> None:
-        self.server.answers += answers
+class Fixer(ModelRooms):
+    """The fixer's activity over real storage and a model that answers with what it is told to."""
 
     async def fix(self, *errors: tuple[str, str], attempt: int = 1, round: int = 1) -> FilesResult:
         issues = [
@@ -66,53 +29,19 @@ class Fixer:
             for code, message in errors
         ]  # fmt: skip
         given = FixInput(
-            session_id="s1",
-            user_id="local",
-            operation=Operation(
-                id=f"phase-1/fix-{round}", action="fast_code_fixer", title="Repairing", since=datetime.now(UTC)
-            ),
-            execution=1,
-            outbox=Outbox(first=1, events=[]),
+            **self.common(f"phase-1/fix-{round}", "fast_code_fixer"),
             phase_id="phase-1",
             template="react-vite",
             plan=PhasePlan(name="First"),
             issues=issues,
             round=round,
         )
-        environment = ActivityEnvironment()
-        environment.info = dataclasses.replace(
-            environment.info, attempt=attempt, heartbeat_timeout=timedelta(seconds=5)
-        )
-        return await environment.run(CodeFixerActivities(self.rooms).fix, given)  # type: ignore[arg-type]
-
-    @property
-    def prompts(self) -> list[str]:
-        return [str(seen.body["messages"]) for seen in self.server.seen]
+        return await self.run(CodeFixerActivities(self.rooms).fix, given, attempt)
 
 
 @pytest.fixture
-async def fixer(database: Database) -> AsyncIterator[Fixer]:
-    events = EventLog(database)
-    await events.start()
-    async with FaultServer() as server:
-        provider = ProviderSettings(base_url=server.url("answers"), key=SecretStr(KEY))
-        settings = InferenceSettings(providers={"openai": provider}, model="openai/gpt-4.1")
-        rooms = SimpleNamespace(
-            database=database,
-            events=events,
-            sessions=Sessions(database),
-            files=Files(database),
-            messages=Messages(database),
-            operations=Operations(database),
-            ledger=Ledger(database),
-            vault=Vault(database, KeySource.given(KeyRing([new_key()]).text())),
-            model_choices=ModelChoices(database),
-            inference=Inference(settings, client=shared_client()),
-            sandbox=SimpleNamespace(templates=lambda: [entry.info for entry in templates().values()]),
-        )
-        await rooms.sessions.create(SessionRecord(id="s1", prompt="A board", mode="deterministic"))
-        yield Fixer(rooms, server)
-    await events.aclose()
+async def fixer(model_rooms: ModelRooms) -> Fixer:
+    return Fixer(model_rooms.rooms, model_rooms.server)
 
 
 async def test_what_rules_repair_costs_nothing(fixer: Fixer) -> None:

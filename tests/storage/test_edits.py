@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -32,11 +31,6 @@ def sha(text: str) -> str:
 
 
 @pytest.fixture
-def files(database: Database) -> Files:
-    return Files(database)
-
-
-@pytest.fixture
 def edits(database: Database) -> Edits:
     return Edits(database)
 
@@ -44,14 +38,6 @@ def edits(database: Database) -> Edits:
 @pytest.fixture
 def conflicts(database: Database) -> Conflicts:
     return Conflicts(database)
-
-
-@pytest.fixture
-async def event_log(database: Database) -> AsyncIterator[EventLog]:
-    event_log = EventLog(database)
-    await event_log.start()
-    yield event_log
-    await event_log.aclose()
 
 
 @pytest.fixture

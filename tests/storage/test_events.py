@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -24,14 +24,6 @@ from storage.events import EventLog, EventWriter, Fenced, LogClosed
 
 SESSION = "session-1"
 RESET = OperationReset(operation_id="op", attempt=2, reason="the worker was lost")
-
-
-@pytest.fixture
-async def event_log(database: Database) -> AsyncIterator[EventLog]:
-    event_log = EventLog(database)
-    await event_log.start()
-    yield event_log
-    await event_log.aclose()
 
 
 def chunk(path: str, offset: int, text: str) -> FileChunk:

@@ -1,7 +1,6 @@
 """Files: versions are never lost, repeated or written by a superseded attempt."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -23,19 +22,6 @@ from storage.files import (
 )
 
 S = "session-1"
-
-
-@pytest.fixture
-def files(database: Database) -> Files:
-    return Files(database)
-
-
-@pytest.fixture
-async def event_log(database: Database) -> AsyncIterator[EventLog]:
-    event_log = EventLog(database)
-    await event_log.start()
-    yield event_log
-    await event_log.aclose()
 
 
 async def put(files: Files, path: str, content: str, by: str = "op-1", author: Author = "model") -> FileVersion:

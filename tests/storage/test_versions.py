@@ -1,7 +1,5 @@
 """The history of a project: what belongs together is one version, any two can be compared, any can be restored."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,21 +21,8 @@ S = "session-1"
 
 
 @pytest.fixture
-def files(database: Database) -> Files:
-    return Files(database)
-
-
-@pytest.fixture
 def versions(database: Database) -> Versions:
     return Versions(database)
-
-
-@pytest.fixture
-async def event_log(database: Database) -> AsyncIterator[EventLog]:
-    event_log = EventLog(database)
-    await event_log.start()
-    yield event_log
-    await event_log.aclose()
 
 
 def announce(version: FileVersion) -> Event:
