@@ -40,6 +40,7 @@ from api import (
     sharing,
     sign_in_routes,
     versions,
+    webhook_routes,
 )
 from api.auth import SignIn
 from api.budget_notices import NoticeSender
@@ -54,6 +55,7 @@ from api.security_headers import SecurityHeaders
 from api.services import Services
 from api.settings import ApiSettings
 from api.tracing import RequestSpans
+from api.webhook_sender import WebhookSender
 from inference import Inference
 from storage.database import Database
 from storage.keyring import KeySource
@@ -78,6 +80,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *git.ENDPOINTS,
     *deployments.ENDPOINTS,
     *candidates.ENDPOINTS,
+    *webhook_routes.ENDPOINTS,
     *previews.ENDPOINTS,
     *about.ENDPOINTS,
     *key_routes.ENDPOINTS,
@@ -123,12 +126,16 @@ def create_app(
         await services.stream.start()
         await services.watchers.start()
         notices = NoticeSender.of(services)
-        telling = asyncio.create_task(notices.run()) if notices else None
+        telling = [asyncio.create_task(notices.run())] if notices else []
+        hooks = WebhookSender.of(services)
+        telling.append(asyncio.create_task(hooks.run()))
         try:
             yield
         finally:
-            if telling is not None:
-                telling.cancel()
+            for task in telling:
+                task.cancel()
+            await asyncio.gather(*telling, return_exceptions=True)
+            await hooks.aclose()
             await services.watchers.aclose()
             await services.stream.aclose()
             await services.background.aclose()

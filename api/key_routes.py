@@ -50,7 +50,7 @@ async def list_keys(request: Request) -> Response:
     settings = services.inference.settings
     return JsonResponse(
         KeyList(
-            keys=tuple(key_info(each) for each in stored if each.name not in own_servers),
+            keys=tuple(key_info(each) for each in stored if each.name not in own_servers and ":" not in each.name),
             providers=tuple(
                 KeyProvider(id=provider.id, title=provider.title, platform=settings.usable(provider.id))
                 for provider in TAKES_KEYS

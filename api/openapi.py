@@ -44,6 +44,7 @@ PATH_PARAMETERS = {
     "action": "What a model call is for, such as blueprint or code_review.",
     "version": "Number of a version, as the history lists it.",
     "message_id": "Id of a message, as its sender chose it or the service answered it.",
+    "webhook_id": "Id of a webhook.",
     "image_id": "Id of an uploaded picture.",
     "sha256": "SHA-256 of an image, as a phase names it.",
 }

@@ -49,6 +49,7 @@ from storage.sign_ins import SignIns
 from storage.users import Users
 from storage.vault import Vault
 from storage.versions import Versions
+from storage.webhooks import Webhooks
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ class Services:
     model_calls: ModelCalls
     budgets: Budgets
     limits: Limits
+    webhooks: Webhooks
     codec: PayloadCodec | None
 
     @classmethod
@@ -143,6 +145,7 @@ class Services:
             model_calls=ModelCalls(inference, Ledger(database, settings.limits)),
             budgets=Budgets(database),
             limits=Limits(database, settings.limits),
+            webhooks=Webhooks(database),
             codec=temporal.data_converter.payload_codec,
         )
 

@@ -39,6 +39,16 @@ from schemas.http import (
 from schemas.previews import PreviewAction, PreviewControl, PreviewInfo, PreviewLogs
 from schemas.session import RESTING_STATES, WORKING_STATES, Preview, Progress, StateInfo
 from stich.client_history import History
+from stich.client_webhooks import WebhookInvalid, Webhooks, verify_webhook
+
+__all__ = [
+    "Sequenced",
+    "StichClient",
+    "StichHttpError",
+    "StichUnreachable",
+    "WebhookInvalid",
+    "verify_webhook",
+]
 
 SILENCE_SECONDS: Final = 45.0
 """A stream without even a heartbeat for this long is taken for dead; the service sends one every 15 s."""
@@ -92,6 +102,8 @@ class StichClient:
 
         self.history = History(self._call)
         """Editing files, pictures, queued messages, and the versions of the project."""
+        self.webhooks = Webhooks(self._call)
+        """Addresses that are told what happens in the user's sessions."""
 
     async def __aenter__(self) -> Self:
         return self

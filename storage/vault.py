@@ -69,15 +69,19 @@ class Vault:
         assert row is not None
         return _stored(row)
 
-    async def open(self, user_id: str, bounds: Mapping[str, str] | None = None) -> dict[str, SecretStr]:
-        """A user's secrets by name, to be used at once and not kept. `bounds` says where those go that are bound to a
-        destination; one that is bound elsewhere is left out. Raises VaultLocked."""
+    async def open(
+        self, user_id: str, bounds: Mapping[str, str] | None = None, *, only: Collection[str] | None = None
+    ) -> dict[str, SecretStr]:
+        """A user's secrets by name, all or `only` some, to be used at once and not kept. `bounds` says where those go
+        that are bound to a destination; one that is bound elsewhere is left out. Raises VaultLocked."""
         rows = await self._database.pool.fetch(
             """
             SELECT s.name, s.bound, s.wrapped, s.sealed, k.master_id, k.wrapped AS user_wrapped
-            FROM vault_secrets s JOIN vault_user_keys k USING (user_id) WHERE user_id = $1
+            FROM vault_secrets s JOIN vault_user_keys k USING (user_id)
+            WHERE user_id = $1 AND ($2::text[] IS NULL OR s.name = ANY ($2))
             """,
             user_id,
+            None if only is None else list(only),
         )
         bounds = bounds or {}
         opened = {}
