@@ -1,4 +1,8 @@
-"""The steps of deleting a session: its workflow, its workspace, what it published, its rows, its history."""
+"""The steps of deleting a session: its workflow, its workspace, what it published, its rows, its history; and of
+deleting a user with all sessions."""
+
+from contextlib import suppress
+from typing import Final
 
 from temporalio import activity
 from temporalio.api.common.v1 import WorkflowExecution
@@ -8,8 +12,12 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.context import Rooms
 from activities.publish import PublishActivities, hosting_failure
 from sandbox.errors import HostingFailed
-from schemas.erasure import EraseSession, Traces, WithdrawSite
+from schemas.erasure import EraseSession, EraseUser, SessionIds, Traces, WithdrawSite
 from storage.erasure import Erasure
+from storage.users import UserMissing, Users
+
+AT_ONCE: Final = 10
+"""How many sessions of a user are deleted side by side."""
 
 
 class ErasureActivities:
@@ -51,6 +59,27 @@ class ErasureActivities:
     async def erase_history(self, given: EraseSession) -> None:
         """Delete the session's workflow from Temporal."""
         await self._unless_gone(given.session_id, delete=True)
+
+    @activity.defn(name="refuse_user")
+    async def refuse(self, given: EraseUser) -> None:
+        """Let the user in nowhere any more."""
+        with suppress(UserMissing):
+            await Users(self._rooms.database).set_disabled(given.user_id, True)
+
+    @activity.defn(name="sessions_of_user")
+    async def sessions_of(self, given: EraseUser) -> SessionIds:
+        """Some of the user's sessions, those that are put away too; none when there are no more."""
+        rows = await self._rooms.database.pool.fetch(
+            "SELECT id FROM sessions WHERE user_id = $1 ORDER BY id LIMIT $2", given.user_id, AT_ONCE
+        )
+        return SessionIds(ids=[row["id"] for row in rows])
+
+    @activity.defn(name="erase_user")
+    async def erase_user(self, given: EraseUser) -> None:
+        """Delete the user from the database, first the key that opens the user's secrets. Fails while there are
+        sessions of the user."""
+        await self._rooms.vault.forget_user(given.user_id)
+        await Erasure(self._rooms.database).user(given.user_id)
 
     async def _unless_gone(self, session_id: str, *, delete: bool) -> None:
         client = activity.client()

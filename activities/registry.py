@@ -46,6 +46,9 @@ def session_activities(rooms: Rooms) -> list[Activity]:
         erasure.withdraw,
         erasure.erase,
         erasure.erase_history,
+        erasure.refuse,
+        erasure.sessions_of,
+        erasure.erase_user,
     ]
 
 

@@ -15,6 +15,7 @@ from temporalio.client import Client
 
 from api import (
     about,
+    account_life,
     account_routes,
     analytics_routes,
     budget_routes,
@@ -92,6 +93,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *sign_in_routes.ENDPOINTS,
     *oauth_routes.ENDPOINTS,
     *account_routes.ENDPOINTS,
+    *account_life.ENDPOINTS,
     *operator_routes.ENDPOINTS,
     *operator_overview.ENDPOINTS,
     *health.ENDPOINTS,

@@ -1,22 +1,21 @@
 """The files of a session over HTTP: the list, one file's text, and everything as a zip."""
 
-import asyncio
 import hashlib
 import re
 import unicodedata
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.access import Session, session_of
+from api.access import session_of
 from api.bodies import read_query
 from api.endpoints import ANSWER_SECONDS, Answer, Endpoint, JsonResponse, within
 from api.problems import DATABASE_AWAY, NO_FILE, NO_SESSION, TOO_SLOW, Refusal
 from api.services import services_of
+from api.zips import Entry, zipped
 from schemas.http import FileInfo, FileList
 from schemas.session import FileRef
 from storage.blobs import Blobs
@@ -24,7 +23,6 @@ from storage.files import FileMissing
 
 # A browser may keep a copy, but asks each time whether it still holds.
 REVALIDATE: Final = "private, no-cache"
-OLDEST: Final = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold
 
 
 class FileQuery(BaseModel):
@@ -84,7 +82,7 @@ async def export(request: Request) -> Response:
         raise Refusal(NO_FILE, "The session has no files yet.", next_action="Wait until the first file is written.")
     folder = folder_name(session.record.title if session.record else "", session.id)
     return StreamingResponse(
-        _zip(entries, services.blobs, folder, _written_at(session)),
+        zipped(_project(entries, services.blobs, folder), session.record.created_at if session.record else None),
         media_type="application/zip",
         headers={"Content-Disposition": f'attachment; filename="{folder}.zip"'},
     )
@@ -96,46 +94,10 @@ def folder_name(title: str, fallback: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain)[:60].strip("-") or re.sub(r"[^A-Za-z0-9-]+", "-", fallback)
 
 
-def _written_at(session: Session) -> tuple[int, int, int, int, int, int]:
-    created = session.record.created_at if session.record else None
-    return (
-        (created.year, created.month, created.day, created.hour, created.minute, created.second) if created else OLDEST
-    )
-
-
-class _Outlet:
-    """What ZipFile writes to: it holds bytes until they are taken."""
-
-    def __init__(self) -> None:
-        self._held = bytearray()
-
-    def write(self, data: bytes) -> int:
-        self._held += data
-        return len(data)
-
-    def flush(self) -> None:
-        """ZipFile calls it; there is nothing beyond this object to flush to."""
-
-    def take(self) -> bytes:
-        data = bytes(self._held)
-        self._held.clear()
-        return data
-
-
-async def _zip(
-    entries: Sequence[FileRef], blobs: Blobs, folder: str, at: tuple[int, int, int, int, int, int]
-) -> AsyncIterator[bytes]:
-    """The archive, one file in memory at a time. Contents go by their hash: a change meanwhile does not mix in."""
-    outlet = _Outlet()
-    with ZipFile(outlet, "w", ZIP_DEFLATED) as archive:  # type: ignore[call-overload]  # needs no more than write
-        for entry in entries:
-            content = await within(ANSWER_SECONDS, blobs.get(entry.sha256))
-            info = ZipInfo(f"{folder}/{entry.path}", at)
-            info.compress_type = ZIP_DEFLATED
-            info.external_attr = 0o100644 << 16
-            await asyncio.to_thread(archive.writestr, info, content)
-            yield outlet.take()
-    yield outlet.take()
+async def _project(entries: Sequence[FileRef], blobs: Blobs, folder: str) -> AsyncIterator[Entry]:
+    """Contents go by their hash: a change meanwhile does not mix in."""
+    for entry in entries:
+        yield f"{folder}/{entry.path}", await within(ANSWER_SECONDS, blobs.get(entry.sha256))
 
 
 EXAMPLE_FILES: Final = FileList(

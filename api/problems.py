@@ -44,6 +44,9 @@ LINK_USED_UP: Final = Kind(
     "link_not_valid", 410, "The link was used before or is too old", "Ask for a new link and open it soon."
 )
 SIGN_UP_CLOSED: Final = Kind("sign_up_closed", 403, "Nobody can sign up here", "Ask an operator for an account.")
+SIGN_IN_AGAIN: Final = Kind(
+    "sign_in_again", 403, "Sign in once more first", "Sign out, sign in again, and do this within ten minutes."
+)
 NO_ACCOUNTS: Final = Kind(
     "no_accounts", 409, "This service has a single user", "Start it with STICH_AUTH=accounts to have accounts."
 )

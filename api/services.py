@@ -1,6 +1,6 @@
 """What the routes work with, put together once per process."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from starlette.requests import Request
@@ -95,6 +95,8 @@ class Services:
     limits: Limits
     webhooks: Webhooks
     codec: PayloadCodec | None
+    exporting: set[str] = field(default_factory=set)
+    """Users whose data are being downloaded."""
 
     @classmethod
     def of(

@@ -26,11 +26,12 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.problems import NO_MESSAGE, NO_SESSION, NO_WORKER, NOT_NOW, SESSION_ENDED, TEMPORAL_AWAY, Kind, Refusal
 from schemas.candidates import Candidate, CandidateChoice
 from schemas.deployments import Deployment, DeploymentRequest, DeploymentWithdrawal
-from schemas.erasure import EraseSession
+from schemas.erasure import EraseSession, EraseUser
 from schemas.previews import PreviewControl
 from schemas.session import MessageEdit, Preview, Progress, QueuedMessage, SessionRequest, StateInfo, UserMessage
 from schemas.versions import FilesEdited, Restored, RestoreProject
 from workflows.names import (
+    ERASE_USER_WORKFLOW,
     ERASE_WORKFLOW,
     QUERY_PROGRESS,
     SESSION_WORKFLOW,
@@ -197,6 +198,18 @@ class SessionWorkflows:
                     ERASE_WORKFLOW,
                     EraseSession(session_id=session_id, user_id=user_id),
                     id=f"erase-{session_id}",
+                    task_queue=WORKFLOW_QUEUE,
+                    rpc_timeout=timedelta(seconds=ANSWER_SECONDS),
+                )
+
+    async def erase_user(self, user_id: str) -> None:
+        """Delete a user with every session for good. Asking twice is harmless."""
+        async with _bounded():
+            with suppress(WorkflowAlreadyStartedError):
+                await self._client.start_workflow(
+                    ERASE_USER_WORKFLOW,
+                    EraseUser(user_id=user_id),
+                    id=f"erase-account-{user_id}",
                     task_queue=WORKFLOW_QUEUE,
                     rpc_timeout=timedelta(seconds=ANSWER_SECONDS),
                 )

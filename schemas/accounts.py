@@ -106,6 +106,12 @@ class ChangePassword(_Body):
     new: Password
 
 
+class DeleteAccount(_Body):
+    """Body of `DELETE /api/account`. `password` is missing only for who never had one, and has just signed in."""
+
+    password: GivenPassword | None = None
+
+
 class StartOAuth(_Body):
     """Body of `POST /api/auth/oauth/{provider}`. `link` adds the provider to the account that is signed in."""
 

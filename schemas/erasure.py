@@ -14,6 +14,20 @@ class EraseSession(BaseModel):
     user_id: str
 
 
+class EraseUser(BaseModel):
+    """What starts the workflow `EraseUser`: the person who is to be deleted with everything."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    user_id: str
+
+
+class SessionIds(BaseModel):
+    """Some sessions."""
+
+    ids: list[str] = Field(default_factory=list)
+
+
 class Traces(BaseModel):
     """What a session left outside of the database: where its workspace is, and where it is published."""
 

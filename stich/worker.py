@@ -47,7 +47,7 @@ from storage.screenshots import Screenshots
 from storage.sessions import Sessions
 from storage.transcripts import Transcripts
 from storage.vault import Vault
-from workflows.housekeeping import EraseSessionWorkflow
+from workflows.housekeeping import EraseSessionWorkflow, EraseUserWorkflow
 from workflows.names import INFERENCE_QUEUE, WORKFLOW_QUEUE
 from workflows.session import CodeGenSession
 
@@ -181,7 +181,7 @@ def temporal_workers(client: Client, rooms: Rooms, settings: Settings) -> list[W
         Worker(
             client,
             task_queue=WORKFLOW_QUEUE,
-            workflows=[CodeGenSession, EraseSessionWorkflow],
+            workflows=[CodeGenSession, EraseSessionWorkflow, EraseUserWorkflow],
             activities=session_activities(rooms),
             interceptors=[StepDurations()],
             workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),

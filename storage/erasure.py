@@ -2,9 +2,10 @@
 
 Which tables those are is read from the database itself, so that one that is added later is not forgotten. What stays:
 the ledger's rows of a session without anything that tells which it was, because budgets count them; and the audit log,
-which nothing changes.
+which forgets who a deleted user was.
 """
 
+import re
 from typing import Final
 
 from storage.database import Connection, Database
@@ -16,6 +17,25 @@ _BLOB_COLUMNS: Final = {
     "file_conflicts": ("base_sha256", "mine_sha256"),
     "images": ("sha256",),
 }
+
+GONE: Final = "deleted"
+"""In the place of the id of a user who is deleted."""
+_PERSON: Final = ("user_id", "author")
+"""Names of columns that say whose something in a session is."""
+_THEIR_SESSIONS: Final = (("file_versions", "user_id"), ("file_conflicts", "user_id"), ("messages", "author"))
+"""What a user did in a session of somebody else, which stays in it."""
+_JSON_OF_SESSIONS: Final = """
+    SELECT c.table_name, c.column_name, c.udt_name FROM information_schema.columns c
+    JOIN information_schema.tables t USING (table_schema, table_name)
+    WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE' AND c.table_name <> ALL ($1)
+      AND (c.udt_name IN ('json', 'jsonb') OR (c.table_name, c.column_name) = ('events', 'data'))
+      AND (c.table_name = 'sessions' OR EXISTS (
+        SELECT FROM information_schema.columns o
+        WHERE o.table_schema = c.table_schema AND o.table_name = c.table_name AND o.column_name = 'session_id'))"""
+
+
+class SessionsLeft(Exception):
+    """The user has sessions, which are to be deleted first."""
 
 
 class Erasure:
@@ -43,20 +63,69 @@ class Erasure:
             await _drop_unused(connection, blobs)
 
     async def user(self, user_id: str) -> None:
-        """Delete a user whose sessions are deleted already. The ledger keeps their calls without a name."""
+        """Delete a user whose sessions are deleted already. The ledger keeps their calls without a name; what they said
+        and changed in sessions of others stays there, as somebody's who left; the audit log keeps what was done, not by
+        whom or from where. Raises SessionsLeft."""
         async with self._database.transaction() as connection:
+            if await connection.fetchval("SELECT true FROM sessions WHERE user_id = $1 LIMIT 1", user_id):
+                raise SessionsLeft(user_id)
+            blobs = await _leave_sessions_of_others(connection, user_id)
             await connection.execute("UPDATE model_attempts SET user_id = NULL WHERE user_id = $1", user_id)
-            blobs = await connection.fetch("SELECT sha256 FROM images WHERE user_id = $1", user_id)
-            for table in ["vault_secrets", *await _tables_with(connection, "user_id")]:
-                if table != "sessions":
-                    await connection.execute(f'DELETE FROM "{table}" WHERE user_id = $1', user_id)
-            await connection.execute("DELETE FROM budgets WHERE scope = 'user' AND owner = $1", user_id)
             await connection.execute(
-                """DELETE FROM rate_limits WHERE key = ANY ($1)""",
-                [f"{name}:{user_id}" for name in ("requests", "session_starts", "calls", "tokens")],
+                "DELETE FROM one_time_tokens WHERE email = (SELECT email FROM users WHERE id = $1)", user_id
             )
+            for table in await _tables_with(connection, "user_id"):
+                await connection.execute(f'DELETE FROM "{table}" WHERE user_id = $1', user_id)
+            await connection.execute("DELETE FROM budgets WHERE scope = 'user' AND owner = $1", user_id)
+            await connection.execute("DELETE FROM rate_limits WHERE $1 = ANY (string_to_array(key, ':'))", user_id)
+            await connection.execute(_FORGET_ACTOR, user_id, GONE)
             await connection.execute("DELETE FROM users WHERE id = $1", user_id)
-            await _drop_unused(connection, {row["sha256"] for row in blobs})
+            await _drop_unused(connection, blobs)
+
+
+_FORGET_ACTOR: Final = """
+    UPDATE audit_log SET address = CASE WHEN actor = $1 OR subject = $1 THEN '' ELSE address END,
+      actor = CASE WHEN actor = $1 THEN $2 ELSE actor END, subject = CASE WHEN subject = $1 THEN $2 ELSE subject END,
+      detail = replace(detail::text, to_json($1::text)::text, to_json($2::text)::text)::json
+    WHERE actor = $1 OR subject = $1 OR strpos(detail::text, to_json($1::text)::text) > 0"""
+
+
+async def _leave_sessions_of_others(connection: Connection, user_id: str) -> set[str]:
+    """Take the user's name from what is in sessions of others. Returns the pictures' contents that nobody shows."""
+    sessions: set[str] = set()
+    for column in _PERSON:
+        for table in await _tables_with(connection, column):
+            if await _has_column(connection, table, "session_id"):
+                rows = await connection.fetch(f'SELECT DISTINCT session_id FROM "{table}" WHERE {column} = $1', user_id)
+                sessions.update(row["session_id"] for row in rows)
+    # Commits hold the names and addresses of who pushed them; without them the branch is written from the versions.
+    await connection.execute(
+        """DELETE FROM git_commits WHERE session_id = ANY ($1)
+           AND session_id IN (SELECT session_id FROM file_versions WHERE user_id = $2)""",
+        list(sessions),
+        user_id,
+    )
+    for table, column in _THEIR_SESSIONS:
+        await connection.execute(f"UPDATE {table} SET {column} = $2 WHERE {column} = $1", user_id, GONE)
+    for table, column, kind in await connection.fetch(_JSON_OF_SESSIONS, list(_KEPT)):
+        name = "id" if table == "sessions" else "session_id"
+        await connection.execute(
+            f"""UPDATE "{table}" SET "{column}" = replace(regexp_replace("{column}"::text, $3, '\\1null', 'g'),
+                  $2, $4)::{kind}
+                WHERE {name} = ANY ($1) AND strpos("{column}"::text, $2) > 0""",
+            list(sessions),
+            f'"{user_id}"',
+            rf'("author": ?"{re.escape(user_id)}", ?"author_name": ?)"([^"\\]|\\.)*"',
+            f'"{GONE}"',
+        )
+    await connection.execute(
+        """UPDATE images SET user_id = $2 WHERE user_id = $1
+           AND EXISTS (SELECT FROM message_images m WHERE m.image_id = images.id)""",
+        user_id,
+        GONE,
+    )
+    rows = await connection.fetch("SELECT sha256 FROM images WHERE user_id = $1", user_id)
+    return {row["sha256"] for row in rows}
 
 
 async def _lines(connection: Connection, session_id: str) -> list[str]:
@@ -87,6 +156,10 @@ async def _tables_with(connection: Connection, column: str) -> list[str]:
         list(_KEPT),
     )
     return [row["table_name"] for row in rows]
+
+
+async def _has_column(connection: Connection, table: str, column: str) -> bool:
+    return table in await _tables_with(connection, column)
 
 
 async def _blobs_of(connection: Connection, names: list[str], image_ids: list[str]) -> set[str]:

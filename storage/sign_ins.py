@@ -144,6 +144,13 @@ class SignIns:
             )
             return Rotated("rotated", row["id"], row["user_id"])
 
+    async def began_within(self, sign_in_id: str, time: timedelta) -> bool:
+        """Whether this sign-in is no older than that."""
+        found = await self._pool.fetchval(
+            "SELECT created_at > now() - $2::interval FROM sign_ins WHERE id = $1", sign_in_id, time
+        )
+        return bool(found)
+
     async def revoke(self, user_id: str, sign_in_id: str, because: str) -> bool:
         """End a sign-in of this user; False when there is none."""
         status = await self._pool.execute(

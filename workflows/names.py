@@ -4,6 +4,7 @@ from typing import Final
 
 SESSION_WORKFLOW: Final = "CodeGenSession"
 ERASE_WORKFLOW: Final = "EraseSession"
+ERASE_USER_WORKFLOW: Final = "EraseUser"
 SIGNAL_MESSAGE: Final = "message"
 SIGNAL_FILES_EDITED: Final = "files_edited"
 SIGNAL_BUDGET_CHANGED: Final = "budget_changed"
