@@ -25,7 +25,7 @@ class SandboxQueueActivities:
         async with heartbeat():
             try:
                 while True:
-                    before = await waits.before(*step, given.queue, given.common_queue)
+                    before = await waits.before(*step, given.queue, given.common_queue, given.priority)
                     waited = asyncio.get_running_loop().time() - begun
                     if before is None or (before != given.known and waited >= given.pause):
                         return QueuePosition(before=before)

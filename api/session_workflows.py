@@ -4,7 +4,6 @@ Every call is bounded in time and ends in its result or in a Refusal that says w
 """
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -19,7 +18,7 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
     WorkflowUpdateStage,
 )
-from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -50,6 +49,7 @@ from workflows.names import (
     UPDATE_WITHDRAW_MESSAGE,
     WORKFLOW_QUEUE,
 )
+from workflows.precedence import HOUSEKEEPING, rank, share
 
 ANSWER_SECONDS: Final = 2.0
 """How long Temporal, or a worker through it, may take to answer."""
@@ -58,7 +58,6 @@ CARRY_OUT_SECONDS: Final = 10.0
 HEALTH_SECONDS: Final = 0.4
 
 SUMMARY_BYTES: Final = 200
-FAIRNESS_BYTES: Final = 64
 MEMO_USER: Final = "user_id"
 MEMO_REQUEST: Final = "request_sha256"
 
@@ -98,7 +97,7 @@ class SessionWorkflows:
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
                     memo={MEMO_USER: request.user_id, MEMO_REQUEST: request_sha256},
                     static_summary=_summary(request),
-                    priority=_share(request.user_id),  # its activities inherit it
+                    priority=share(request.user_id, rank(request.urgency)),  # its activities inherit it
                     rpc_timeout=timedelta(seconds=ANSWER_SECONDS),
                 )
             except WorkflowAlreadyStartedError:
@@ -199,6 +198,7 @@ class SessionWorkflows:
                     EraseSession(session_id=session_id, user_id=user_id),
                     id=f"erase-{session_id}",
                     task_queue=WORKFLOW_QUEUE,
+                    priority=share(user_id, HOUSEKEEPING),
                     rpc_timeout=timedelta(seconds=ANSWER_SECONDS),
                 )
 
@@ -320,12 +320,6 @@ def _not_now(error: WorkflowUpdateFailedError) -> Refusal:
             return Refusal(NO_MESSAGE, error.cause.message[:500])
         return Refusal(NOT_NOW, error.cause.message[:500])
     return Refusal(NOT_NOW, "The session refused.")
-
-
-def _share(user_id: str) -> Priority:
-    """A share of the workers that is this user's: the burst of one does not keep the others waiting."""
-    digest = hashlib.sha256(user_id.encode()).hexdigest()
-    return Priority(fairness_key=user_id if len(user_id.encode()) <= FAIRNESS_BYTES else digest)
 
 
 def _summary(request: SessionRequest) -> str:

@@ -20,6 +20,7 @@ from schemas.session import (
     Progress,
     Prompt,
     State,
+    Urgency,
 )
 from schemas.versions import FileConflict, VersionNumber
 
@@ -33,6 +34,7 @@ class CreateSession(BaseModel):
 
     prompt: Prompt
     mode: Mode = "deterministic"
+    urgency: Urgency = "interactive"
     template: str | None = None
     review_cycles: int = Field(default=3, ge=0, le=10)
     max_phases: int = Field(default=10, ge=1, le=10)

@@ -306,7 +306,10 @@ class PreviewResult(OperationResult):
 
 
 class QueuePositionInput(BaseModel):
-    """Ask for a sandbox step's place in the line: another one than `known`, not before `pause` seconds."""
+    """Ask for a sandbox step's place in the line: another one than `known`, not before `pause` seconds.
+
+    Steps of a lower `priority` number go first.
+    """
 
     session_id: str
     operation_id: str
@@ -314,6 +317,7 @@ class QueuePositionInput(BaseModel):
     common_queue: str
     known: int | None
     pause: float
+    priority: int = 2
 
 
 class QueuePosition(BaseModel):

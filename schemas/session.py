@@ -21,6 +21,8 @@ which four do not need each other took 88 s in one call, and 62 s with two, thre
 MAX_IMAGES = 2  # of one message
 
 Mode = Literal["deterministic", "smart"]
+Urgency = Literal["interactive", "batch"]
+"""Whether somebody waits for the session: what is `batch` comes after everything interactive."""
 State = Literal[
     "starting",
     "planning",
@@ -300,6 +302,7 @@ class SessionRequest(BaseModel):
 
     prompt: Prompt
     mode: Mode = "deterministic"
+    urgency: Urgency = "interactive"
     template: str | None = None
     user_id: str = "local"
     review_cycles: int = Field(default=3, ge=0, le=10)

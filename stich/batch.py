@@ -16,7 +16,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from schemas.http import CreateSession, SessionSnapshot
-from schemas.session import Progress, State
+from schemas.session import Progress, State, Urgency
 from stich.client import Sequenced, StichClient, StichHttpError, StichUnreachable
 from stich.errors import StichError
 from stich.projects import write_project
@@ -27,9 +27,13 @@ LineId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
 
 class Line(CreateSession):
-    """A line of the file: what starts a session, and a name for it, by default the number of the line."""
+    """A line of the file: what starts a session, and a name for it, by default the number of the line.
+
+    Nobody waits for it, unless the line says so: its work comes after that of interactive sessions.
+    """
 
     id: LineId | None = None
+    urgency: Urgency = "batch"
 
 
 class Job(BaseModel):

@@ -15,25 +15,29 @@ class SandboxWaits:
     def __init__(self, database: Database) -> None:
         self._pool = database.pool
 
-    async def before(self, session_id: str, operation_id: str, queue: str, common: str) -> int | None:
-        """How many wait before this step, in its queue or the common one; None once it runs.
+    async def before(self, session_id: str, operation_id: str, queue: str, common: str, priority: int) -> int | None:
+        """How many wait before this step, in its queue or the common one; None once it runs. A lower `priority` goes
+        first, then who came first.
 
         Asking is what keeps a step in the line, from the first time on.
         """
         started: bool = await self._pool.fetchval(
-            """INSERT INTO sandbox_waits (session_id, operation_id, queue) VALUES ($1, $2, $3)
-               ON CONFLICT (session_id, operation_id) DO UPDATE SET seen_at = clock_timestamp(), queue = $3
+            """INSERT INTO sandbox_waits (session_id, operation_id, queue, priority) VALUES ($1, $2, $3, $4)
+               ON CONFLICT (session_id, operation_id)
+                 DO UPDATE SET seen_at = clock_timestamp(), queue = $3, priority = $4
                RETURNING started""",
             session_id,
             operation_id,
             queue,
+            priority,
         )
         if started:
             return None
         found: int = await self._pool.fetchval(
             """SELECT count(*) FROM sandbox_waits AS other, sandbox_waits AS own
                WHERE own.session_id = $1 AND own.operation_id = $2 AND NOT other.started
-                 AND other.queue IN ($3, $4) AND (other.since, other.session_id) < (own.since, own.session_id)
+                 AND other.queue IN ($3, $4)
+                 AND (other.priority, other.since, other.session_id) < (own.priority, own.since, own.session_id)
                  AND other.seen_at > clock_timestamp() - make_interval(secs => $5)""",
             session_id,
             operation_id,

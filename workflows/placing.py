@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from temporalio import workflow
+from temporalio.common import Priority
 
 with workflow.unsafe.imports_passed_through():
     from activities.sandbox_queue import SandboxQueueActivities
@@ -13,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas.session import Operation, Progress
     from workflows.names import SANDBOX_QUEUE, host_queue
     from workflows.options import PUBLISH_STEP, QUEUE_POSITION, SANDBOX_STEP, StepOptions
+    from workflows.precedence import AT_ONCE, INTERACTIVE
 
 HOST_PATIENCE: Final = timedelta(seconds=10)
 """How long a host may keep its sessions waiting: longer than its worker takes to come back after a crash."""
@@ -38,8 +41,11 @@ def may_wait(options: StepOptions) -> bool:
     return options["task_queue"].startswith(SANDBOX_QUEUE) and options is not PUBLISH_STEP
 
 
-async def places(progress: Progress, operation: Operation, queue: str) -> AsyncIterator[str]:
-    """What to tell people while the step waits, whenever that changes. Ends once the step runs."""
+async def places(progress: Progress, operation: Operation, queue: str, waiting: Priority) -> AsyncIterator[str]:
+    """What to tell people while the step waits, whenever that changes. Ends once the step runs.
+
+    `waiting` is the priority with which the step waits; asking for its place is done at once.
+    """
     await asyncio.sleep(TELL_AFTER)
     known: int | None = None
     pause = 0.0
@@ -53,7 +59,9 @@ async def places(progress: Progress, operation: Operation, queue: str) -> AsyncI
                 common_queue=SANDBOX_QUEUE,
                 known=known,
                 pause=pause,
+                priority=waiting.priority_key or INTERACTIVE,
             ),
+            priority=replace(waiting, priority_key=AT_ONCE),
             **QUEUE_POSITION,
         )
         if found.before is None:

@@ -80,6 +80,7 @@ class CodeGenSession:
             carried.progress if carried else _fresh(request),
             user_id=request.user_id,
             keep_open=request.keep_open,
+            urgency=request.urgency,
             outbox_next=carried.outbox_next if carried else 1,
             executions=carried.executions if carried else 0,
         )

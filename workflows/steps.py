@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
 from temporalio import workflow
+from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
 
 with workflow.unsafe.imports_passed_through():
@@ -26,11 +27,13 @@ with workflow.unsafe.imports_passed_through():
         Progress,
         State,
         StateInfo,
+        Urgency,
     )
     from workflows.failures import failure_of
     from workflows.options import RECORD, SESSION_STEP, StepOptions
     from workflows.picture import Picture
     from workflows.placing import BUSY, HOST_GONE, may_wait, placed, places
+    from workflows.precedence import AT_ONCE, rank, share
 
 Argument = TypeVar("Argument", bound=OperationInput)
 Result = TypeVar("Result", bound=OperationResult)
@@ -55,9 +58,17 @@ class Session(Picture):
     """A session at work: the one way its builders run steps, record what happened, stop and wait."""
 
     def __init__(
-        self, progress: Progress, *, user_id: str, keep_open: bool, outbox_next: int = 1, executions: int = 0
+        self,
+        progress: Progress,
+        *,
+        user_id: str,
+        keep_open: bool,
+        urgency: Urgency = "interactive",
+        outbox_next: int = 1,
+        executions: int = 0,
     ) -> None:
         super().__init__(progress, user_id=user_id, outbox_next=outbox_next)
+        self._urgency: Urgency = urgency
         self.executions = executions
         self._keep_open = keep_open
         self._known_seq = progress.last_seq
@@ -90,6 +101,7 @@ class Session(Picture):
                 RecordEventsInput(
                     session_id=self.progress.session_id, outbox=outbox, progress=self.progress if at_rest else None
                 ),
+                priority=share(self.user_id, AT_ONCE),
                 **RECORD,
             )
             self.journal.written(outbox)
@@ -321,7 +333,9 @@ class Session(Picture):
         self.progress.operations.append(operation)
         self.emit(OperationStarted(operation=operation))
         given = argument(self.common(operation))
-        handle = workflow.start_activity_method(activity, given, summary=operation.title, **options)
+        handle = workflow.start_activity_method(
+            activity, given, summary=operation.title, priority=self._precedence(operation), **options
+        )
         self._running[operation.id] = handle
         self._floors.setdefault(operation.id, self._known_seq)
         telling = asyncio.create_task(self._tell_place(operation, options)) if may_wait(options) else None
@@ -355,11 +369,16 @@ class Session(Picture):
         )
         return result
 
+    def _precedence(self, operation: Operation) -> Priority:
+        """Set on every step, so that sessions which programs start themselves share fairly too."""
+        answers = operation.action == "conversation"
+        return share(self.user_id, AT_ONCE if answers else rank(self._urgency, self.progress))
+
     async def _tell_place(self, operation: Operation, options: StepOptions) -> None:
         """Show the session as waiting while its step waits for a free sandbox, and as it was from then on."""
         before: StateInfo | None = None
         try:
-            async for sentence in places(self.progress, operation, options["task_queue"]):
+            async for sentence in places(self.progress, operation, options["task_queue"], self._precedence(operation)):
                 state = self.progress.state
                 if before is None and state.name in WORKING_STATES:
                     before = state
