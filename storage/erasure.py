@@ -28,7 +28,7 @@ _JSON_OF_SESSIONS: Final = """
     SELECT c.table_name, c.column_name, c.udt_name FROM information_schema.columns c
     JOIN information_schema.tables t USING (table_schema, table_name)
     WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE' AND c.table_name <> ALL ($1)
-      AND (c.udt_name IN ('json', 'jsonb') OR (c.table_name, c.column_name) = ('events', 'data'))
+      AND (c.udt_name IN ('json', 'jsonb') OR c.column_name = 'data')
       AND (c.table_name = 'sessions' OR EXISTS (
         SELECT FROM information_schema.columns o
         WHERE o.table_schema = c.table_schema AND o.table_name = c.table_name AND o.column_name = 'session_id'))"""

@@ -19,6 +19,8 @@ ABOUT: Final = {
                         FROM vault_secrets WHERE user_id = $1 ORDER BY name""",
     "own-servers": """SELECT id, title, base_url, models, created_at, updated_at FROM custom_providers
                       WHERE user_id = $1 ORDER BY id""",
+    "webhooks": """SELECT id, url, events, description, created_at, disabled_at, disabled_reason FROM webhooks
+                   WHERE user_id = $1 ORDER BY created_at, id""",
     "model-settings": "SELECT action, settings, updated_at FROM model_settings WHERE user_id = $1 ORDER BY action",
     "budgets": """SELECT scope, owner, kind, set_by, limit_usd, updated_at FROM budgets
                   WHERE scope = 'user' AND owner = $1

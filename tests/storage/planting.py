@@ -5,13 +5,13 @@ import itertools
 from collections.abc import Mapping
 from typing import Final
 
+import asyncpg
+
 from storage.database import Database
 
 NOBODYS: Final = {"provider_breakers", "schema_migrations", "sign_in_attempts", "signing_keys", "blobs"}
 """Tables that hold nothing of anybody: attempts are kept by digests, and contents, in `blobs`, come with the rows
 that refer to them."""
-FIRST: Final = ("users", "sessions", "images", "sign_ins", "vault_user_keys", "share_links")
-"""Tables that others refer to."""
 
 # What a column holds where a text would not do. {who}, {session}, {mark} and {n} are filled in.
 _VALUES: Final[Mapping[str, str]] = {
@@ -29,9 +29,7 @@ _VALUES: Final[Mapping[str, str]] = {
     "sessions.mode": "'smart'",
     "sessions.state": "'completed'",
     "images.id": "'img-{session}'",
-    "message_images.image_id": "'img-{session}'",
     "sign_ins.id": "'in-{session}'",
-    "refresh_tokens.sign_in_id": "'in-{session}'",
     "sign_ins.client": "'program'",
     "share_links.access": "'view'",
     "session_shares.access": "'view'",
@@ -62,7 +60,14 @@ _OF_KIND: Final[Mapping[str, str]] = {
     "int8": "{n}",
     "numeric": "1",
 }
-_CONTENTS: Final = ("sha256", "given_sha256", "base_sha256", "mine_sha256")
+_CONTENTS: Final = ("sha256", "given_sha256")
+_REFERENCES: Final = """
+    SELECT c.conrelid::regclass::text AS table, a.attname AS column, c.confrelid::regclass::text AS other,
+      b.attname AS other_column
+    FROM pg_constraint c
+    JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+    JOIN pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = c.confkey[1]
+    WHERE c.contype = 'f' AND cardinality(c.conkey) = 1"""
 _numbers = itertools.count(1)
 
 
@@ -76,13 +81,21 @@ async def tables(database: Database) -> list[str]:
 
 async def plant(database: Database, who: str, session: str, mark: str, *, only: frozenset[str] | None = None) -> None:
     """A row about `who` and `session` in every table, or in those named, with `mark` wherever a text can stand."""
-    known = [name for name in await tables(database) if name not in NOBODYS]
-    for table in sorted(known, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name)):
-        if only is None or table in only:
-            await _plant(database, table, {"who": who, "session": session, "mark": mark, "n": str(next(_numbers))})
+    references = {(row["table"], row["column"]): row for row in await database.pool.fetch(_REFERENCES)}
+    left = {name for name in await tables(database) if name not in NOBODYS and (only is None or name in only)}
+    while left:
+        waiting = {table for (table, _), row in references.items() if row["other"] in left and row["other"] != table}
+        ready = sorted(left - waiting)
+        assert ready, f"{left} refer to each other"
+        for table in ready:
+            filled = {"who": who, "session": session, "mark": mark, "n": str(next(_numbers))}
+            await _plant(database, table, filled, references)
+        left -= set(ready)
 
 
-async def _plant(database: Database, table: str, filled: Mapping[str, str]) -> None:
+async def _plant(
+    database: Database, table: str, filled: Mapping[str, str], references: Mapping[tuple[str, str], asyncpg.Record]
+) -> None:
     columns = await database.pool.fetch(
         """SELECT column_name, udt_name FROM information_schema.columns
            WHERE table_schema = 'public' AND table_name = $1 AND is_generated = 'NEVER' AND is_identity = 'NO'""",
@@ -91,10 +104,14 @@ async def _plant(database: Database, table: str, filled: Mapping[str, str]) -> N
     values = {}
     for name, kind in columns:
         rule = _VALUES.get(f"{table}.{name}") or _VALUES.get(name)
-        if rule is None and name in _CONTENTS and kind == "text":
+        refers = references.get((table, name))
+        if rule is None and refers is not None and refers["other"] != "blobs":
+            newest = f'SELECT "{refers["other_column"]}" FROM "{refers["other"]}" ORDER BY ctid DESC LIMIT 1'
+            rule = f"'{await database.pool.fetchval(newest)}'"
+        elif rule is None and kind == "text" and (refers is not None or name in _CONTENTS):
             content = await _content(database, " ".join((filled["mark"], name, filled["n"])))
             rule = f"'{content}'"
-        if (table, name) == ("events", "data"):
+        if name == "data":
             rule = _OF_KIND["json"]
         if (table, name) == ("published_sites", "files"):
             content = await _content(database, " ".join((filled["mark"], name, filled["n"])))

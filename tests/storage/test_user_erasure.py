@@ -7,6 +7,7 @@ from storage.erasure import GONE, Erasure, SessionsLeft
 from tests.storage.planting import NOBODYS, mentions, plant, tables
 
 WHO, OWN, MARK = "user-who-goes", "session-of-who-goes", "canary-7f3a"
+NAME = "name-of-who-goes"
 OTHER, THEIRS, KEPT = "user-who-stays", "session-of-who-stays", "other-9b1c"
 IN_THEIRS = frozenset({"events", "file_versions", "file_conflicts", "messages", "session_shares", "operations"})
 
@@ -35,8 +36,11 @@ async def test_what_was_done_in_sessions_of_others_stays_without_a_name(database
     await plant(database, WHO, THEIRS, KEPT + "-by-guest", only=IN_THEIRS - {"file_conflicts"})
     await database.pool.execute(
         "UPDATE sessions SET progress = $1 WHERE id = $2",
-        f'{{"messages": [{{"author": "{WHO}", "author_name": "Ada \\"L\\" {MARK}", "text": "hi"}}]}}',
+        f'{{"messages": [{{"author": "{WHO}", "author_name": "Ada \\"L\\" {NAME}", "text": "hi"}}]}}',
         THEIRS,
+    )
+    await database.pool.execute(
+        f"""UPDATE webhook_deliveries SET data = '{{"message":{{"author":"{WHO}","author_name":"{NAME}"}}}}'"""
     )
     await database.pool.execute("INSERT INTO message_images VALUES ($1, 'by-guest', 1, $2)", THEIRS, f"img-{OWN}")
     await Erasure(database).user(WHO)
@@ -46,11 +50,12 @@ async def test_what_was_done_in_sessions_of_others_stays_without_a_name(database
     versions = await database.pool.fetch("SELECT user_id FROM file_versions WHERE session_id = $1", THEIRS)
     assert sorted(row["user_id"] for row in versions) == [GONE, OTHER]
     progress = await database.pool.fetchval("SELECT progress FROM sessions WHERE id = $1", THEIRS)
-    assert MARK not in progress and '"text": "hi"' in progress
+    assert NAME not in progress and '"text": "hi"' in progress
     assert await database.pool.fetchval("SELECT user_id FROM images WHERE id = $1", f"img-{OWN}") == GONE
     shared = await database.pool.fetch("SELECT user_id FROM session_shares WHERE session_id = $1", THEIRS)
     assert [row["user_id"] for row in shared] == [OTHER]
     assert before["operations"] == 1
+    assert await mentions(database, NAME) == []
 
 
 async def test_a_user_with_sessions_is_not_deleted(database: Database) -> None:
