@@ -1,6 +1,6 @@
 """What users do to a session's files, shown where the session shows them; restores; and sessions that fork."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from temporalio import activity
 
@@ -12,7 +12,16 @@ from activities.workspace import may_heal, sandbox_failure, workspace_of
 from sandbox import SandboxError
 from schemas.events import Event, FileDeleted, FileGenerated
 from schemas.failures import Failure
-from schemas.operations import EditsInput, EditsResult, ForkInput, ForkResult, RestoreInput, RestoreResult
+from schemas.operations import (
+    DiscardInput,
+    DiscardResult,
+    EditsInput,
+    EditsResult,
+    ForkInput,
+    ForkResult,
+    RestoreInput,
+    RestoreResult,
+)
 from schemas.session import PhaseProgress
 from storage.file_rows import FileMissing, FileVersion
 from storage.forks import Forks, NotOwned
@@ -62,15 +71,9 @@ class RestoreActivities:
         """Make the project, or one file, what it was at a version, as a new version. Raises `version_not_found`."""
         async with running(self._rooms, given) as step:
             wanted = given.wanted
-
-            def announce(version: FileVersion) -> Event:
-                if version.sha256 is None:
-                    return FileDeleted(operation_id=step.id, path=version.path)
-                return FileGenerated(operation_id=step.id, file=file_ref(version))
-
             try:
                 changes = await Versions(self._rooms.database).restore(
-                    step.writer, wanted.version, path=wanted.path, user_id=wanted.user_id, announce=announce
+                    step.writer, wanted.version, path=wanted.path, user_id=wanted.user_id, announce=_announce(step.id)
                 )
             except FileMissing as error:
                 raise _missing(str(error)) from error
@@ -81,6 +84,31 @@ class RestoreActivities:
                 usage=usage,
                 files=files,
                 changed=[change.path for change in changes],
+                version=changes[-1].version if changes else None,
+            )
+
+    @activity.defn(name="discard_phases")
+    async def discard(self, given: DiscardInput) -> DiscardResult:
+        """Make the project what it was before phases, as a new version. Raises `version_not_found`."""
+        async with running(self._rooms, given) as step:
+            versions, changes = Versions(self._rooms.database), list[FileVersion]()
+            before = await versions.before_phases(given.session_id, given.phase_ids)
+            if before:
+                try:
+                    changes = await versions.restore(
+                        step.writer, before, path=None, user_id=given.wanted_by, announce=_announce(step.id)
+                    )
+                except FileMissing as error:
+                    raise _missing(str(error)) from error
+            files = await self._rooms.files.current(given.session_id)
+            stood = changes[0].version - 1 if changes else await versions.last(given.session_id)
+            seq, usage = await step.ended()
+            return DiscardResult(
+                last_seq=seq,
+                usage=usage,
+                files=files,
+                stood=stood,
+                went_back_to=before if changes else None,
                 version=changes[-1].version if changes else None,
             )
 
@@ -121,20 +149,32 @@ class RestoreActivities:
 
 
 def carried_phases(phases: Sequence[PhaseProgress], point: ForkPoint, *, smart: bool) -> list[PhaseProgress]:
-    """The phases that a fork has: those begun at its version, of which one that was not over is taken up again.
+    """The phases that a fork has: those begun at its version, of which one that was not over is taken up again, without
+    those that a retry had taken back by then.
 
     Pictures stay with the session that took them.
     """
     carried = []
     for phase in phases:
+        if phase.discarded_at is not None and phase.discarded_at < point.version:
+            continue
         if phase.id not in point.begun:
             break
         over = phase.id in point.over and phase.status == "completed"
         again = {"status": "generating" if smart else "planned", "checks": None, "fix_rounds": 0, "finished_at": None}
-        carried.append(phase.model_copy(update={"screenshots": [], **({} if over else again)}))
+        carried.append(phase.model_copy(update={"screenshots": [], "discarded_at": None, **({} if over else again)}))
         if not over:
             break
     return carried
+
+
+def _announce(operation_id: str) -> Callable[[FileVersion], Event]:
+    def announce(version: FileVersion) -> Event:
+        if version.sha256 is None:
+            return FileDeleted(operation_id=operation_id, path=version.path)
+        return FileGenerated(operation_id=operation_id, file=file_ref(version))
+
+    return announce
 
 
 def _missing(what: str) -> Exception:

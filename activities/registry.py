@@ -40,6 +40,7 @@ def session_activities(rooms: Rooms) -> list[Activity]:
         session.read_back,
         restoring.restore,
         restoring.fork,
+        restoring.discard,
         line.position,
         judgement.adopt,
         erasure.end,

@@ -45,6 +45,7 @@ PATH_PARAMETERS = {
     "version": "Number of a version, as the history lists it.",
     "message_id": "Id of a message, as its sender chose it or the service answered it.",
     "webhook_id": "Id of a webhook.",
+    "phase_id": "Id of a phase, as the session lists it.",
     "image_id": "Id of an uploaded picture.",
     "sha256": "SHA-256 of an image, as a phase names it.",
 }

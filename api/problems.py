@@ -133,6 +133,7 @@ NO_CONFLICT: Final = Kind(
 NO_VERSION: Final = Kind(
     "version_not_found", 404, "There is no such version", "Choose one of the versions that the session lists."
 )
+NO_PHASE: Final = Kind("phase_not_found", 404, "There is no such phase", "Look at the session's list of phases.")
 NO_IMAGE: Final = Kind("image_not_found", 404, "There is no such picture", "Upload the picture, then use its id.")
 NO_MESSAGE: Final = Kind("message_not_found", 404, "There is no such message", "Look at the session's conversation.")
 BAD_IMAGE: Final = Kind(

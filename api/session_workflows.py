@@ -22,13 +22,23 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.problems import NO_MESSAGE, NO_SESSION, NO_WORKER, NOT_NOW, SESSION_ENDED, TEMPORAL_AWAY, Kind, Refusal
+from api.problems import (
+    NO_MESSAGE,
+    NO_PHASE,
+    NO_SESSION,
+    NO_WORKER,
+    NOT_NOW,
+    SESSION_ENDED,
+    TEMPORAL_AWAY,
+    Kind,
+    Refusal,
+)
 from schemas.candidates import Candidate, CandidateChoice
 from schemas.deployments import Deployment, DeploymentRequest, DeploymentWithdrawal
 from schemas.erasure import EraseSession, EraseUser
 from schemas.previews import PreviewControl
 from schemas.session import MessageEdit, Preview, Progress, QueuedMessage, SessionRequest, StateInfo, UserMessage
-from schemas.versions import FilesEdited, Restored, RestoreProject
+from schemas.versions import FilesEdited, PhaseRetried, Restored, RestoreProject, RetryPhase
 from workflows.names import (
     ERASE_USER_WORKFLOW,
     ERASE_WORKFLOW,
@@ -44,6 +54,7 @@ from workflows.names import (
     UPDATE_PUBLISH,
     UPDATE_RESTORE,
     UPDATE_RESUME,
+    UPDATE_RETRY_PHASE,
     UPDATE_STOP,
     UPDATE_WITHDRAW,
     UPDATE_WITHDRAW_MESSAGE,
@@ -218,6 +229,10 @@ class SessionWorkflows:
         """Make files what they were at a version. Raises Refusal NOT_NOW while the session works."""
         return await self._update(session_id, UPDATE_RESTORE, Restored, wanted)
 
+    async def retry_phase(self, session_id: str, wanted: RetryPhase) -> PhaseRetried:
+        """Go back to before a phase and on from there. Raises Refusal NO_PHASE, or NOT_NOW while the session works."""
+        return await self._update(session_id, UPDATE_RETRY_PHASE, PhaseRetried, wanted)
+
     async def check(self, session_id: str) -> StateInfo:
         """Check the project as it stands. Raises Refusal NOT_NOW while the session works."""
         return await self._update(session_id, UPDATE_CHECK, StateInfo)
@@ -307,6 +322,9 @@ _MISSING: Final = {
 }
 
 
+_UNKNOWN: Final = {"unknown_message": NO_MESSAGE, "unknown_phase": NO_PHASE}
+
+
 def _late(kind: Kind) -> Refusal:
     if kind is NO_WORKER:
         return Refusal(kind, "No worker answered in time. What was asked for may still happen once one is back.")
@@ -316,8 +334,8 @@ def _late(kind: Kind) -> Refusal:
 def _not_now(error: WorkflowUpdateFailedError) -> Refusal:
     """The session's own words where it gave them: its refusals are written for people."""
     if isinstance(error.cause, ApplicationError) and error.cause.message:
-        if error.cause.type == "unknown_message":
-            return Refusal(NO_MESSAGE, error.cause.message[:500])
+        if (missing := _UNKNOWN.get(error.cause.type or "")) is not None:
+            return Refusal(missing, error.cause.message[:500])
         return Refusal(NOT_NOW, error.cause.message[:500])
     return Refusal(NOT_NOW, "The session refused.")
 

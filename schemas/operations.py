@@ -88,6 +88,23 @@ class RestoreResult(OperationResult):
     version: int | None
 
 
+class DiscardInput(OperationInput):
+    """Take back what phases, and whoever came after the first of them, did to the project."""
+
+    phase_ids: list[str]
+    wanted_by: str
+
+
+class DiscardResult(OperationResult):
+    """The whole project as it was before the phases. `stood` is the last version that they stand in, `went_back_to` the
+    one before them and `version` the new one: both None where nothing was different."""
+
+    files: list[FileRef]
+    stood: int
+    went_back_to: int | None = None
+    version: int | None = None
+
+
 class ForkInput(OperationInput):
     """Begin a session with what another one had at a version."""
 

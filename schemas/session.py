@@ -180,6 +180,7 @@ class PhaseProgress(BaseModel):
     """A phase and how far it is. `files` lists the paths written so far; `turns` counts those of a model with tools.
 
     `fix_rounds` counts its repairs; `rounds_before` are those before it was taken up again, which no limit counts.
+    `discarded_at` is the last version that it stands in, once a retry took it back: it belongs to the plan no more.
     """
 
     id: str
@@ -194,6 +195,7 @@ class PhaseProgress(BaseModel):
     message_ids: list[str] = Field(default_factory=list)
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    discarded_at: int | None = None
 
 
 class UsageTotals(BaseModel):
@@ -248,7 +250,8 @@ class Progress(BaseModel):
     """The answer to the workflow query `progress`: the whole picture that a watcher starts from.
 
     Every event up to and including `last_seq` is reflected here. Later events may be reflected in part; applying them
-    again changes nothing. `debugged` names the requests that the deep debugger has looked into.
+    again changes nothing. `debugged` names the requests that the deep debugger has looked into; `last_phase` is the
+    number of the last phase that there ever was, also of one that a retry took back.
     """
 
     session_id: str
@@ -261,6 +264,7 @@ class Progress(BaseModel):
     state: StateInfo
     blueprint: Blueprint | None = None
     phases: list[PhaseProgress] = Field(default_factory=list)
+    last_phase: int = 0
     files: list[FileRef] = Field(default_factory=list)
     missing: list[FailedPackage] = Field(default_factory=list)
     candidates: list[Candidate] = Field(default_factory=list)

@@ -163,6 +163,24 @@ class RestoreProject(BaseModel):
     user_id: str = "local"
 
 
+class RetryPhase(BaseModel):
+    """The phase to begin anew, and who wants it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    phase_id: Annotated[str, Field(max_length=100)]
+    user_id: str = "local"
+
+
+class PhaseRetried(BaseModel):
+    """What a retry did: the phases it took back, the version it went back to (None where nothing had been written),
+    and the phase that begins now (None where a request was put back into the queue instead)."""
+
+    discarded: list[str]
+    version: int | None
+    phase_id: str | None
+
+
 class FilesEdited(BaseModel):
     """Tells a session that a user changed files, in this version."""
 

@@ -287,6 +287,8 @@ class Narrator:
         return [] if known else [f"{state.name.replace('_', ' ')}: {state.reason}"]
 
     def _phase(self, phase: PhaseProgress) -> list[str]:
+        if phase.discarded_at is not None:
+            return [f"  taken back: {phase.plan.name}"] if self._new(f"phase {phase.id}", "discarded") else []
         if not self._new(f"phase {phase.id}", f"{phase.status} {phase.fix_rounds}"):
             return []
         match phase.status:

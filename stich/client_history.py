@@ -12,6 +12,7 @@ from schemas.versions import (
     ConflictList,
     ConflictTexts,
     EditResult,
+    PhaseRetried,
     ProjectDiff,
     RenameFile,
     ResolveConflict,
@@ -95,6 +96,11 @@ class History:
         body = RestoreProject(version=version, path=path).model_dump_json(exclude={"user_id"}, exclude_none=True)
         answer = await self._call("POST", _path(session_id, "restore"), body, None)
         return Restored.model_validate_json(answer.content)
+
+    async def retry_phase(self, session_id: str, phase_id: str) -> PhaseRetried:
+        """Go back to before a phase and on from there. A session at work has to be stopped first."""
+        answer = await self._call("POST", _path(session_id, f"phases/{quote(phase_id, safe='')}/retry"), None, None)
+        return PhaseRetried.model_validate_json(answer.content)
 
     async def fork(self, session_id: str, version: int, idempotency_key: str | None = None) -> SessionCreated:
         """Start a session that goes on from a version of this one."""

@@ -59,6 +59,7 @@ class Difference(NamedTuple):
 class ForkPoint(NamedTuple):
     """What a session has of a version: which phases had begun, which of them were over, and when it was made."""
 
+    version: int
     begun: list[str]
     over: list[str]
     at: datetime
@@ -172,6 +173,16 @@ class Versions:
         await writer.store(work)
         return changes
 
+    async def before_phases(self, session_id: str, phase_ids: Sequence[str]) -> int | None:
+        """The number of the last change before those of any of these phases; None when they changed nothing."""
+        first: int | None = await self._database.pool.fetchval(
+            """SELECT min(version) FROM file_versions
+               WHERE session_id = $1 AND phase_id = ANY ($2::text[]) AND author <> 'user'""",
+            session_id,
+            list(phase_ids),
+        )
+        return None if first is None else first - 1
+
     async def fork_point(self, session_id: str, version: int) -> ForkPoint:
         """What stood at a version. Raises FileMissing."""
         rows = await self._database.pool.fetch(
@@ -185,7 +196,7 @@ class Versions:
         if at is None:
             raise FileMissing(f"version {version}")
         begun = [row["phase_id"] for row in rows if row["first"] <= version]
-        return ForkPoint(begun, [row["phase_id"] for row in rows if row["last"] <= version], at)
+        return ForkPoint(version, begun, [row["phase_id"] for row in rows if row["last"] <= version], at)
 
     async def copy(self, source: str, version: int, session_id: str, operation_id: str) -> None:
         """Begin a session's files with those of another one's version, by reference. Doing it again changes nothing."""

@@ -145,7 +145,7 @@ class Candidates:
                 phase_id=phase.id,
                 template=self._template,
                 plan=phase.plan,
-                number=int(phase.id.removeprefix("phase-")),
+                number=session.number_of(phase),
                 candidate=candidate.number,
                 missing=session.progress.missing,
                 issues=issues,
@@ -216,7 +216,7 @@ class Candidates:
         newest = progress.phases[-1] if progress.phases else None
         if found.subject != BLUEPRINT and (newest is None or found.subject != newest.id):
             raise ApplicationError("Later phases were built since on the one that was chosen.", type="built_upon")
-        if progress.state.name not in ("completed", "failed", "idle"):
+        if progress.state.name not in ("completed", "failed", "idle") or self._session.held:
             raise ApplicationError("Wait until the session rests, then choose.", type="at_work")
         return found
 

@@ -89,7 +89,7 @@ class UserChanges:
         session = self._session
         session.held = True
         try:
-            await workflow.wait_condition(lambda: not self._building())
+            await workflow.wait_condition(lambda: not self.building)
             restore_id = f"restore-{session.executions + 1}"
             done = await session.attempt(
                 RestoreActivities.restore,
@@ -109,7 +109,9 @@ class UserChanges:
         finally:
             session.held = False
 
-    def _building(self) -> bool:
+    @property
+    def building(self) -> bool:
+        """Whether a step of the builders runs."""
         return any(operation.action not in BESIDE_THE_WORK for operation in self._session.progress.operations)
 
     # --- forking ----------------------------------------------------------------------------------------------------

@@ -14,16 +14,21 @@ with workflow.unsafe.imports_passed_through():
 FIRST_REQUEST = "request"
 
 
+def request_of(phase: PhaseProgress) -> str:
+    """What the debugger is called for once: the request that the phase carries out."""
+    return phase.message_ids[0] if phase.message_ids else FIRST_REQUEST
+
+
 async def debug(session: Session, phase: PhaseProgress, template: str) -> bool:
     """Let the debugger look into what the last checks found, for the request that `phase` carries out. False when it
     has done so for this request before."""
-    key = phase.message_ids[0] if phase.message_ids else FIRST_REQUEST
+    key = request_of(phase)
     if key in session.progress.debugged:
         return False
     session.progress.debugged.append(key)
     phase.status = "fixing"
     session.show_phase(phase)
-    operation = session.operation(f"debug/{key}", "deep_debugger", "Looking for the cause", phase.id)
+    operation = session.operation(f"{phase.id}/debug/{key}", "deep_debugger", "Looking for the cause", phase.id)
     try:
         found = await session.step(
             DeepDebuggerActivities.debug,

@@ -105,7 +105,7 @@ class DeterministicBuilder:
         # What users ask for comes on top of the budget that the plan was given.
         self._extra_phases += len(progress.phases) >= self._phase_budget
         session.take_up(requests)
-        phase_id = f"phase-{len(progress.phases) + 1}"
+        phase_id = session.next_phase_id
         last_checks = progress.phases[-1].checks
         planned = await session.step(
             PhaseGenerationActivities.plan,
@@ -132,8 +132,8 @@ class DeterministicBuilder:
             await self._implement(phase)
         phases = session.progress.phases
         if phase is phases[-1] and not self._is_last(phase):
-            number = len(phases) + 1
-            self._ahead.begin(f"phase-{number}", self._template, max(0, self._phase_budget - number))
+            left = max(0, self._phase_budget - len(phases) - 1)
+            self._ahead.begin(session.next_phase_id, self._template, left)
         elif phase is phases[-1] and not session.messages_wait:
             self._readme.begin()
         await self._check_and_repair(phase)
@@ -148,7 +148,7 @@ class DeterministicBuilder:
 
     async def _implement(self, phase: PhaseProgress) -> None:
         session, progress = self._session, self._session.progress
-        number = int(phase.id.removeprefix("phase-"))
+        number = session.number_of(phase)
         before = progress.phases[number - 2].checks if number > 1 else None
         phase.status, phase.started_at = "generating", phase.started_at or workflow.now()
         session.show_phase(phase)

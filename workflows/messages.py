@@ -149,7 +149,7 @@ class Messages:
 
     async def requests(self) -> list[QueuedMessage]:
         """The changes asked for, once every message so far is read."""
-        await workflow.wait_condition(lambda: not self.unread())
+        await self._session.until(lambda: not self.unread())
         return self.wanted()
 
 

@@ -17,6 +17,7 @@ UPDATE_EDIT_MESSAGE: Final = "edit_message"
 UPDATE_WITHDRAW_MESSAGE: Final = "withdraw_message"
 UPDATE_RESTORE: Final = "restore"
 UPDATE_CHECK: Final = "check"
+UPDATE_RETRY_PHASE: Final = "retry_phase"
 UPDATE_CHOOSE: Final = "choose_candidate"
 QUERY_PROGRESS: Final = "progress"
 

@@ -106,12 +106,21 @@ class Picture:
         """Say something in the conversation on the session's own behalf."""
         self.emit(MessageEvent(message=ChatMessage(id=notice_id, role="notice", text=text, at=workflow.now())))
 
+    @property
+    def next_phase_id(self) -> str:
+        """What the next phase is called. No id is given twice, whatever became of the phase that had it."""
+        known = [_number_in(phase.id) for phase in self.progress.phases]
+        return f"phase-{max([self.progress.last_phase, *known]) + 1}"
+
+    def number_of(self, phase: PhaseProgress) -> int:
+        """A phase's place in the plan, from 1."""
+        return self.progress.phases.index(phase) + 1
+
     def add_phase(self, plan: PhasePlan, messages: list[QueuedMessage]) -> PhaseProgress:
         """Put a phase on the list; the messages it carries out are planned from here on."""
-        phase = PhaseProgress(
-            id=f"phase-{len(self.progress.phases) + 1}", plan=plan, message_ids=[message.id for message in messages]
-        )
+        phase = PhaseProgress(id=self.next_phase_id, plan=plan, message_ids=[message.id for message in messages])
         self.progress.phases.append(phase)
+        self.progress.last_phase = _number_in(phase.id)
         self.show_phase(phase)
         for message in messages:
             message.state, message.taken_up, message.phase_id = "planned", True, phase.id
@@ -163,6 +172,10 @@ class Picture:
         """Record that the preview changed."""
         self.progress.preview = preview
         self.emit(PreviewEvent(preview=preview))
+
+
+def _number_in(phase_id: str) -> int:
+    return int(phase_id.rpartition("-")[2])
 
 
 def _is_newer(known: FileRef | None, file: FileRef) -> bool:

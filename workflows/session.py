@@ -33,7 +33,7 @@ with workflow.unsafe.imports_passed_through():
         StateInfo,
         UserMessage,
     )
-    from schemas.versions import FilesEdited, Restored, RestoreProject
+    from schemas.versions import FilesEdited, PhaseRetried, Restored, RestoreProject, RetryPhase
     from workflows.changes import UserChanges
     from workflows.debugging import debug_for
     from workflows.deterministic import DeterministicBuilder
@@ -51,6 +51,7 @@ with workflow.unsafe.imports_passed_through():
         UPDATE_PUBLISH,
         UPDATE_RESTORE,
         UPDATE_RESUME,
+        UPDATE_RETRY_PHASE,
         UPDATE_STOP,
         UPDATE_WITHDRAW,
         UPDATE_WITHDRAW_MESSAGE,
@@ -60,8 +61,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.previewing import check_preview, control_preview
     from workflows.project import check, template_of
     from workflows.publishing import Publisher
+    from workflows.retrying import Retries
     from workflows.smart import SmartBuilder
-    from workflows.steps import Session
+    from workflows.steps import Session, TakenBack
 
 MAX_MESSAGES_KEPT = 200
 SESSION_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,43}")  # it names hosts of previews and folders of workspaces
@@ -89,6 +91,7 @@ class CodeGenSession:
         self._publisher = Publisher(self._session)
         self._messages = Messages(self._session)
         self._changes = UserChanges(self._session)
+        self._retries = Retries(self._session, self._changes, keep_open=request.keep_open)
         self._check_asked = False
         self._resting = False
 
@@ -129,28 +132,41 @@ class CodeGenSession:
             # before this: a renewed run always asks for something.
             self._session.show_info()
         await self._builder.plan(self._request.template)
-        if self._request.fork is not None and self._request.carried is None and self._is_built:
-            await self._check_again()  # nothing is left to do, but nobody has seen it run
+        # Of a fork that is complete nothing is left to do, but nobody has seen it run.
+        unseen = self._request.fork is not None and self._request.carried is None and self._is_built
         while True:
-            await self._renew_when_long()
-            requests = await self._messages.requests()
-            if self._session.waits_for_user and not requests:
-                await self._wait_for_user()
-                continue
-            if asked := next((message for message in requests if message.wants_debug), None):
-                await debug_for(self._session, asked)
-                continue
-            if requests or self._choice_waits or self._progress.state.name != "completed":
-                if await self._builder.work(requests) or self._messages.unread():
-                    continue
-                await self._session.going()
-                if self._messages.unread() or self._messages.wanted():
-                    continue
-                self._finish()
-            if not self._request.keep_open:
-                await workflow.wait_condition(lambda: self._publisher.idle and self._may_end())
-                return
-            await self._rest()
+            try:
+                if unseen:
+                    unseen = False
+                    await self._check_again()
+                if await self._go_on():
+                    return
+            except TakenBack:
+                await self._retries.carry_out()
+                self._builder = self._builder_of(self._request)
+
+    async def _go_on(self) -> bool:
+        """Do what comes next. True when the session has ended. Raises TakenBack."""
+        await self._renew_when_long()
+        requests = await self._messages.requests()
+        if self._session.waits_for_user and not requests:
+            await self._wait_for_user()
+            return False
+        if asked := next((message for message in requests if message.wants_debug), None):
+            await debug_for(self._session, asked)
+            return False
+        if requests or self._choice_waits or self._progress.state.name != "completed":
+            if await self._builder.work(requests) or self._messages.unread():
+                return False
+            await self._session.going()
+            if self._messages.unread() or self._messages.wanted():
+                return False
+            self._finish()
+        if not self._request.keep_open:
+            await workflow.wait_condition(lambda: self._publisher.idle and self._may_end())
+            return True
+        await self._rest()
+        return False
 
     async def _create(self) -> None:
         progress, session = self._progress, self._session
@@ -184,7 +200,7 @@ class CodeGenSession:
         """Wait for a message that wants a change, or for a resume after open problems; check again when asked to."""
         while True:
             seen, self._resting = self._session.resumes, True
-            await workflow.wait_condition(
+            await self._session.until(
                 lambda seen=seen: (  # type: ignore[misc]
                     bool(self._messages.wanted())
                     or self._session.resumes > seen
@@ -222,9 +238,7 @@ class CodeGenSession:
         session = self._session
         session.show_waiting()
         seen = session.resumes
-        await workflow.wait_condition(
-            lambda: bool(self._messages.wanted()) or session.resumes > seen or self._history_is_long
-        )
+        await session.until(lambda: bool(self._messages.wanted()) or session.resumes > seen or self._history_is_long)
         if session.resumes > seen and session.progress.question is None:
             await self._builder.work([])
 
@@ -239,7 +253,11 @@ class CodeGenSession:
         if not self._history_is_long:
             return
         self._session.renewing = True
-        await workflow.wait_condition(self._may_end)
+        try:
+            await self._session.until(self._may_end)
+        except TakenBack:
+            self._session.renewing = False
+            raise
         messages = self._progress.messages
         older = [message for message in messages[:-MAX_MESSAGES_KEPT] if message.state != "done"]
         self._progress.messages = older + messages[-MAX_MESSAGES_KEPT:]
@@ -291,6 +309,15 @@ class CodeGenSession:
     @restore.validator
     def _may_restore(self, wanted: RestoreProject) -> None:
         self._changes.require_rest("restore")
+
+    @workflow.update(name=UPDATE_RETRY_PHASE)
+    async def retry_phase(self, wanted: RetryPhase) -> PhaseRetried:
+        """Go back to before a phase, and go on from there."""
+        return await self._retries.outcome_of(wanted)
+
+    @retry_phase.validator
+    def _may_retry_phase(self, wanted: RetryPhase) -> None:
+        self._retries.check(wanted)
 
     @workflow.update(name=UPDATE_CHECK)
     def check(self) -> StateInfo:

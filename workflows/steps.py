@@ -54,6 +54,10 @@ class Interrupted(Exception):
     """A user's message interrupted the running step."""
 
 
+class TakenBack(Exception):
+    """A retry takes back what the builders were at: they begin anew from what is left."""
+
+
 class Session(Picture):
     """A session at work: the one way its builders run steps, record what happened, stop and wait."""
 
@@ -79,6 +83,7 @@ class Session(Picture):
         self._waiting = 0
         self.stopped = progress.state.name == "stopped"  # of the run before, where the history was renewed
         self.held = False
+        self.taken_back = False  # by a retry, until the builders have let go
         self.resumes = 0
         self.round: RoundState | None = None
         self.budget_changes = 0
@@ -130,9 +135,13 @@ class Session(Picture):
 
     def resume(self) -> None:
         """Let the builders go on."""
+        self.begin_again("Going on where it stopped.")
+
+    def begin_again(self, reason: str) -> None:
+        """Let the builders go on, from wherever they are now."""
         self.stopped = False
         self.resumes += 1
-        self.enter("starting", "Going on where it stopped.")
+        self.enter("starting", reason)
 
     def interrupt(self, actions: frozenset[str]) -> None:
         """Cancel the running step of one of these actions, if any: it raises Interrupted where it was awaited."""
@@ -174,9 +183,22 @@ class Session(Picture):
             self.enter("idle", self.round.reason, code=self.round.limit, can=["message", "resume"])
 
     async def going(self) -> None:
-        """Wait while the session is stopped or held."""
-        if self.stopped or self.held:
-            await workflow.wait_condition(lambda: not self.stopped and not self.held)
+        """Wait while the session is stopped or held. Raises TakenBack."""
+        if self.stopped or self.held or self.taken_back:
+            await self.until(lambda: not self.stopped and not self.held)
+
+    async def until(self, reached: Callable[[], bool]) -> None:
+        """Wait on a builder's behalf. Raises TakenBack when a retry takes back what it waits for."""
+        await workflow.wait_condition(lambda: self.taken_back or reached())
+        if self.taken_back:
+            raise TakenBack
+
+    def take_back(self, beside: frozenset[str]) -> None:
+        """Let every builder raise TakenBack where it waits; running steps are cancelled, but for actions `beside`."""
+        self.held = self.taken_back = True
+        for operation in self.progress.operations:
+            if operation.action not in beside:
+                self._cancel(operation.id)
 
     @property
     def messages_wait(self) -> bool:
@@ -414,7 +436,10 @@ class Session(Picture):
         with suppress(TimeoutError):
             await workflow.wait_condition(
                 lambda: (
-                    self.stopped or self.resumes > resumes or (changes is not None and self.budget_changes > changes)
+                    self.stopped
+                    or self.taken_back
+                    or self.resumes > resumes
+                    or (changes is not None and self.budget_changes > changes)
                 ),
                 timeout=None if until is None else max(until - now, SHORTEST_WAIT),
                 timeout_summary=summary,
@@ -428,7 +453,7 @@ class Session(Picture):
         self._tell(failure, operation)
         if not self._keep_open:
             raise ApplicationError(failure.explanation, failure.model_dump(), type=failure.code, non_retryable=True)
-        await workflow.wait_condition(lambda: self.resumes > seen)
+        await self.until(lambda: self.resumes > seen)
 
     def _tell(self, failure: Failure, operation: Operation) -> None:
         self.emit(

@@ -57,7 +57,7 @@ async def _write(
                 phase_id=phase.id,
                 template=template,
                 plan=phase.plan,
-                number=int(phase.id.removeprefix("phase-")),
+                number=session.number_of(phase),
                 paths=paths,
                 missing=session.progress.missing,
                 issues=issues,

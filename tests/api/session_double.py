@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
         StateInfo,
         UserMessage,
     )
-    from schemas.versions import FilesEdited, Restored, RestoreProject
+    from schemas.versions import FilesEdited, PhaseRetried, Restored, RestoreProject, RetryPhase
     from workflows.names import (
         QUERY_PROGRESS,
         SESSION_WORKFLOW,
@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
         UPDATE_PUBLISH,
         UPDATE_RESTORE,
         UPDATE_RESUME,
+        UPDATE_RETRY_PHASE,
         UPDATE_STOP,
         UPDATE_WITHDRAW,
         UPDATE_WITHDRAW_MESSAGE,
@@ -145,6 +146,17 @@ class SessionDouble:
     def _may_restore(self, wanted: RestoreProject) -> None:
         if self._progress.state.name != "stopped":
             raise ApplicationError("The session is at work: stop it first, then restore.", type="busy")
+
+    @workflow.update(name=UPDATE_RETRY_PHASE)
+    def retry_phase(self, wanted: RetryPhase) -> PhaseRetried:
+        return PhaseRetried(discarded=[wanted.phase_id, wanted.user_id], version=1, phase_id="phase-9")
+
+    @retry_phase.validator
+    def _may_retry_phase(self, wanted: RetryPhase) -> None:
+        if self._progress.state.name != "stopped":
+            raise ApplicationError("The session is at work: stop it first, then retry the phase.", type="busy")
+        if wanted.phase_id != "phase-1":
+            raise ApplicationError("The session's plan has no such phase.", type="unknown_phase")
 
     @workflow.update(name=UPDATE_CHECK)
     def check(self) -> StateInfo:

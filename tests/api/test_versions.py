@@ -13,7 +13,7 @@ from api.diffs import MAX_LINES, unified
 from codegen.unified_diff import apply_unified_diff
 from schemas.http import FileList, Problem, SessionCreated, SessionSnapshot
 from schemas.session import SessionRequest
-from schemas.versions import ProjectDiff, Restored, VersionList
+from schemas.versions import PhaseRetried, ProjectDiff, Restored, VersionList
 from storage.files import Files
 from storage.sessions import SessionRecord, Sessions
 from tests.api.conftest import Service
@@ -103,6 +103,18 @@ async def test_restoring_needs_a_session_at_rest(service: Service, project: str)
     assert await problem(service, "POST", url, {"version": 9}) == (404, "version_not_found")
     assert await problem(service, "POST", url, {"version": 1, "path": "none"}) == (404, "file_not_found")
     assert await problem(service, "POST", url, {"version": 0}) == (422, "invalid_request")
+
+
+async def test_retrying_a_phase_needs_a_session_at_rest(service: Service, project: str) -> None:
+    url = f"/api/sessions/{project}/phases/{{}}/retry"
+    assert await problem(service, "POST", url.format("phase-1"), None) == (409, "not_possible_now")
+    await service.signed_in.post(f"/api/sessions/{project}/stop")
+    answer = await service.signed_in.post(url.format("phase-1"))
+    assert answer.status_code == 202
+    assert PhaseRetried.model_validate_json(answer.content).discarded == ["phase-1", "local"]
+    for unknown in ("phase-2", "p" * 200, "%20"):
+        assert await problem(service, "POST", url.format(unknown), None) == (404, "phase_not_found")
+    assert (await service.signed_in.post(url.format("phase-1"), content="[")).status_code in (400, 422)
 
 
 async def test_checking_on_request(service: Service, project: str) -> None:

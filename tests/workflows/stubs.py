@@ -27,6 +27,8 @@ from schemas.operations import (
     CreateSessionInput,
     DebugInput,
     DebugResult,
+    DiscardInput,
+    DiscardResult,
     EditsInput,
     EditsResult,
     FilesResult,
@@ -370,6 +372,11 @@ class Rooms:
             files = [ref("index.html", 100 + version)]
             return RestoreResult(**common, files=files, changed=["index.html"], version=100 + version)
 
+        @activity.defn(name="discard_phases")
+        async def discard(given: DiscardInput) -> DiscardResult:
+            common = await self.begin(given)
+            return DiscardResult(**common, files=[ref("index.html", 200)], stood=150, went_back_to=7, version=200)
+
         @activity.defn(name="fork_session")
         async def fork(given: ForkInput) -> ForkResult:
             common, script = await self.begin(given), self.scripts[given.session_id]
@@ -384,7 +391,7 @@ class Rooms:
 
         looking = [review, regenerate, look]
         return {
-            "session": [adopt, create, record, read_back, position, restore, fork],
+            "session": [adopt, create, record, read_back, position, restore, fork, discard],
             "inference": [
                 plan_setup, readme, judge, choose, blueprint, plan_phase, implement, fix, answer, turn, use_tool, debug,
                 *looking,

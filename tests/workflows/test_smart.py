@@ -154,10 +154,10 @@ async def test_the_debugger_looks_into_a_request_once(start: Start, rooms: Rooms
     await until(handle, lambda p: p.state.name == "failed")
     await handle.execute_update("resume")
     await until(handle, lambda p: p.state.name == "failed" and len(rooms.turns[handle.id]) == 2)
-    assert rooms.runs[handle.id].count("debug/request") == 1
+    assert rooms.runs[handle.id].count("phase-1/debug/request") == 1
     script.broken_checks = 1
     await handle.signal("message", UserMessage(id="m1", text="please repair it"))
-    await until(handle, lambda p: "debug/m1" in rooms.runs[handle.id])
+    await until(handle, lambda p: "phase-2/debug/m1" in rooms.runs[handle.id])
 
 
 @pytest.mark.parametrize("mode", ["smart", "deterministic"])
@@ -167,7 +167,7 @@ async def test_a_user_can_ask_for_the_debugger(start: Start, rooms: Rooms, mode:
     await until(handle, lambda p: p.state.name == "completed")
     await handle.signal("message", UserMessage(id="m1", text="the button does nothing"))
     done = await until(handle, lambda p: p.state.name == "completed" and len(p.phases) == 2)
-    assert "debug/m1" in rooms.runs[handle.id]
+    assert "phase-2/debug/m1" in rooms.runs[handle.id]
     assert (done.phases[1].status, done.messages[0].state) == ("completed", "done")
     assert done.phases[1].files == ["src/mended.tsx"]
     await replay(handle)

@@ -168,6 +168,8 @@ export interface PhaseProgress {
   message_ids: string[];
   started_at: string | null;
   finished_at: string | null;
+  /** The last version that it stands in, once a retry took it back. */
+  discarded_at?: number | null;
 }
 
 export interface UsageTotals {

@@ -52,6 +52,13 @@ export const restoreVersion = (id: string, version: number, path: string | null)
     post(path === null ? { version } : { version, path }),
   );
 
+/** Goes back to before a phase and on from there. `phase_id` is the phase that begins now. */
+export const retryPhase = (id: string, phase: string) =>
+  json<{ discarded: string[]; version: number | null; phase_id: string | null }>(
+    `${sessionUrl(id)}/phases/${encodeURIComponent(phase)}/retry`,
+    post({}),
+  );
+
 export const forkSession = (id: string, version: number, key: string) =>
   json<{ id: string; url: string }>(`${sessionUrl(id)}/forks`, post({ version }, { "idempotency-key": key }));
 

@@ -225,6 +225,15 @@ describe("work", () => {
     expect(session.progress.usage.calls).toBe(2);
   });
 
+  it("lets a phase go that a retry took back", () => {
+    const begun = play(fromSnapshot(snapshot()), [{ type: "phase", phase: phase("completed") }]);
+    const session = play(begun, [
+      { type: "phase", phase: { ...phase("completed"), discarded_at: 7 } },
+      { type: "phase", phase: { ...phase("planned"), id: "p2" } },
+    ], 5);
+    expect(session.progress.phases.map((one) => one.id)).toEqual(["p2"]);
+  });
+
   it("waits until the step shows a sign of life", () => {
     const waiting = play(fromSnapshot(snapshot()), [
       { type: "waiting", operation_id: "op1", code: "rate_limited", reason: "rate limit", until: AT },

@@ -202,6 +202,10 @@ function advance(session: Session, event: SessionEvent, seq: number, at: string)
     case "blueprint":
       return { ...withProgress(closeGap(session, BLUEPRINT), { blueprint: event.blueprint }), blueprintText: null };
     case "phase":
+      if (event.phase.discarded_at != null) {
+        const left = session.progress.phases.filter((held) => held.id !== event.phase.id);
+        return withProgress(session, { phases: left });
+      }
       return session.progress.phases.some((held) => held.id === event.phase.id && isEarlier(event.phase, held))
         ? session
         : withProgress(session, { phases: upsert(session.progress.phases, event.phase) });
