@@ -167,7 +167,9 @@ class Versions:
         changes: list[FileVersion] = []
 
         async def work(connection: Connection) -> Sequence[Event]:
-            changes[:], closed = await restore_files(connection, writer.session_id, version, path, origin)
+            changes[:], closed, told = await restore_files(connection, writer.session_id, version, path, origin)
+            if told:
+                return []
             return [*map(announce, changes), *(FileConflictEvent(conflict=conflict) for conflict in closed)]
 
         await writer.store(work)
@@ -211,9 +213,9 @@ class Versions:
 
 async def restore_files(
     connection: Connection, session_id: str, version: int, path: str | None, origin: Origin
-) -> tuple[list[FileVersion], list[FileConflict]]:
-    """Make files what they were at `version`. Returns what the operation changed, now or before, and the conflicts that
-    this ended. Raises FileMissing."""
+) -> tuple[list[FileVersion], list[FileConflict], bool]:
+    """Make files what they were at `version`. Returns what the operation changed, the conflicts that this ended, and
+    whether an earlier try had done all that. Raises FileMissing."""
     last_version = await lock_files(connection, session_id)
     if not 0 < version <= last_version:
         raise FileMissing(f"version {version}")
@@ -223,7 +225,7 @@ async def restore_files(
         origin.operation_id,
     )
     if done:
-        return [version_of(row) for row in done], []
+        return [version_of(row) for row in done], [], True
     then = {entry.path: entry for entry in await manifest_at(connection, session_id, version)}
     now = {entry.path: entry for entry in await manifest_at(connection, session_id, last_version)}
     paths = sorted(then.keys() | now.keys()) if path is None else [path]
@@ -241,4 +243,4 @@ async def restore_files(
         changes.append(await insert_version(connection, session_id, last_version, one, stored, parent, origin))
         if conflict := await close_conflict(connection, session_id, one, "restored"):
             closed.append(conflict)
-    return changes, closed
+    return changes, closed, False

@@ -72,6 +72,16 @@ async def test_an_edit_during_the_work_a_restore_and_a_fork(make_up: MakeUp) -> 
         assert files["src/useCounter.ts"] == done["src/useCounter.ts"]
         assert files[APP] != done[APP]  # the edit came after the version
 
+        before = (await client.history.versions(session)).versions[0].version
+        retried = await client.history.retry_phase(session, "phase-1")
+        assert retried.discarded == ["phase-1"] and retried.version is not None and retried.phase_id == "phase-2"
+        done_again = await client.wait(session)
+        assert done_again.state.name == "completed" and [phase.id for phase in done_again.phases] == ["phase-2"]
+        again = await read(running.local_url, running.token, session, APP)
+        assert "useCounter" in again and NOTE not in again  # the edit came after the phase had begun
+        old = await read(running.local_url, running.token, session, APP, before)
+        assert old == written  # and what there was is kept
+
         said = await client.message(fork.id, PostMessage(text="What is this?"))
         assert said.id
 
@@ -86,9 +96,10 @@ async def rests(client: StichClient, session: str) -> None:
             await asyncio.sleep(0.2)
 
 
-async def read(url: str, token: str, session: str, path: str) -> str:
+async def read(url: str, token: str, session: str, path: str, version: int | None = None) -> str:
     async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {token}"}, trust_env=False) as http:
-        answer = await http.get(f"/api/sessions/{session}/files/{path}")
+        at = {} if version is None else {"version": version}
+        answer = await http.get(f"/api/sessions/{session}/files/{path}", params=at)
         return answer.text if answer.status_code == 200 else ""
 
 

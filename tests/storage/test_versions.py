@@ -144,6 +144,8 @@ async def test_forking_takes_files_by_reference_and_what_was_said(
         ("phase-1", "completed"),
         ("phase-2", "completed"),
     ]
+    assert await versions.before_phases(S, ["phase-2"]) == 2
+    assert await versions.before_phases(S, ["phase-9"]) is None
     said = ChatMessage(id="m1", role="user", text="hello", at=point.at, state="planned")
     await messages.put(S, said)
     for _ in range(2):

@@ -126,7 +126,10 @@ async def test_what_cannot_be_taken_back_leaves_all_as_it_was(start: Start, room
     assert await refused(retry(handle, "phase-1")) == "version_not_found"
     stopped = await progress_of(handle)
     assert stopped.state.name == "stopped"
-    assert [(phase.id, phase.status) for phase in stopped.phases] == [("phase-1", "completed"), ("phase-2", "completed")]
+    assert [(phase.id, phase.status) for phase in stopped.phases] == [
+        ("phase-1", "completed"),
+        ("phase-2", "completed"),
+    ]
     assert stopped.files == before.files
     await handle.execute_update("resume", result_type=StateInfo)
     await completed(handle, "phase-1", "phase-2")
