@@ -49,7 +49,7 @@ async def test_phases_that_wrote_nothing_change_nothing(model_rooms: ModelRooms)
 async def test_a_superseded_attempt_takes_nothing_back(model_rooms: ModelRooms) -> None:
     await put(model_rooms, "0", "template", None)
     await put(model_rooms, "1", "phase-1/implement", "phase-1")
-    newer = await model_rooms.rooms.events.open("s1", "retry-1", run_id="", execution=1, attempt=7)
+    newer = await model_rooms.rooms.events.open("s1", "retry-1", run_id="test-run", execution=1, attempt=7)
     with pytest.raises(ApplicationError, match="newer attempt"):
         await discard(model_rooms, "phase-1")
     await newer.aclose(finished=True)
