@@ -21,8 +21,25 @@ class FragilePostgres:
 
     def kill(self) -> None:
         """kill -9 of the postmaster; its children notice and end."""
-        pid = int((self._data / "postmaster.pid").read_text().split("\n")[0])
-        os.kill(pid, signal.SIGKILL)
+        os.kill(self._pid, signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Stop every process of the server where it stands: connections stay, and nothing answers."""
+        for pid in self._processes():
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        for pid in self._processes():
+            os.kill(pid, signal.SIGCONT)
+
+    @property
+    def _pid(self) -> int:
+        return int((self._data / "postmaster.pid").read_text().split("\n")[0])
+
+    def _processes(self) -> list[int]:
+        children = Path(f"/proc/{self._pid}/task/{self._pid}/children").read_text().split()
+        return [self._pid, *map(int, children)]
 
     def stop(self) -> None:
         """An orderly stop that breaks all connections."""
