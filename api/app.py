@@ -37,6 +37,7 @@ from api import (
     phases,
     previews,
     provider_routes,
+    session_events,
     session_life,
     sessions,
     sharing,
@@ -73,6 +74,7 @@ async def openapi_json(request: Request) -> Response:
 ENDPOINTS: tuple[Endpoint, ...] = (
     *sessions.ENDPOINTS,
     *messages.ENDPOINTS,
+    *session_events.ENDPOINTS,
     *session_life.ENDPOINTS,
     *sharing.ENDPOINTS,
     *files.ENDPOINTS,
@@ -124,6 +126,7 @@ def create_app(
     pages = Pages(settings.web_dist).routes()
     routes = [*(endpoint.route() for endpoint in ENDPOINTS), *pages]
     open_routes = [*(endpoint.route() for endpoint in ENDPOINTS if endpoint.open), *pages]
+    proving_routes = [endpoint.route() for endpoint in ENDPOINTS if endpoint.proves]
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -147,7 +150,7 @@ def create_app(
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
-        middleware=_middleware(settings, services.sign_in, routes, open_routes),
+        middleware=_middleware(settings, services.sign_in, routes, open_routes, proving_routes),
         exception_handlers=EXCEPTION_HANDLERS,
     )
     app.router.redirect_slashes = False
@@ -157,7 +160,11 @@ def create_app(
 
 
 def _middleware(
-    settings: ApiSettings, sign_in: SignIn, routes: Sequence[BaseRoute], open_routes: Sequence[BaseRoute]
+    settings: ApiSettings,
+    sign_in: SignIn,
+    routes: Sequence[BaseRoute],
+    open_routes: Sequence[BaseRoute],
+    proving_routes: Sequence[BaseRoute],
 ) -> list[Middleware]:
     """Outermost first. Each is plain ASGI: nothing buffers a stream."""
     own = OwnOrigins(settings)
@@ -175,5 +182,12 @@ def _middleware(
         *([Middleware(codec_routes.CodecOrigin, origin=own.codec)] if own.codec else []),
         Middleware(OriginGate, own=own),
         *([cors] if settings.allowed_origins else []),
-        Middleware(RequireSignIn, sign_in=sign_in, own=own, routes=routes, open_routes=open_routes),
+        Middleware(
+            RequireSignIn,
+            sign_in=sign_in,
+            own=own,
+            routes=routes,
+            open_routes=open_routes,
+            proving_routes=proving_routes,
+        ),
     ]

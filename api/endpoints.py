@@ -57,7 +57,8 @@ class Endpoint:
     secrets is a mapping, because its model would mask them. `upload` are the media types of a body that the handler
     reads itself. `seconds` bounds the handler; None means that the answer is a stream, which takes its time. `scope` is
     what a credential needs; without one, `read` for GET and `sessions:write` for changes. A route for operators has the
-    scope `operator`.
+    scope `operator`. Where the handler `proves`, it sees to sign-in, scope and limits itself, with more patience than
+    others have.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -76,6 +77,7 @@ class Endpoint:
     open: bool = False
     scope: Scope | None = None
     seconds: float | None = ANSWER_SECONDS
+    proves: bool = False
 
     def route(self) -> Route:
         route = Route(self.path, self.respond, methods=[self.method], name=self.name)
@@ -89,6 +91,8 @@ class Endpoint:
 
     async def respond(self, request: Request) -> Response:
         """The handler's response. Raises Refusal; errors of a database that is away are one too."""
+        if self.proves:
+            return await self.handler(request)
         if self.needed_scope == "operator":
             operator_of(request)
         elif not self.open:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
-from schemas.http import SessionSnapshot
+from schemas.http import Problem, SessionSnapshot
 from storage.event_tail import StoredEvent
 
 RETRY_MILLISECONDS: Final = 150
@@ -15,6 +15,15 @@ OPENING: Final = b"retry: %d\n\n" % RETRY_MILLISECONDS
 
 HEARTBEAT: Final = b": alive\n\n"
 """A comment. It keeps proxies from closing a silent connection and shows a dead one."""
+
+
+AVAILABLE: Final = b"event: available\ndata: {}\n\n"
+"""What a stream said to be away is back."""
+
+
+def problem_frame(name: str, problem: Problem) -> bytes:
+    """Something that is wrong with the stream itself. It has no number: it is no event of the session."""
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), problem.model_dump_json().encode())
 
 
 def event_frame(event: StoredEvent) -> bytes:

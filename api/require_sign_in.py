@@ -30,21 +30,24 @@ class RequireSignIn:
         own: OwnOrigins,
         routes: Sequence[BaseRoute],
         open_routes: Collection[BaseRoute],
+        proving_routes: Collection[BaseRoute],
     ) -> None:
         self._app = app
         self._sign_in = sign_in
         self._own = own
         self._routes = routes
         self._open_routes = open_routes
+        self._proving_routes = proving_routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        request = Request(scope)
+        route = self._route(scope)
+        if route in self._proving_routes:
+            return await self._app(scope, receive, send)
+        request, is_open = Request(scope), route in self._open_routes
         try:
-            principal = await self._identify(request)
-            if principal is None and not self._is_open(scope):
-                raise Refusal(NOT_SIGNED_IN, _why_not(request.headers), next_action=self._sign_in.hint)
+            principal = await self._identify(request, is_open)
             if principal is not None and principal.via == "cookie" and request.method not in SAFE_METHODS:
                 self._require_own_page(request)
         except Refusal as refusal:
@@ -54,22 +57,23 @@ class RequireSignIn:
         request.state.principal = principal
         return await self._app(scope, receive, send)
 
-    async def _identify(self, request: Request) -> Principal | None:
+    async def _identify(self, request: Request, is_open: bool) -> Principal | None:
         try:
-            return await within(ANSWER_SECONDS, self._sign_in.identify(request))
+            return await within(ANSWER_SECONDS, identified(self._sign_in, request))
+        except Refusal as refusal:
+            if is_open and refusal.kind is NOT_SIGNED_IN:
+                return None
+            raise
         except Exception as error:
             if not is_transient(error):
                 raise
-            if request.method in SAFE_METHODS and self._is_open(request.scope):
+            if is_open and request.method in SAFE_METHODS:
                 return None  # the page itself is for everybody, and so is what tells how the service is
             raise Refusal(DATABASE_AWAY, "The database cannot be reached right now.") from None
 
-    def _is_open(self, scope: Scope) -> bool:
-        """Whether the route that will take the request, the first that matches, is an open one."""
-        for route in self._routes:
-            if route.matches(scope)[0] is Match.FULL:
-                return route in self._open_routes
-        return False
+    def _route(self, scope: Scope) -> BaseRoute | None:
+        """The route that will take the request: the first that matches."""
+        return next((route for route in self._routes if route.matches(scope)[0] is Match.FULL), None)
 
     def _require_own_page(self, request: Request) -> None:
         origin = request.headers.get("origin")
@@ -79,6 +83,14 @@ class RequireSignIn:
             raise Refusal(FOREIGN_ORIGIN, "The request comes from a page that may not make changes here.")
         if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
             _require_scripted_type(request)
+
+
+async def identified(sign_in: SignIn, request: Request) -> Principal:
+    """The principal behind a request. Raises Refusal NOT_SIGNED_IN, and whatever the database raises."""
+    principal = await sign_in.identify(request)
+    if principal is None:
+        raise Refusal(NOT_SIGNED_IN, _why_not(request.headers), next_action=sign_in.hint)
+    return principal
 
 
 def _require_scripted_type(request: Request) -> None:

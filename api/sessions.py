@@ -5,7 +5,6 @@ import hashlib
 import hmac
 import secrets
 from contextlib import suppress
-from functools import partial
 from typing import Final, Literal
 
 from pydantic import BaseModel, Field
@@ -36,9 +35,7 @@ from api.problems import (
 from api.services import Services, services_of
 from api.session_workflows import CARRY_OUT_SECONDS
 from api.settings import ApiSettings
-from api.snapshots import EXAMPLE_LIST, EXAMPLE_SNAPSHOT, fresh_snapshot, snapshot, summaries
-from api.sse import session_events
-from schemas.events import Event
+from api.snapshots import EXAMPLE_LIST, EXAMPLE_SNAPSHOT, snapshot, summaries
 from schemas.http import (
     CreateSession,
     SessionCreated,
@@ -51,7 +48,6 @@ from schemas.session import (
     State,
     StateInfo,
 )
-from schemas.sharing import Presence
 from storage.sessions import SessionMissing
 
 ID_LETTERS: Final = 20
@@ -79,22 +75,6 @@ class ListQuery(BaseModel):
     show: Literal["all", "working", "waiting", "finished", "failed", "archived"] = Field(
         default="all",
         description="Only sessions at work, at rest until somebody or something comes, finished, failed, put away.",
-    )
-
-
-class EventsQuery(BaseModel):
-    """Query of `GET /api/sessions/{id}/events`."""
-
-    after: str | None = Field(default=None, description="As `Last-Event-ID`, for clients that cannot send headers.")
-
-
-class EventsHeaders(BaseModel):
-    """Headers of `GET /api/sessions/{id}/events`."""
-
-    last_event_id: str | None = Field(
-        default=None,
-        alias="last-event-id",
-        description="Number of the last event seen: the stream goes on after it; without it, with `snapshot`.",
     )
 
 
@@ -209,18 +189,6 @@ async def show(request: Request) -> Response:
     return JsonResponse(await snapshot(services_of(request), session))
 
 
-async def events(request: Request) -> Response:
-    session = await within(ANSWER_SECONDS, session_of(request, "view"))
-    services = services_of(request)
-    return session_events(
-        request,
-        services.stream,
-        session.id,
-        partial(fresh_snapshot, services, session.id),
-        partial(services.watchers.watch, principal_of(request), session.id),
-    )
-
-
 async def stop(request: Request) -> Response:
     await read_nothing(request)
     session = await within(ANSWER_SECONDS, session_of(request, "edit"))
@@ -275,22 +243,6 @@ ENDPOINTS: Final = (
         summary="How far a session is: the workflow's own answer, or the stored one marked `stale`",
         answer=Answer(description="The whole picture.", schema=SessionSnapshot, example=EXAMPLE_SNAPSHOT),
         problems=(NO_SESSION, NO_WORKER, *AWAY),
-    ),
-    Endpoint(
-        method="GET",
-        path="/api/sessions/{session_id}/events",
-        handler=events,
-        name="watch_session",
-        summary="The session as server-sent events: first a snapshot, then every event, each with its number as id",
-        query=EventsQuery,
-        headers=EventsHeaders,
-        answer=Answer(
-            description="`event:` is the type, `data:` the object described here, `id:` the number to come back with.",
-            media_type="text/event-stream",
-            schema=SessionSnapshot | Event | Presence,
-        ),
-        problems=(NO_SESSION, *AWAY),
-        seconds=None,
     ),
     Endpoint(
         method="POST",

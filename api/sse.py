@@ -1,6 +1,6 @@
 """The events of a session over HTTP, as the browser's EventSource understands them."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from time import monotonic
 from typing import Final, cast
@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Send
 
-from api.stream import SnapshotSource, Stream
+from api.stream import Stream
 
 SEND_SECONDS: Final = 60.0
 """A reader that takes nothing for so long is gone, or asleep: it comes back with its Last-Event-ID."""
@@ -32,29 +32,27 @@ HEADERS: Final = {
 Frames = AsyncGenerator[bytes, None]
 
 
-def session_events(
-    request: Request,
-    stream: Stream,
-    session_id: str,
-    snapshot: SnapshotSource,
-    through: Callable[[Frames], Frames] | None = None,
-) -> Response:
-    """Answer a request for the events of a session, which exists and which the caller may see.
+def event_stream(stream: Stream, frames: Frames) -> Response:
+    """Answer with encoded events, many in one piece, that bring their own heartbeat.
 
-    A `Last-Event-ID` goes before the query's `after`: a browser that comes back repeats the address it began with.
-    The stream brings its own heartbeat and its events are encoded already, many in one piece, so they pass through
-    sse-starlette as they are, by way of `through` where something watches over them. sse-starlette looks after
-    disconnects and notices the server's shutdown, upon which all streams end.
+    They pass through sse-starlette as they are, which looks after disconnects and notices the server's shutdown, upon
+    which all readers of `stream` end.
     """
-    after = parse_event_id(request.headers.get("last-event-id") or request.query_params.get("after"))
-    frames = stream.follow(session_id, after, snapshot)
     return EventStream(
-        through(frames) if through is not None else frames,
+        frames,
         headers=HEADERS,
         ping=WATCH_SECONDS,
         shutdown_event=cast(anyio.Event, _Ending(stream)),
         shutdown_grace_period=ENDING_SECONDS,
     )
+
+
+def event_id_of(request: Request) -> int | None:
+    """The last event that the caller has.
+
+    A `Last-Event-ID` goes before the query's `after`: a browser that comes back repeats the address it began with.
+    """
+    return parse_event_id(request.headers.get("last-event-id") or request.query_params.get("after"))
 
 
 class EventStream(EventSourceResponse):

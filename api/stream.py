@@ -56,6 +56,8 @@ class Stream:
         self._snapshots: dict[str, asyncio.Task[tuple[int, bytes]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = asyncio.Event()
+        self.waiting = 0
+        """Streams whose readers have not proven yet that they may read."""
         self.lag = 0.0
         """Seconds that the newest event read here was old by the database's clock and this machine's."""
 
@@ -102,7 +104,7 @@ class Stream:
                 if not isinstance(error, SessionMissing) and not is_transient(error):
                     raise
                 yield HEARTBEAT
-                if await self._closes_within(WAIT_SECONDS):
+                if await self.closes_within(WAIT_SECONDS):
                     return
         ring, cursor, first = begun
         ring.readers += 1
@@ -132,7 +134,7 @@ class Stream:
         except Exception as error:
             if not is_transient(error):
                 raise
-            await self._closes_within(WAIT_SECONDS)
+            await self.closes_within(WAIT_SECONDS)
             return Slice(HEARTBEAT, cursor)
         return Slice(event_frames(page), page[-1].seq if len(page) == READ_ROWS else upto)
 
@@ -278,7 +280,8 @@ class Stream:
         for ring in self._rings.values():
             ring.stir()
 
-    async def _closes_within(self, seconds: float) -> bool:
+    async def closes_within(self, seconds: float) -> bool:
+        """Wait, and tell whether the stream was closed meanwhile."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._closing.wait()

@@ -308,6 +308,8 @@ class StichClient:
             async for number, name, data in _frames(answer.aiter_raw()):
                 if name == "snapshot":
                     yield SessionSnapshot.model_validate_json(data)
+                elif name in ("unavailable", "refused"):
+                    raise _refused(Problem.model_validate_json(data))
                 elif number is not None and (event := _read_event(name, data)) is not None:
                     yield Sequenced(number, *event)
 
@@ -357,11 +359,17 @@ def _path(session_id: str, part: str = "") -> str:
 
 def _refusal(answer: httpx.Response) -> Exception:
     try:
-        problem = Problem.model_validate_json(answer.content)
-        refusal = StichHttpError(answer.status_code, f"{problem.detail} {problem.next_action}", problem)
+        return _refused(Problem.model_validate_json(answer.content))
     except ValidationError:
-        refusal = StichHttpError(answer.status_code, f"The service answered with status {answer.status_code}.")
-    return _Unavailable(refusal) if answer.status_code in (502, 503, 504) else refusal
+        return _weighed(StichHttpError(answer.status_code, f"The service answered with status {answer.status_code}."))
+
+
+def _refused(problem: Problem) -> Exception:
+    return _weighed(StichHttpError(problem.status, f"{problem.detail} {problem.next_action}", problem))
+
+
+def _weighed(refusal: StichHttpError) -> Exception:
+    return _Unavailable(refusal) if refusal.status in (502, 503, 504) else refusal
 
 
 async def _frames(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[int | None, str, bytes]]:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.sse import session_events
+from api.sse import event_id_of, event_stream
 from api.stream import Stream
 from schemas.http import SessionSnapshot
 from storage.database import Database
@@ -36,7 +36,8 @@ def stream_app(dsn: str) -> Starlette:
         async def snapshot() -> SessionSnapshot:
             return snapshot_of(session)
 
-        return session_events(request, request.app.state.stream, session.id, snapshot)
+        stream = request.app.state.stream
+        return event_stream(stream, stream.follow(session.id, event_id_of(request), snapshot))
 
     return Starlette(routes=[Route("/{session_id}", events)], lifespan=lifespan)
 

@@ -163,6 +163,22 @@ describe("SessionStream", () => {
     expect(Source.all).toHaveLength(1);
   });
 
+  it("waits on an open stream while the service cannot prove who asks, and stops when the answer is no", () => {
+    const { stream } = open();
+    const problem = { status: 404, code: "session_not_found", detail: "No such session.", next_action: "", request_id: "" };
+    Source.last.say("snapshot", snapshot("Board"));
+    vi.advanceTimersByTime(20);
+    Source.last.say("unavailable", { ...problem, status: 503, code: "database_unavailable" });
+    expect(stream.getState().connection.name).toBe("reconnecting");
+    Source.last.say("available", {});
+    expect(stream.getState().connection.name).toBe("live");
+    Source.last.say("refused", problem);
+    const { connection } = stream.getState();
+    expect(connection.name === "refused" && connection.problem.message).toBe("No such session.");
+    expect(Source.last.readyState).toBe(Source.CLOSED);
+    expect(Source.all).toHaveLength(1);
+  });
+
   it("reads what the snapshot leaves out, once, and after a new snapshot only what was missed", async () => {
     const log = [
       "retry: 150\n\n",

@@ -1,8 +1,8 @@
 // The live connection to a session: snapshot first, then events, through the browser's EventSource. It comes back by
 // itself after anything (network, server, sleep, a missed event) and hands over events in batches, one a frame.
 
-import { asProblem, eventsUrl, getSession, type Problem } from "../api/client";
-import { EVENT_TYPES, type SessionEvent, type SessionSnapshot } from "../api/types";
+import { asProblem, eventsUrl, getSession, Problem } from "../api/client";
+import { EVENT_TYPES, type ProblemBody, type SessionEvent, type SessionSnapshot } from "../api/types";
 import { readLog } from "./log";
 import { apply, fromSnapshot, recall, RECALLED, type Sequenced, type Session } from "./session";
 
@@ -95,6 +95,14 @@ export class SessionStream {
     });
     source.addEventListener("snapshot", (message) => {
       this.receive({ snapshot: JSON.parse((message as MessageEvent<string>).data) as SessionSnapshot });
+    });
+    // While the service cannot prove who asks, the connection stands but brings nothing.
+    source.addEventListener("unavailable", () => this.lost());
+    source.addEventListener("available", () => this.connected());
+    source.addEventListener("refused", (message) => {
+      source.close();
+      const problem = new Problem(JSON.parse((message as MessageEvent<string>).data) as ProblemBody);
+      this.set({ ...this.state, connection: { name: "refused", problem } });
     });
     for (const type of EVENT_TYPES) {
       source.addEventListener(type, (message) => {
