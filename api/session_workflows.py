@@ -152,11 +152,14 @@ class SessionWorkflows:
             await handle.signal(SIGNAL_MESSAGE, message, rpc_timeout=timedelta(seconds=ANSWER_SECONDS))
 
     async def stop(self, session_id: str) -> StateInfo:
-        """Stop what runs. Returns the state afterwards."""
+        """Stop what runs. Returns the state afterwards. Doing so twice is harmless."""
         return await self._update(session_id, UPDATE_STOP, StateInfo)
 
     async def resume(self, session_id: str) -> StateInfo:
-        """Go on with what is missing. Raises Refusal NOT_NOW when there is nothing to resume."""
+        """Go on with what is missing; one that goes on already is left alone. Returns the state afterwards.
+
+        Raises Refusal NOT_NOW when the session waits for an answer to a question.
+        """
         return await self._update(session_id, UPDATE_RESUME, StateInfo)
 
     async def publish(self, session_id: str, request: DeploymentRequest) -> Deployment:

@@ -37,7 +37,7 @@ from schemas.http import (
     SessionSnapshot,
 )
 from schemas.previews import PreviewAction, PreviewControl, PreviewInfo, PreviewLogs
-from schemas.session import RESTING_STATES, WORKING_STATES, Preview, Progress, StateInfo
+from schemas.session import RESTING_STATES, Preview, Progress, StateInfo
 from stich.client_history import History
 from stich.client_webhooks import WebhookInvalid, Webhooks, verify_webhook
 
@@ -134,21 +134,12 @@ class StichClient:
         return MessageAccepted.model_validate_json(answer.content)
 
     async def stop(self, session_id: str) -> StateInfo:
-        """Stop what the session is doing. Returns the state afterwards."""
+        """Stop what the session is doing. Returns the state afterwards. Stopping twice is harmless."""
         return StateInfo.model_validate_json((await self._call("POST", _path(session_id, "stop"))).content)
 
     async def resume(self, session_id: str) -> StateInfo:
-        """Go on with what is missing. Returns the state afterwards.
-
-        A session that is at work already goes on: the answer to an earlier try may have been lost.
-        """
-        try:
-            return StateInfo.model_validate_json((await self._call("POST", _path(session_id, "resume"))).content)
-        except StichHttpError as error:
-            state = (await self.snapshot(session_id)).progress.state
-            if error.status == 409 and state.name in WORKING_STATES:
-                return state
-            raise
+        """Go on with what is missing. Returns the state afterwards. A session that goes on already is left alone."""
+        return StateInfo.model_validate_json((await self._call("POST", _path(session_id, "resume"))).content)
 
     async def files(self, session_id: str) -> FileList:
         """The files of the project as it stands."""

@@ -47,6 +47,9 @@ CAN: dict[State, list[Ability]] = {
     "failed": ["message", "resume"],
 }
 
+QUESTION = "question"
+"""Code of the state in which only an answer helps."""
+
 
 class Picture:
     """The state of a session as people see it.

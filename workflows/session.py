@@ -57,7 +57,7 @@ with workflow.unsafe.imports_passed_through():
         UPDATE_WITHDRAW_MESSAGE,
     )
     from workflows.options import SESSION_STEP
-    from workflows.picture import CAN
+    from workflows.picture import CAN, QUESTION
     from workflows.previewing import check_preview, control_preview
     from workflows.project import check, template_of
     from workflows.publishing import Publisher
@@ -342,15 +342,16 @@ class CodeGenSession:
 
     @workflow.update(name=UPDATE_RESUME)
     def resume(self) -> StateInfo:
-        """Go on where the session was stopped, waits, or failed."""
-        self._session.resume()
+        """Go on where the session was stopped, waits, or failed. One that goes on already is left alone: the answer to
+        an earlier try may have been lost."""
+        if "resume" in self._progress.state.can:
+            self._session.resume()
         return self._progress.state
 
     @resume.validator
     def _may_resume(self) -> None:
-        state = self._progress.state
-        if "resume" not in state.can:
-            raise ApplicationError(f"The session is {state.name}, there is nothing to resume.", type="not_stopped")
+        if self._progress.state.code == QUESTION:
+            raise ApplicationError("The session waits for an answer: send it as a message.", type="needs_answer")
 
     @workflow.signal(name=SIGNAL_BUDGET_CHANGED)
     def budget_changed(self) -> None:

@@ -31,7 +31,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.failures import failure_of
     from workflows.options import RECORD, SESSION_STEP, StepOptions
-    from workflows.picture import Picture
+    from workflows.picture import QUESTION, Picture
     from workflows.placing import BUSY, HOST_GONE, may_wait, placed, places
     from workflows.precedence import AT_ONCE, rank, share
 
@@ -178,7 +178,7 @@ class Session(Picture):
         if self.stopped:
             return
         if (question := self.progress.question) is not None:
-            self.enter("idle", question.text, code="question")
+            self.enter("idle", question.text, code=QUESTION)
         elif self.round is not None:
             self.enter("idle", self.round.reason, code=self.round.limit, can=["message", "resume"])
 

@@ -36,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
     )
 
 END = "please end"
+ASKS = "this one asks something"
 CANNOT_STOP = "this one takes its time to stop"
 
 
@@ -83,18 +84,20 @@ class SessionDouble:
     async def stop(self) -> StateInfo:
         if self._progress.prompt == CANNOT_STOP:
             await workflow.sleep(1)
-        self._progress.state = self._state("stopped")
+        if self._progress.state.name != "stopped":
+            self._progress.state = self._state("stopped")
         return self._progress.state
 
     @workflow.update(name=UPDATE_RESUME)
     def resume(self) -> StateInfo:
-        self._progress.state = self._state("planning")
+        if self._progress.state.name == "stopped":
+            self._progress.state = self._state("planning")
         return self._progress.state
 
     @resume.validator
     def _may_resume(self) -> None:
-        if self._progress.state.name != "stopped":
-            raise ApplicationError(f"The session is {self._progress.state.name}, there is nothing to resume.")
+        if self._progress.prompt == ASKS:
+            raise ApplicationError("The session waits for an answer: send it as a message.", type="needs_answer")
 
     @workflow.update(name=UPDATE_PUBLISH)
     def publish(self, request: DeploymentRequest) -> Deployment:

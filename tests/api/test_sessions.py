@@ -18,7 +18,7 @@ from storage.messages import Messages
 from storage.screenshots import Screenshots
 from storage.sessions import SessionRecord, Sessions
 from tests.api.conftest import Service, running
-from tests.api.session_double import CANNOT_STOP, END
+from tests.api.session_double import ASKS, CANNOT_STOP, END
 from workflows.names import SESSION_WORKFLOW, WORKFLOW_QUEUE
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -221,13 +221,24 @@ async def test_stop_and_resume(service: Service) -> None:
     assert StateInfo.model_validate_json(resumed.content).name == "planning"
 
 
-async def test_a_running_session_cannot_be_resumed(service: Service) -> None:
+@pytest.mark.parametrize("what", ["stop", "resume"])
+async def test_stop_and_resume_may_be_repeated(service: Service, what: str) -> None:
+    """Who got no answer asks again, and learns the present state."""
     session_id = await start(service)
+    await service.signed_in.post(f"/api/sessions/{session_id}/stop")
+    answers = [await service.signed_in.post(f"/api/sessions/{session_id}/{what}") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200] * 3
+    states = {StateInfo.model_validate_json(answer.content).model_dump_json() for answer in answers}
+    assert len(states) == 1
+
+
+async def test_a_session_that_asks_something_needs_an_answer(service: Service) -> None:
+    session_id = await start(service, ASKS)
     answer = await service.signed_in.post(f"/api/sessions/{session_id}/resume")
     assert answer.status_code == 409
     problem = Problem.model_validate_json(answer.content)
     assert problem.code == "not_possible_now"
-    assert problem.detail == "The session is planning, there is nothing to resume."
+    assert problem.detail == "The session waits for an answer: send it as a message."
 
 
 async def test_a_session_may_take_a_while_to_stop(service: Service) -> None:

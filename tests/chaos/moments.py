@@ -229,8 +229,6 @@ async def resume(client: StichClient, run: Run) -> bool:
     try:
         await client.resume(run.id)
     except StichHttpError as error:
-        if error.problem is not None and error.problem.code == "not_possible_now":
-            return True  # an earlier try, whose answer was lost, has done it
         if error.status < 500:
             raise
         return False

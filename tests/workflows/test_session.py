@@ -4,12 +4,12 @@ import asyncio
 import uuid
 
 import pytest
-from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowFailureError
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Replayer
 
-from schemas.session import UserMessage
+from schemas.session import StateInfo, UserMessage
 from tests.workflows.conftest import Start, progress_of, until
 from tests.workflows.stubs import Rooms, Script, refusal
 from workflows.names import SESSION_WORKFLOW, WORKFLOW_QUEUE
@@ -126,14 +126,21 @@ async def test_stop_cancels_and_resume_goes_on(start: Start, rooms: Rooms) -> No
     await replay(handle)
 
 
-async def test_resume_of_a_running_session_is_refused(start: Start) -> None:
+async def test_stop_and_resume_may_be_repeated(start: Start) -> None:
+    """Who got no answer asks again: nothing happens twice, and the answer is the present state."""
     gate = asyncio.Event()
     handle = await start(Script(phases=1, hold={"blueprint": gate}))
-    await until(handle, lambda p: bool(p.operations))
-    with pytest.raises(WorkflowUpdateFailedError):
-        await handle.execute_update("resume")
+    running = await until(handle, lambda p: any(o.action == "blueprint" for o in p.operations))
+    assert await handle.execute_update("resume", result_type=StateInfo) == running.state
+    stopped = [await handle.execute_update("stop", result_type=StateInfo) for _ in range(2)]
+    assert stopped[0] == stopped[1]
     gate.set()
-    await until(handle, lambda p: p.state.name == "completed")
+    resumed = [await handle.execute_update("resume", result_type=StateInfo) for _ in range(2)]
+    assert {state.name for state in resumed} <= {"starting", "planning"}
+    completed = await until(handle, lambda p: p.state.name == "completed")
+    for update in ("stop", "resume"):
+        assert await handle.execute_update(update, result_type=StateInfo) == completed.state
+    await replay(handle)
 
 
 async def test_a_message_after_completion_becomes_a_phase(start: Start, rooms: Rooms) -> None:

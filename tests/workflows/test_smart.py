@@ -4,7 +4,7 @@ import asyncio
 from decimal import Decimal
 
 import pytest
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
 
 from schemas.session import UserMessage
 from tests.workflows.conftest import Start, progress_of, until
@@ -99,6 +99,8 @@ async def test_a_question_waits_for_its_answer(start: Start, rooms: Rooms) -> No
     assert (asked.state.reason, asked.state.code, asked.state.can) == (
         "Which colour?", "question", ["message", "stop"],
     )  # fmt: skip
+    with pytest.raises(WorkflowUpdateFailedError):
+        await handle.execute_update("resume")  # it helps nothing: an answer is needed
     await handle.execute_update("stop")
     await until(handle, lambda p: p.state.name == "stopped")
     await handle.execute_update("resume")
