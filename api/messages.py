@@ -2,8 +2,10 @@
 
 import re
 import secrets
+from collections.abc import Awaitable
 from typing import Final
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -38,8 +40,14 @@ from schemas.session import (
     QueuedMessage,
     UserMessage,
 )
+from storage.database import is_transient
+from storage.messages import Claim
 
+NOTE_SECONDS: Final = 0.5
 MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("api")
 
 
 async def post_message(request: Request) -> Response:
@@ -54,10 +62,17 @@ async def post_message(request: Request) -> Response:
         author_name=principal_of(request).name or None,
         images=await uploaded(services, author, body.image_ids),
     )
-    if body.id is not None and not await services.messages.claim(session.id, body.id, body.text):
-        raise Refusal(MESSAGE_ID_REUSED, "This id was used for a message with another text. Nothing was changed.")
+    if body.id is not None and (claim := await services.messages.claim(session.id, message)) != "given":
+        raise Refusal(MESSAGE_ID_REUSED, _REUSED[claim])
     await services.workflows.send(session.id, message)
+    await _noted(services.messages.receive(session.id, message))
     return JsonResponse(MessageAccepted(id=message.id, masked=masked_in(message.text)), status_code=202)
+
+
+_REUSED: Final[dict[Claim, str]] = {
+    "taken": "This id was used for a message that says something else. Nothing was changed.",
+    "withdrawn": "The message with this id was withdrawn. Nothing was changed.",
+}
 
 
 async def edit_message(request: Request) -> Response:
@@ -69,8 +84,20 @@ async def edit_message(request: Request) -> Response:
 
 
 async def withdraw_message(request: Request) -> Response:
-    session = await _session_of_sender(request)
-    return JsonResponse(await services_of(request).workflows.withdraw_message(session.id, _message_id(request)))
+    session, services = await _session_of_sender(request), services_of(request)
+    message = await services.workflows.withdraw_message(session.id, _message_id(request))
+    await _noted(services.messages.withdrawn(session.id, message.id))
+    return JsonResponse(message)
+
+
+async def _noted(work: Awaitable[None]) -> None:
+    """Write down what the session has agreed to. Where that cannot be done now, its worker does it a little later."""
+    try:
+        await within(NOTE_SECONDS, work)
+    except Exception as error:
+        if not (isinstance(error, Refusal) or is_transient(error)):
+            raise
+        log.warning("a message is not noted", error=f"{type(error).__name__}: {error}"[:300])
 
 
 def _message_id(request: Request) -> str:

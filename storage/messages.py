@@ -1,14 +1,19 @@
 """The conversation of a session: turns in the order in which they came, each with an id its sender chose."""
 
+import hashlib
 from collections.abc import Sequence
+from typing import Literal
 
 import asyncpg
 import orjson
 from pydantic import BaseModel
 
-from schemas.session import ChatMessage, ImageRef
+from schemas.session import ChatMessage, ImageRef, UserMessage
 from storage.database import Database
 from storage.images import attach_images
+
+Claim = Literal["given", "taken", "withdrawn"]
+"""Whose the id of a message is: this message's, another one's, or this one's, which was taken back."""
 
 
 class MessageRecord(BaseModel):
@@ -27,20 +32,55 @@ class Messages:
         self._database = database
         self._pool = database.pool
 
-    async def claim(self, session_id: str, message_id: str, text: str) -> bool:
-        """Keep an id for a text, from the first call on. False where the id belongs to another text."""
-        text = text.replace("\0", "")
-        claimed: bool = await self._pool.fetchval(
-            """WITH claimed AS (
-                 INSERT INTO message_ids AS m (session_id, id, sha256) VALUES ($1, $2, sha256(convert_to($3, 'UTF8')))
-                 ON CONFLICT (session_id, id) DO UPDATE SET id = m.id RETURNING sha256)
-               SELECT sha256 = sha256(convert_to($3, 'UTF8')) AND NOT EXISTS (
-                 SELECT FROM messages WHERE session_id = $1 AND id = $2 AND text <> $3) FROM claimed""",
+    async def claim(self, session_id: str, message: UserMessage) -> Claim:
+        """Keep an id for a message, from the first call on, and say whether it is this one's.
+
+        Everything that a person can choose counts, not the text alone.
+        """
+        row = await self._pool.fetchrow(
+            """WITH known AS (SELECT text, author, state FROM messages WHERE session_id = $1 AND id = $2),
+                 claimed AS (
+                   INSERT INTO message_ids AS m (session_id, id, sha256)
+                   SELECT $1, $2, $3 WHERE NOT EXISTS (SELECT FROM known WHERE text <> $4)
+                     OR EXISTS (SELECT FROM message_ids WHERE session_id = $1 AND id = $2)
+                   ON CONFLICT (session_id, id) DO UPDATE SET id = m.id RETURNING sha256)
+               SELECT EXISTS (SELECT FROM claimed WHERE sha256 = $3)
+                   AND NOT EXISTS (SELECT FROM known WHERE author <> $5) AS same,
+                 EXISTS (SELECT FROM known WHERE state = 'withdrawn') AS withdrawn""",
+            session_id,
+            message.id,
+            _digest(message),
+            _plain(message.text),
+            message.author,
+        )
+        assert row is not None  # a row of two answers, always
+        if not row["same"]:
+            return "taken"
+        return "withdrawn" if row["withdrawn"] else "given"
+
+    async def receive(self, session_id: str, message: UserMessage) -> None:
+        """Show a message that the session was handed, also while no worker runs that could take it. Unless its id is
+        known: then there is more to show already."""
+        async with self._database.transaction() as connection:
+            status = await connection.execute(
+                """INSERT INTO messages (session_id, id, role, text, author, state)
+                   SELECT id, $2, 'user', $3, $4, 'queued' FROM sessions WHERE id = $1
+                   ON CONFLICT DO NOTHING""",
+                session_id,
+                message.id,
+                _plain(message.text),
+                message.author,
+            )
+            if status != "INSERT 0 0":
+                await attach_images(connection, session_id, message.id, message.images)
+
+    async def withdrawn(self, session_id: str, message_id: str) -> None:
+        """Note that a message was taken back: its id cannot be used again from here on."""
+        await self._pool.execute(
+            "UPDATE messages SET state = 'withdrawn', updated_at = now() WHERE session_id = $1 AND id = $2",
             session_id,
             message_id,
-            text,
         )
-        return claimed
 
     async def author(self, session_id: str, message_id: str) -> str | None:
         """Who said something; None for a turn that is not stored yet."""
@@ -57,7 +97,7 @@ class Messages:
             session_id,
             message.id,
             message.role,
-            message.text.replace("\0", ""),  # Postgres text cannot hold it
+            _plain(message.text),
             message.author,
             message.state,
             phase_id or message.phase_id,
@@ -87,7 +127,7 @@ class Messages:
                 session_id,
                 message.id,
                 message.role,
-                message.text.replace("\0", ""),  # Postgres text cannot hold it
+                _plain(message.text),
                 message.author,
                 message.state,
                 message.phase_id,
@@ -107,7 +147,7 @@ class Messages:
             "UPDATE messages SET meaning = $3, updated_at = now() WHERE session_id = $1 AND id = $2",
             session_id,
             message_id,
-            meaning.replace("\0", ""),
+            _plain(meaning),
         )
 
     async def list(self, session_id: str, limit: int = 1_000) -> list[MessageRecord]:
@@ -129,6 +169,19 @@ class Messages:
         for row in images:
             shown.setdefault(row["message_id"], []).append(ImageRef.model_validate(dict(row)))
         return [_record(row, shown.get(row["id"], [])) for row in rows]
+
+
+def _digest(message: UserMessage) -> bytes:
+    """Tells messages apart; that of a bare text is the text's own."""
+    parts = [_plain(message.text)]
+    if message.interrupt or message.images:
+        parts.append(orjson.dumps([message.interrupt, [image.id for image in message.images]]).decode())
+    return hashlib.sha256("\0".join(parts).encode()).digest()
+
+
+def _plain(text: str) -> str:
+    """Without the one character that Postgres text cannot hold."""
+    return text.replace("\0", "")
 
 
 def _record(row: asyncpg.Record, images: Sequence[ImageRef]) -> MessageRecord:

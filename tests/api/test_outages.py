@@ -199,4 +199,16 @@ class TestWithoutWorker:
         assert shown.stale is not None
         assert timedelta(0) <= timedelta(seconds=shown.stale.age) < timedelta(seconds=30)
         assert shown.stale.reason == "No worker answers."
+        said = await service.signed_in.post(f"/api/sessions/{session_id}/messages", json={"text": "Bye", "id": "m-1"})
+        assert said.status_code == 202
+        answer = await service.signed_in.get(f"/api/sessions/{session_id}")
+        shown = SessionSnapshot.model_validate_json(answer.content)
+        assert [(turn.id, turn.text, turn.state) for turn in shown.conversation] == [("m-1", "Bye", "queued")]
+        async with service.signed_in.stream("GET", f"/api/sessions/{session_id}/events") as stream:
+            async for line in stream.aiter_lines():
+                if line.startswith("data: "):
+                    watched = SessionSnapshot.model_validate_json(line.removeprefix("data: "))
+                    break
+        assert watched.stale is not None
+        assert watched.conversation == shown.conversation
         await temporal.get_workflow_handle(session_id).terminate()

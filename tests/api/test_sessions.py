@@ -19,6 +19,7 @@ from storage.screenshots import Screenshots
 from storage.sessions import SessionRecord, Sessions
 from tests.api.conftest import Service, running
 from tests.api.session_double import ASKS, CANNOT_STOP, END
+from tests.api.test_images import picture
 from workflows.names import SESSION_WORKFLOW, WORKFLOW_QUEUE
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -188,6 +189,50 @@ async def test_the_id_of_a_message_cannot_be_used_for_another_text(service: Serv
     other = await start(service)
     answer = await service.signed_in.post(f"/api/sessions/{other}/messages", json={"text": "Another", "id": "m-1"})
     assert answer.status_code == 202, "ids belong to their session"
+
+
+async def test_a_message_is_what_it_shows_and_does_too(service: Service) -> None:
+    """The same id with the same content is the same message; with another picture or urgency it is not."""
+    session_id = await start(service)
+    path = f"/api/sessions/{session_id}/messages"
+    image = (
+        await service.signed_in.post("/api/images", content=picture(), headers={"Content-Type": "image/png"})
+    ).json()
+    plain: dict[str, object] = {"text": "Like this", "id": "m-1"}
+    urgent = {"text": "Now", "id": "m-2", "interrupt": True}
+    shown = {"text": "Like this", "id": "m-3", "image_ids": [image["id"]]}
+    for message in (plain, urgent, shown):
+        assert [(await service.signed_in.post(path, json=message)).status_code for _ in range(2)] == [202, 202]
+    others = [
+        plain | {"interrupt": True},
+        plain | {"image_ids": [image["id"]]},
+        urgent | {"interrupt": False},
+        shown | {"image_ids": []},
+    ]
+    for message in others:
+        answer = await service.signed_in.post(path, json=message)
+        assert Problem.model_validate_json(answer.content).code == "message_id_reused", message
+    messages = (await snapshot(service, session_id)).progress.messages
+    assert [(m.id, m.text, len(m.images)) for m in messages] == [
+        ("m-1", "Like this", 0),
+        ("m-2", "Now", 0),
+        ("m-3", "Like this", 1),
+    ]
+
+
+async def test_the_id_of_a_withdrawn_message_is_used_up(service: Service, sessions: Sessions) -> None:
+    session_id = await start(service)
+    await sessions.create(SessionRecord(id=session_id, prompt="A kanban board", mode="deterministic"))
+    path = f"/api/sessions/{session_id}/messages"
+    message = {"text": "Add dark mode", "id": "m-1"}
+    assert (await service.signed_in.post(path, json=message)).status_code == 202
+    assert (await service.signed_in.delete(f"{path}/m-1")).status_code == 200
+    assert (await service.signed_in.delete(f"{path}/m-1")).status_code == 200
+    answer = await service.signed_in.post(path, json=message)
+    problem = Problem.model_validate_json(answer.content)
+    assert (answer.status_code, problem.code) == (409, "message_id_reused")
+    assert problem.detail == "The message with this id was withdrawn. Nothing was changed."
+    assert [turn.state for turn in (await snapshot(service, session_id)).conversation] == ["withdrawn"]
 
 
 async def test_of_many_texts_sent_at_once_under_one_id_one_is_taken(service: Service) -> None:

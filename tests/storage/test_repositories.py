@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schemas.blueprint import Blueprint, PhasePlan
-from schemas.session import ChatMessage, Progress, SessionRequest, StateInfo
+from schemas.session import ChatMessage, Progress, SessionRequest, StateInfo, UserMessage
 from storage.blobs import Blobs
 from storage.blueprints import Blueprints
 from storage.database import Database
@@ -139,6 +139,28 @@ async def test_screenshots(database: Database) -> None:
     assert again == first
     assert await screenshots.list("s1") == [first]
     assert await Blobs(database).get(first.sha256) == b"\x89PNG"
+
+
+async def test_a_message_is_shown_before_any_worker_takes_it(database: Database, sessions: Sessions) -> None:
+    await sessions.create(record("s1"))
+    messages, message = Messages(database), UserMessage(id="m1", text="hi\0", author="ann")
+    assert await messages.claim("s1", message) == "given"
+    for session in ("s1", "s2"):  # the second is not stored, or no longer
+        await messages.receive(session, message)
+        await messages.receive(session, message)
+    assert [(r.message.id, r.message.text, r.message.state) for r in await messages.list("s1")] == [
+        ("m1", "hi", "queued")
+    ]
+    assert await messages.list("s2") == []
+    done = ChatMessage(id="m1", role="user", text="hi", at=NOW, state="done", author="ann")
+    assert await messages.follow("s1", done, 1)
+    await messages.receive("s1", message)  # noted late
+    assert [r.message.state for r in await messages.list("s1")] == ["done"]
+    assert await messages.claim("s1", message) == "given"
+    assert await messages.claim("s1", message.model_copy(update={"author": "bob"})) == "taken"
+    assert await messages.claim("s1", message.model_copy(update={"interrupt": True})) == "taken"
+    await messages.withdrawn("s1", "m1")
+    assert await messages.claim("s1", message) == "withdrawn"
 
 
 async def test_the_options_and_the_meaning_of_a_message_are_kept(database: Database) -> None:
