@@ -38,7 +38,7 @@ ENDPOINTS: Final = (
             status=202,
             description="The project is what it was before the phase, as a new version; the work goes on from there.",
             schema=PhaseRetried,
-            example=PhaseRetried(discarded=["phase-2", "phase-3"], version=23, phase_id="phase-4"),
+            example=PhaseRetried(discarded=["phase-2", "phase-3"], version=23, phase_id="phase-2r1"),
         ),
         problems=(NO_SESSION, NO_PHASE, NOT_NOW, SESSION_ENDED, NO_WORKER, *AWAY),
         seconds=ANSWER_SECONDS + CARRY_OUT_SECONDS,

@@ -181,6 +181,7 @@ class PhaseProgress(BaseModel):
 
     `fix_rounds` counts its repairs; `rounds_before` are those before it was taken up again, which no limit counts.
     `discarded_at` is the last version that it stands in, once a retry took it back: it belongs to the plan no more.
+    The id is made of its place in the plan and how many retries there were before: `phase-2`, `phase-2r1`.
     """
 
     id: str
@@ -196,6 +197,12 @@ class PhaseProgress(BaseModel):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     discarded_at: int | None = None
+
+    @property
+    def age(self) -> tuple[int, int]:
+        """Later phases of a session have a greater one: how many retries there were before it, and its place."""
+        place, _, retries = self.id.rpartition("-")[2].partition("r")
+        return int(retries or 0), int(place)
 
 
 class UsageTotals(BaseModel):
@@ -250,8 +257,8 @@ class Progress(BaseModel):
     """The answer to the workflow query `progress`: the whole picture that a watcher starts from.
 
     Every event up to and including `last_seq` is reflected here. Later events may be reflected in part; applying them
-    again changes nothing. `debugged` names the requests that the deep debugger has looked into; `last_phase` is the
-    number of the last phase that there ever was, also of one that a retry took back.
+    again changes nothing. `debugged` names the requests that the deep debugger has looked into; `retries` counts
+    how often a phase was begun anew.
     """
 
     session_id: str
@@ -264,7 +271,7 @@ class Progress(BaseModel):
     state: StateInfo
     blueprint: Blueprint | None = None
     phases: list[PhaseProgress] = Field(default_factory=list)
-    last_phase: int = 0
+    retries: int = 0
     files: list[FileRef] = Field(default_factory=list)
     missing: list[FailedPackage] = Field(default_factory=list)
     candidates: list[Candidate] = Field(default_factory=list)

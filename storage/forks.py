@@ -26,7 +26,7 @@ class Forks:
         return source
 
     async def phases(self, session_id: str) -> list[PhaseProgress]:
-        """The phases of a session as its events tell them, in their order."""
+        """The phases of a session as its events tell them, in the order in which they were begun."""
         rows = await self._pool.fetch(
             """SELECT DISTINCT ON (phase ->> 'id') phase::text FROM (
                  SELECT seq, data::json -> 'phase' AS phase FROM events WHERE session_id = $1 AND type = 'phase') told
@@ -34,7 +34,7 @@ class Forks:
             session_id,
         )
         phases = [PhaseProgress.model_validate_json(row["phase"]) for row in rows]
-        return sorted(phases, key=lambda phase: int(phase.id.rpartition("-")[2]))
+        return sorted(phases, key=lambda phase: phase.age)
 
     async def copy_plan(self, source_id: str, session_id: str, operation_id: str, until: datetime) -> None:
         """Begin with another session's blueprint, which `operation_id` wrote, as it stood at a time.

@@ -24,7 +24,7 @@ from storage.file_rows import (
 
 # Changes that belong together, by their operation: the calls that write a phase side by side (phase-1/implement-2) are
 # one, tools that a model uses (phase-1/round-0/turn-3/...) are one each, and so is every edit and restore.
-_BELONGS_TO = r"regexp_replace(operation_id, '^(phase-[0-9]+/implement).*', '\1')"
+_BELONGS_TO = r"regexp_replace(operation_id, '^(phase-[0-9r]+/implement).*', '\1')"
 
 _VERSIONS = f"""
   WITH told AS (

@@ -112,8 +112,9 @@ class Picture:
     @property
     def next_phase_id(self) -> str:
         """What the next phase is called. No id is given twice, whatever became of the phase that had it."""
-        known = [_number_in(phase.id) for phase in self.progress.phases]
-        return f"phase-{max([self.progress.last_phase, *known]) + 1}"
+        phases = self.progress.phases
+        retries = max([self.progress.retries, *(phase.age[0] for phase in phases)])
+        return f"phase-{len(phases) + 1}" + (f"r{retries}" if retries else "")
 
     def number_of(self, phase: PhaseProgress) -> int:
         """A phase's place in the plan, from 1."""
@@ -123,7 +124,6 @@ class Picture:
         """Put a phase on the list; the messages it carries out are planned from here on."""
         phase = PhaseProgress(id=self.next_phase_id, plan=plan, message_ids=[message.id for message in messages])
         self.progress.phases.append(phase)
-        self.progress.last_phase = _number_in(phase.id)
         self.show_phase(phase)
         for message in messages:
             message.state, message.taken_up, message.phase_id = "planned", True, phase.id
@@ -175,10 +175,6 @@ class Picture:
         """Record that the preview changed."""
         self.progress.preview = preview
         self.emit(PreviewEvent(preview=preview))
-
-
-def _number_in(phase_id: str) -> int:
-    return int(phase_id.rpartition("-")[2])
 
 
 def _is_newer(known: FileRef | None, file: FileRef) -> bool:

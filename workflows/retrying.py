@@ -93,6 +93,7 @@ class Retries:
         for each in discarded:
             each.discarded_at = done.stood
             session.show_phase(each)
+        progress.retries = 1 + max(progress.retries, *(each.age[0] for each in progress.phases))
         progress.phases = [each for each in progress.phases if each.discarded_at is None]
         anew = {request_of(each) for each in discarded}
         progress.debugged = [key for key in progress.debugged if key not in anew]

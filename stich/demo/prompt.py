@@ -129,8 +129,9 @@ def hash_messages(messages: list[Message]) -> str:
 
 
 def _newest_phase(text: str) -> str | None:
-    """The phase with the highest number: prompts list earlier ones before or after it as context."""
-    ids: list[str] = _PHASE.findall(text)
+    """The phase with the highest number: prompts list earlier ones before or after it as context. One that was begun
+    anew (phase-2r1) is what it was before."""
+    ids: list[str] = [re.sub(r"(?<=\d)r\d+$", "", id_) for id_ in _PHASE.findall(text)]
     if not ids:
         return None
     numbered = [(int(match.group()), id_) for id_ in ids if (match := re.search(r"\d+$", id_))]

@@ -57,8 +57,10 @@ async def test_a_superseded_attempt_takes_nothing_back(model_rooms: ModelRooms) 
 
 
 def test_a_fork_carries_what_stood_at_its_version() -> None:
-    """phase-2 and phase-3 were taken back after version 30; phase-4 came instead."""
-    phases = [PhaseProgress(id=f"phase-{n}", plan=PhasePlan(name="P"), status="completed") for n in (1, 2, 3, 4)]
+    """phase-2 and phase-3 were taken back after version 30; phase-2r1 came instead."""
+    names = ("phase-1", "phase-2", "phase-3", "phase-2r1")
+    phases = [PhaseProgress(id=name, plan=PhasePlan(name="P"), status="completed") for name in names]
+    assert sorted(phases, key=lambda phase: phase.age) == phases
     phases[1].discarded_at = phases[2].discarded_at = 30
     ids = [phase.id for phase in phases]
 
@@ -71,4 +73,4 @@ def test_a_fork_carries_what_stood_at_its_version() -> None:
     assert carried(30, 3) == ["phase-1", "phase-2", "phase-3"]
     assert carried(25, 2) == ["phase-1", "phase-2"]
     assert carried(35, 3) == ["phase-1"]
-    assert carried(45, 4) == ["phase-1", "phase-4"]
+    assert carried(45, 4) == ["phase-1", "phase-2r1"]

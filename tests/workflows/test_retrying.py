@@ -30,15 +30,15 @@ async def test_it_goes_back_and_builds_from_there(start: Start, rooms: Rooms) ->
     await completed(handle, "phase-1", "phase-2", "phase-3")
     before = len(rooms.runs[handle.id])
     done = await retry(handle, "phase-2")
-    assert done == PhaseRetried(discarded=["phase-2", "phase-3"], version=7, phase_id="phase-4")
-    finished = await completed(handle, "phase-1", "phase-4", "phase-5")
+    assert done == PhaseRetried(discarded=["phase-2", "phase-3"], version=7, phase_id="phase-2r1")
+    finished = await completed(handle, "phase-1", "phase-2r1", "phase-3r1")
     assert [phase.plan.name for phase in finished.phases] == ["Step 1", "Step 2", "Step 3"]
     ran = [run for run in rooms.runs[handle.id][before:] if "install" not in run]
-    assert ran[:3] == [ran[0], "phase-4/implement", "phase-4/check-0"] and ran[0].startswith("retry-")
-    assert "phase-4/plan" not in ran and "phase-5/plan" in ran  # its own plan stands, the later ones are made anew
+    assert ran[:3] == [ran[0], "phase-2r1/implement", "phase-2r1/check-0"] and ran[0].startswith("retry-")
+    assert "phase-2r1/plan" not in ran and "phase-3r1/plan" in ran  # its own plan stands, the later ones are made anew
     asked = next(given for given in rooms.given[handle.id] if given.operation.id == ran[0])
     assert asked.phase_ids == ["phase-2", "phase-3"]
-    written = next(given for given in rooms.given[handle.id] if given.operation.id == "phase-4/implement")
+    written = next(given for given in rooms.given[handle.id] if given.operation.id == "phase-2r1/implement")
     assert written.number == 2
     told = [e["phase"] for _, e in sorted(rooms.events[handle.id].items()) if e["type"] == "phase"]
     gone = [(phase["id"], phase["discarded_at"]) for phase in told if phase["discarded_at"] is not None]
@@ -56,11 +56,11 @@ async def test_messages_of_later_phases_are_queued_again(start: Start, rooms: Ro
     await handle.signal("message", UserMessage(id="m2", text="another font"))
     await completed(handle, "phase-1", "phase-2", "phase-3")
     await retry(handle, "phase-2")
-    done = await completed(handle, "phase-1", "phase-4", "phase-5")
+    done = await completed(handle, "phase-1", "phase-2r1", "phase-3r1")
     assert [phase.message_ids for phase in done.phases] == [[], ["m1"], ["m2"]]
     assert [(m.id, m.state, m.phase_id) for m in done.messages] == [
-        ("m1", "done", "phase-4"),
-        ("m2", "done", "phase-5"),
+        ("m1", "done", "phase-2r1"),
+        ("m2", "done", "phase-3r1"),
     ]
     await replay(handle)
 
@@ -72,12 +72,12 @@ async def test_a_phase_that_was_stopped_or_failed_lets_go(start: Start, rooms: R
     await until(handle, lambda p: "phase-1/implement" in rooms.runs[handle.id])
     assert await refused(retry(handle, "phase-1")) == "busy"
     await handle.execute_update("stop", result_type=StateInfo)
-    script.fail["phase-2/implement"] = [refusal("bad_request")]
-    assert (await retry(handle, "phase-1")).phase_id == "phase-2"
+    script.fail["phase-1r1/implement"] = [refusal("bad_request")]
+    assert (await retry(handle, "phase-1")).phase_id == "phase-1r1"
     failed = await until(handle, lambda p: p.state.name == "failed")
-    assert [phase.id for phase in failed.phases] == ["phase-2"]
-    assert (await retry(handle, "phase-2")).phase_id == "phase-3"
-    done = await completed(handle, "phase-3")
+    assert [phase.id for phase in failed.phases] == ["phase-1r1"]
+    assert (await retry(handle, "phase-1r1")).phase_id == "phase-1r2"
+    done = await completed(handle, "phase-1r2")
     assert done.operations == [] and rooms.runs[handle.id].count("phase-1/implement") == 1
     await replay(handle)
 
@@ -92,7 +92,7 @@ async def test_calls_side_by_side_all_let_go(start: Start, rooms: Rooms) -> None
     await until(handle, lambda p: p.state.name == "failed" and len(p.operations) == 1)
     await retry(handle, "phase-1")
     assert rooms.cancelled[handle.id] == ["phase-1/repair-1/src/a.tsx"]
-    await completed(handle, "phase-2")
+    await completed(handle, "phase-1r1")
     await replay(handle)
 
 
@@ -101,7 +101,7 @@ async def test_a_question_waits_no_more(start: Start, rooms: Rooms) -> None:
     handle = await start(script, mode="smart")
     await until(handle, lambda p: p.question is not None and p.state.name == "idle")
     await retry(handle, "phase-1")
-    done = await completed(handle, "phase-2")
+    done = await completed(handle, "phase-1r1")
     assert done.question is None and [turn.turn for turn in rooms.turns[handle.id]] == [1, 1]
     await replay(handle)
 
@@ -113,8 +113,8 @@ async def test_the_debugger_may_look_again(start: Start, rooms: Rooms) -> None:
     await handle.signal("message", UserMessage(id="m1", text="the button does nothing"))
     await completed(handle, "phase-1", "phase-2")
     assert (await retry(handle, "phase-2")).phase_id is None
-    done = await completed(handle, "phase-1", "phase-3")
-    assert "phase-3/debug/m1" in rooms.runs[handle.id] and done.messages[0].phase_id == "phase-3"
+    done = await completed(handle, "phase-1", "phase-2r1")
+    assert "phase-2r1/debug/m1" in rooms.runs[handle.id] and done.messages[0].phase_id == "phase-2r1"
     await replay(handle)
 
 
@@ -146,6 +146,6 @@ async def test_what_is_refused(start: Start) -> None:
 async def test_ids_are_never_given_twice(start: Start, renewed: bool) -> None:
     handle = await start(Script(phases=1), max_history_events=50 if renewed else 1_000)
     await completed(handle, "phase-1")
-    for number in (2, 3):
-        await retry(handle, f"phase-{number - 1}")
-        await completed(handle, f"phase-{number}")
+    for before, after in (("phase-1", "phase-1r1"), ("phase-1r1", "phase-1r2")):
+        await retry(handle, before)
+        await completed(handle, after)
