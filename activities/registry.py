@@ -20,6 +20,7 @@ from activities.preview_control import PreviewControlActivities
 from activities.project_setup import ProjectSetupActivities
 from activities.publish import PublishActivities
 from activities.readme import ReadmeActivities
+from activities.retention import RetentionActivities
 from activities.sandbox_queue import SandboxQueueActivities
 from activities.screenshot_analysis import ScreenshotAnalysisActivities
 from activities.session import SessionActivities
@@ -34,6 +35,7 @@ def session_activities(rooms: Rooms) -> list[Activity]:
     session = SessionActivities(rooms)
     restoring, judgement = RestoreActivities(rooms), JudgementActivities(rooms)
     line, erasure = SandboxQueueActivities(rooms), ErasureActivities(rooms)
+    retention = RetentionActivities(rooms)
     return [
         session.create,
         session.record_events,
@@ -50,6 +52,9 @@ def session_activities(rooms: Rooms) -> list[Activity]:
         erasure.refuse,
         erasure.sessions_of,
         erasure.erase_user,
+        retention.archive,
+        retention.expired,
+        retention.forget,
     ]
 
 

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from schemas.limits import LimitRules
+from schemas.retention import RetentionRules
 from stich.errors import StichError
 
 DEFAULT_PORT: Final = 8080
@@ -61,6 +62,7 @@ VARIABLES: Final = {
     "vault_key": ("STICH_VAULT_KEY", "32 random bytes in base64, or several, the newest first"),
     "payload_key": ("STICH_PAYLOAD_KEY", "32 random bytes in base64, or several, the newest first, or off"),
     "limits": ("STICH_LIMITS", "limits such as requests=600/minute, concurrent_sessions=5, calls=off"),
+    "retention": ("STICH_RETENTION", "days such as archive_sessions=90, delete_sessions=365, ledger=off"),
     "webhook_url": ("STICH_WEBHOOK_URL", "the address that notices about budgets are sent to"),
     "webhook_secret": ("STICH_WEBHOOK_SECRET", "at least 16 characters, which the notices are signed with"),
     "log_level": ("STICH_LOG_LEVEL", "one of debug, info, warning, error"),
@@ -124,6 +126,10 @@ def _limits(value: object) -> object:
     return LimitRules.parse(value) if isinstance(value, str) else value
 
 
+def _retention(value: object) -> object:
+    return RetentionRules.parse(value) if isinstance(value, str) else value
+
+
 T = TypeVar("T")
 Listed = Annotated[tuple[T, ...], BeforeValidator(_listed)]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -177,6 +183,7 @@ class Settings(BaseModel):
     vault_key: SecretStr | None = None
     payload_key: SecretStr | None = None
     limits: Annotated[LimitRules, BeforeValidator(_limits)] = LimitRules()
+    retention: Annotated[RetentionRules, BeforeValidator(_retention)] = RetentionRules()
     webhook_url: HttpUrl | None = None
     webhook_secret: SecretStr | None = Field(default=None, min_length=16)
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -27,6 +27,7 @@ from stich.keys import fence_of, master_keys
 from stich.logging import configure_logging
 from stich.preview_reports import reporting
 from stich.previews import PreviewPlace, naming_secret, page_origins
+from stich.retention import keep_schedule
 from stich.sandbox_host import sandbox_workers
 from stich.serving import listening_socket, serving, told_to_stop, until_stopped
 from stich.settings import Settings
@@ -49,6 +50,7 @@ from storage.transcripts import Transcripts
 from storage.vault import Vault
 from workflows.housekeeping import EraseSessionWorkflow, EraseUserWorkflow
 from workflows.names import INFERENCE_QUEUE, WORKFLOW_QUEUE
+from workflows.retention import RetentionWorkflow
 from workflows.session import CodeGenSession
 
 SHUTDOWN_GRACE: Final = timedelta(seconds=3)
@@ -78,6 +80,7 @@ async def run_worker(settings: Settings, env: Mapping[str, str]) -> None:
     await require_namespace(await connect_temporal(settings, env))
     client = await connect_temporal(settings, env, lazy=False)
     await require_search_attributes(client)
+    await keep_schedule(client, settings.retention)
     with telemetry(env, "worker"):
         await _work(settings, env, client, stop)
 
@@ -181,7 +184,7 @@ def temporal_workers(client: Client, rooms: Rooms, settings: Settings) -> list[W
         Worker(
             client,
             task_queue=WORKFLOW_QUEUE,
-            workflows=[CodeGenSession, EraseSessionWorkflow, EraseUserWorkflow],
+            workflows=[CodeGenSession, EraseSessionWorkflow, EraseUserWorkflow, RetentionWorkflow],
             activities=session_activities(rooms),
             interceptors=[StepDurations()],
             workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),

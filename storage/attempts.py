@@ -63,7 +63,3 @@ class Attempts:
             bucket,
             free,
         )
-
-    async def sweep(self) -> None:
-        """Delete what is forgotten anyway."""
-        await self._pool.execute("DELETE FROM sign_in_attempts WHERE last_at < now() - 2 * $1::interval", FORGET)

@@ -85,11 +85,6 @@ class Limits:
         async with self._database.pool.acquire() as connection:
             return await _take(connection, Use(f"{name}:{owner}", rate, what))
 
-    async def forget(self) -> None:
-        """Delete what says nothing any more."""
-        await self._database.pool.execute("DELETE FROM rate_limits WHERE tat < now()")
-        await self._database.pool.execute("DELETE FROM working_sessions WHERE until < now()")
-
 
 async def take_call(connection: Connection, rules: LimitRules, record: AttemptRecord, tokens: int) -> None:
     """Count a call of a model that may take `tokens`, before it is made. Raises LimitReached: the transaction has to be

@@ -5,6 +5,7 @@ from typing import Final
 SESSION_WORKFLOW: Final = "CodeGenSession"
 ERASE_WORKFLOW: Final = "EraseSession"
 ERASE_USER_WORKFLOW: Final = "EraseUser"
+RETENTION_WORKFLOW: Final = "Retention"
 SIGNAL_MESSAGE: Final = "message"
 SIGNAL_FILES_EDITED: Final = "files_edited"
 SIGNAL_BUDGET_CHANGED: Final = "budget_changed"

@@ -56,6 +56,7 @@ _OF_KIND: Final[Mapping[str, str]] = {
     "timestamptz": "now()",
     "uuid": "gen_random_uuid()",
     "float8": "1",
+    "int2": "1",
     "int4": "{n}",
     "int8": "{n}",
     "numeric": "1",
