@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from sandbox.upstream import Headers
+from sandbox.http1 import Answer
 
 PATH: Final = "/__stich/inspect.js"
 TAG: Final = b'<script src="/__stich/inspect.js"></script>'
@@ -34,15 +34,14 @@ def _program() -> str:
     return _PROGRAM.read_text()
 
 
-def belongs_into(method: str, destination: bytes, status: int, headers: Headers) -> bool:
-    """Whether an answer is a document for a frame, as text that can be read."""
-    fields = dict(headers)
+def belongs_into(answer: Answer) -> bool:
+    """Whether an answer for a frame is a document, as text that can be read."""
+    fields = answer.fields
     return (
-        method == "GET"
-        and destination == b"iframe"
-        and status == 200
-        and fields.get(b"content-type", b"").lower().startswith(b"text/html")
-        and fields.get(b"content-encoding", b"identity").lower() == b"identity"
+        answer.status == 200
+        and not answer.bodiless
+        and fields.get(b"content-type").lower().startswith(b"text/html")
+        and (fields.get(b"content-encoding").lower() or b"identity") == b"identity"
     )
 
 

@@ -5,12 +5,10 @@ starts, and code in the sandbox can neither choose nor replace the address.
 """
 
 import asyncio
-import contextlib
 import os
 import secrets
 import socket
 import time
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -85,15 +83,14 @@ class DevServer:
         """Whether someone holds a connection to it."""
         return self._users > 0
 
-    @contextlib.contextmanager
-    def used(self) -> Iterator[None]:
-        """Hold the server in use, for the time of a request or a connection."""
+    def hold(self) -> None:
+        """Note that it is in use, by a request or a connection, until `let_go`."""
         self._users += 1
-        try:
-            yield
-        finally:
-            self._users -= 1
-            self.last_used = time.monotonic()
+
+    def let_go(self) -> None:
+        """Note that one use of it is over."""
+        self._users -= 1
+        self.last_used = time.monotonic()
 
     def start(self) -> None:
         """Begin starting where it does not run. Returns at once."""

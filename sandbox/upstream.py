@@ -1,194 +1,208 @@
-"""A small HTTP/1.1 client for development servers on unix sockets, with connections kept open.
+"""Connections to development servers, kept open and used again. What they answer is untrusted.
 
-A general client costs twice the time of the request itself on a page of a hundred small modules.
+Written with callbacks: a task and two streams per request would cost as much as a small file of the server itself.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import contextlib
+from typing import Final, Protocol, cast
 
-import httptools
+from sandbox.http1 import Answer, Body, Malformed, take_head
 
-_MOST_IDLE = 16
-_CHUNK = 256 * 1024
+_MOST_IDLE: Final = 16
+_MOST_HINTS: Final = 8
 
-Headers = list[tuple[bytes, bytes]]
-
-
-class UpstreamError(Exception):
-    """The development server closed the connection or answered with something that is not HTTP."""
+CLOSED: Final = "the development server closed the connection"
+NOT_HTTP: Final = "the development server answered with something that is not HTTP"
+UNREACHABLE: Final = "the development server cannot be reached"
 
 
-class Answer:
-    """A response whose body is read while it arrives. `read` it to the end, then call `release`."""
+class Receiver(Protocol):
+    """Who asked."""
 
-    def __init__(self, connection: "_Connection", pool: "Upstream", bodiless: bool) -> None:
-        self.status = connection.status
-        self.headers = connection.headers
-        self._connection = connection
+    def answered(self, answer: Answer, piece: bytes, complete: bool) -> None:
+        """The head has come, with the body's first piece; `complete` says that this is all of it."""
+
+    def continued(self, piece: bytes, complete: bool) -> None:
+        """More of the body, or of what goes through a WebSocket."""
+
+    def cut(self, reason: str, untouched: bool) -> None:
+        """Nothing more will come; `untouched` where an idle connection was found closed before it answered."""
+
+    def relieve(self, full: bool) -> None:
+        """The server takes no more for now, or takes more again."""
+
+
+class Link(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, pool: "Upstream") -> None:
         self._pool = pool
-        self._bodiless = bodiless
-        self._done = False
+        self._transport: asyncio.Transport | None = None
+        self._receiver: Receiver | None = None
+        self._used = self._held = False
+        self._end()
 
-    async def read(self) -> tuple[bytes, bool]:
-        """Return (the next piece of the body, whether more will come). Raises UpstreamError where it is cut."""
-        connection = self._connection
-        if self._bodiless:
-            return b"", False
-        while not (connection.pending or connection.complete):
-            await connection.receive()
-        piece = connection.take()
-        if connection.complete and connection.reusable:
-            self._done = True
-            self._pool.give_back(connection)
-        return piece, not connection.complete
-
-    def release(self) -> None:
-        """Give up on the rest of the body, if any. Call it in any case."""
-        if not self._done:
-            self._done = True
-            self._connection.close()
-
-
-class _Connection:
-    """One connection; the methods named on_* are called by the parser."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._begin()
-
-    def _begin(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
-        self.status = 0
-        self.headers: Headers = []
-        self._pieces: list[bytes] = []
-        self._headed = False
-        self.complete = False
-        self._lasting = False
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value))
-
-    def on_headers_complete(self) -> None:
-        self.status = self._parser.get_status_code()
-        if self.status == 100:
-            self.headers = []
-        else:
-            self._headed = True
-            self._lasting = self._parser.should_keep_alive()  # asked later, the parser has forgotten
-
-    def on_body(self, body: bytes) -> None:
-        self._pieces.append(body)
-
-    def on_message_complete(self) -> None:
-        self.complete = self._headed
-
-    @property
-    def pending(self) -> bool:
-        return bool(self._pieces)
-
-    @property
-    def reusable(self) -> bool:
-        return self.complete and self._lasting and not self._reader.at_eof()
+    def _end(self) -> None:
+        self._receiver = None
+        self._method = b""
+        self._upgrading = self._tunnel = self._sent = False
+        self._buffer = b""
+        self._answer: Answer | None = None
+        self._body: Body | None = None
 
     @property
     def alive(self) -> bool:
-        return not self._reader.at_eof() and not self._writer.is_closing()
+        """Whether it can be written to."""
+        return self._transport is not None and not self._transport.is_closing()
 
-    async def send(self, head: bytes, body: AsyncIterator[bytes] | None, chunked: bool) -> None:
-        self._begin()
-        self._writer.write(head)
-        if body is not None:
-            async for piece in body:
-                if piece:
-                    self._writer.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-                    await self._writer.drain()
-            if chunked:
-                self._writer.write(b"0\r\n\r\n")
-        await self._writer.drain()
+    def ask(self, receiver: Receiver, method: bytes, head: bytes, *, upgrading: bool, complete: bool) -> None:
+        """Send a request's head, with a body to follow unless `complete`; the receiver hears of the answer."""
+        assert self._transport is not None
+        self._receiver, self._method, self._upgrading, self._sent = receiver, method, upgrading, complete
+        self._transport.write(head)
 
-    async def receive_head(self) -> None:
-        while not self._headed:
-            await self.receive()
+    def write(self, data: bytes, complete: bool = False) -> None:
+        """Send a piece of the request's body, framed, or of what goes through a WebSocket."""
+        assert self._transport is not None
+        self._sent = complete
+        self._transport.write(data)
 
-    async def receive(self) -> None:
-        data = await self._reader.read(_CHUNK)
-        if not data:
-            if self._headed and not self.complete and not self._delimited():
-                self.complete = True  # the end of the connection is the end of such a body
-                return
-            raise UpstreamError("the development server closed the connection")
+    def hold(self, on: bool) -> None:
+        """Stop reading, or read on."""
+        self._held = on
+        if self._transport is not None and not self._transport.is_closing():
+            if on:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
+
+    def drop(self) -> None:
+        """Close it, whatever is under way."""
+        self._receiver = None
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass of it
+
+    def data_received(self, data: bytes) -> None:
+        receiver = self._receiver
+        if receiver is None:
+            self.drop()  # nobody asked
+            return
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as error:
-            raise UpstreamError("the development server changed the protocol") from error
-        except httptools.HttpParserError as error:
-            raise UpstreamError("the development server answered with something that is not HTTP") from error
+            if self._tunnel:
+                receiver.continued(data, False)
+            elif self._body is None:
+                self._head(receiver, self._buffer + data if self._buffer else data)
+            else:
+                self._continue(receiver, self._body, data)
+        except Malformed:
+            self.drop()
+            receiver.cut(NOT_HTTP, False)
 
-    def _delimited(self) -> bool:
-        return any(name in (b"content-length", b"transfer-encoding") for name, _ in self.headers)
+    def _head(self, receiver: Receiver, data: bytes) -> None:
+        for _ in range(_MOST_HINTS):
+            found = take_head(data)
+            if found is None:
+                self._buffer = data
+                return
+            head, data = found
+            answer = Answer(head, self._method)
+            if answer.status >= 200 or answer.status == 101:
+                break
+        else:
+            raise Malformed
+        self._buffer = b""
+        if answer.status == 101:
+            if not self._upgrading:
+                raise Malformed
+            self._tunnel = True
+            receiver.answered(answer, data, False)
+            return
+        self._answer = answer
+        body = self._body = Body(0, False) if answer.bodiless else Body(answer.fields.length, answer.fields.chunked)
+        piece, rest = body.feed(data)
+        if body.complete:
+            self._settle(answer, rest)
+        receiver.answered(answer, piece, body.complete)
 
-    def take(self) -> bytes:
-        pieces, self._pieces = self._pieces, []
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    def _continue(self, receiver: Receiver, body: Body, data: bytes) -> None:
+        piece, rest = body.feed(data)
+        if body.complete:
+            assert self._answer is not None
+            self._settle(self._answer, rest)
+        if piece or body.complete:
+            receiver.continued(piece, body.complete)
 
-    def close(self) -> None:
-        self._writer.close()
+    def _settle(self, answer: Answer, rest: bytes) -> None:
+        """The exchange is over: go back to the pool, unless a part of it is still to come or too much came."""
+        if answer.lasting and self._sent and not rest and self.alive:
+            self._end()
+            if self._held:
+                self.hold(False)
+            self._used = True
+            self._pool.give_back(self)
+        else:
+            self.drop()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        receiver, self._receiver = self._receiver, None
+        self._pool.forget(self)
+        if receiver is None:
+            return
+        unframed = self._answer is not None and self._answer.fields.length is None and not self._answer.fields.chunked
+        if self._body is not None and unframed and error is None:
+            receiver.continued(b"", True)  # the end of the connection is the end of such a body
+        else:
+            receiver.cut(CLOSED, self._used and self._answer is None and not self._buffer and not self._tunnel)
+
+    def pause_writing(self) -> None:
+        if self._receiver is not None:
+            self._receiver.relieve(True)
+
+    def resume_writing(self) -> None:
+        if self._receiver is not None:
+            self._receiver.relieve(False)
 
 
 class Upstream:
-    """Connections to one unix socket."""
+    """Connections to one unix socket, or to host:port."""
 
     def __init__(self, address: str) -> None:
-        self._address = address
-        self._idle: list[_Connection] = []
+        self.address = address
+        self._idle: list[Link] = []
 
-    async def request(
-        self, method: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], body: AsyncIterator[bytes] | None
-    ) -> Answer:
-        """Send a request; `body` is None where there is none. Raises UpstreamError."""
-        lengths = [value for name, value in headers if name == b"content-length"]
-        chunked = body is not None and not lengths
-        lines = [b"%b %b HTTP/1.1" % (method.encode("latin-1"), target)]
-        lines += [b"%b: %b" % pair for pair in headers]
-        if chunked:
-            lines.append(b"transfer-encoding: chunked")
-        head = b"\r\n".join(lines) + b"\r\n\r\n"
+    def take(self) -> Link | None:
+        """An idle connection, None where there is none."""
         while self._idle:
-            connection = self._idle.pop()
-            if not connection.alive:
-                connection.close()
-                continue
-            try:
-                return await self._exchange(connection, head, body, chunked, method)
-            except (UpstreamError, OSError):
-                # The server may have closed a connection just as it was taken; only what is safe is sent twice.
-                if method not in ("GET", "HEAD", "OPTIONS") or body is not None:
-                    raise UpstreamError("the development server closed the connection") from None
-        try:
-            reader, writer = await asyncio.open_unix_connection(self._address, limit=_CHUNK)
-            return await self._exchange(_Connection(reader, writer), head, body, chunked, method)
-        except OSError as error:
-            raise UpstreamError("the development server cannot be reached") from error
+            link = self._idle.pop()
+            if link.alive:
+                return link
+        return None
 
-    async def _exchange(
-        self, connection: _Connection, head: bytes, body: AsyncIterator[bytes] | None, chunked: bool, method: str
-    ) -> Answer:
-        try:
-            await connection.send(head, body, chunked)
-            await connection.receive_head()
-        except BaseException:
-            connection.close()
-            raise
-        return Answer(connection, self, bodiless=method == "HEAD")
-
-    def give_back(self, connection: _Connection) -> None:
-        if len(self._idle) < _MOST_IDLE:
-            self._idle.append(connection)
+    async def connect(self) -> Link:
+        """A new connection. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        if self.address.startswith("/"):
+            _, link = await loop.create_unix_connection(lambda: Link(self), self.address)
         else:
-            connection.close()
+            host, _, port = self.address.rpartition(":")
+            _, link = await loop.create_connection(lambda: Link(self), host, int(port))
+        return link
+
+    def give_back(self, link: Link) -> None:
+        if len(self._idle) < _MOST_IDLE:
+            self._idle.append(link)
+        else:
+            link.drop()
+
+    def forget(self, link: Link) -> None:
+        with contextlib.suppress(ValueError):
+            self._idle.remove(link)
 
     def close(self) -> None:
         """Close the idle connections."""
         while self._idle:
-            self._idle.pop().close()
+            self._idle.pop().drop()

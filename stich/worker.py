@@ -29,7 +29,7 @@ from stich.preview_reports import reporting
 from stich.previews import PreviewPlace, naming_secret, page_origins
 from stich.retention import keep_schedule
 from stich.sandbox_host import sandbox_workers
-from stich.serving import listening_socket, serving, told_to_stop, until_stopped
+from stich.serving import listening_socket, told_to_stop, until_stopped
 from stich.settings import Settings
 from stich.stored_projects import StoredProjects
 from stich.telemetry import StepDurations, telemetry
@@ -88,7 +88,7 @@ async def run_worker(settings: Settings, env: Mapping[str, str]) -> None:
 async def _work(settings: Settings, env: Mapping[str, str], client: Client, stop: asyncio.Event) -> None:
     async with open_rooms(settings, env) as (rooms, gateway):
         listener = listening_socket(settings, settings.preview_port or settings.port + 1)
-        async with serving(gateway, listener) as previews:
+        async with gateway.serving(listener) as previews:
             workers = temporal_workers(client, rooms, settings)
             running = [asyncio.create_task(worker.run(), name=f"queue {worker.task_queue}") for worker in workers]
             try:

@@ -1,6 +1,5 @@
 """A prepared machine, one sandbox, one preview gateway and one browser for all tests of this room."""
 
-import asyncio
 import hashlib
 import itertools
 import shutil
@@ -9,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
-import uvicorn
 
 from sandbox import Sandbox, SandboxSettings, Workspace
 from sandbox.browser import Browser
@@ -99,10 +97,9 @@ class Gateway:
         return f"http://{self.app.host(session_id)}:{self.port}{path}"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def listening() -> socket.socket:
+    """A socket that listens on a free port of this machine."""
+    return socket.create_server(("127.0.0.1", 0))
 
 
 @pytest.fixture(scope="session")
@@ -114,17 +111,9 @@ async def gateway(sandbox: Sandbox) -> AsyncIterator[Gateway]:
 
     shelf = Shelf()
     app = PreviewGateway(sandbox, b"a secret of the tests", restore, published=shelf, frame_ancestors=[UI_ORIGIN])
-    port = free_port()
-    config = uvicorn.Config(app, port=port, log_level="warning", http="httptools", ws="websockets-sansio")
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    for _ in range(500):
-        if server.started:
-            break
-        await asyncio.sleep(0.02)
-    yield Gateway(app, port, stored, shelf)
-    server.should_exit = True
-    await serving
+    with listening() as listener:
+        async with app.serving(listener):
+            yield Gateway(app, listener.getsockname()[1], stored, shelf)
 
 
 @pytest.fixture(scope="session")

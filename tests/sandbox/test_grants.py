@@ -1,12 +1,10 @@
 """Who may see a preview, for how long, and how that is taken back."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-import uvicorn
 from hypothesis import given
 from hypothesis import settings as bounded
 from hypothesis import strategies as st
@@ -14,7 +12,7 @@ from hypothesis import strategies as st
 from sandbox import Sandbox, SandboxSettings, grants
 from sandbox.browser import DESKTOP, Browser
 from sandbox.gateway import PreviewGateway, Stored
-from tests.sandbox.conftest import Gateway, Shelf, free_port
+from tests.sandbox.conftest import Gateway, Shelf, listening
 
 SECRET = b"secret"
 
@@ -62,24 +60,15 @@ async def guarded(sandbox: Sandbox) -> AsyncIterator[tuple[Gateway, dict[str, in
     app = PreviewGateway(
         sandbox, SECRET, restore, revision=revision, session_page=lambda name: f"http://stich.example/s/{name}"
     )
-    port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=port, log_level="warning", http="httptools", ws="websockets-sansio")
-    )
-    serving = asyncio.create_task(server.serve())
-    for _ in range(500):
-        if server.started:
-            break
-        await asyncio.sleep(0.02)
-    yield Gateway(app, port, {}, Shelf()), revisions
-    server.should_exit = True
-    await serving
+    with listening() as listener:
+        async with app.serving(listener):
+            yield Gateway(app, listener.getsockname()[1], {}, Shelf()), revisions
 
 
 async def test_only_a_valid_link_opens_a_preview(
     guarded: tuple[Gateway, dict[str, int]], session_id: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sandbox.gateway._REVISION_SECONDS", 0.0)
+    monkeypatch.setattr("sandbox.access.REVISION_SECONDS", 0.0)
     gateway, revisions = guarded
     revisions[session_id] = 1
     headers = {"host": f"{gateway.app.host(session_id)}:{gateway.port}"}
@@ -139,29 +128,23 @@ async def test_a_configured_domain_and_the_browser_of_the_checks(sandbox: Sandbo
         return 1
 
     app = PreviewGateway(sandbox, SECRET, restore, revision=revision, suffix="preview.example.org", secure=False)
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", http="httptools"))
-    serving = asyncio.create_task(server.serve())
-    for _ in range(500):
-        if server.started:
-            break
-        await asyncio.sleep(0.02)
-    entrance = app.entrance(session_id, 1, 60)
-    assert app.host(session_id).endswith(".preview.example.org")
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
-        entered = await http.get(entrance, headers={"host": app.host(session_id)})
-        cookie = entered.headers["set-cookie"]
-        assert "Secure" not in cookie  # browsers keep no Secure cookie of a plain http address
-        held = {"cookie": cookie.partition(";")[0]}
-        http.cookies.clear()
-        assert (await http.get("/", headers={"host": app.host(session_id), **held})).status_code == 200
-        assert (await http.get("/", headers={"host": app.host(session_id)})).status_code == 403
-        other = app.host(session_id).replace("example.org", "example.net")
-        assert (await http.get("/", headers={"host": other, **held})).status_code == 404
-    async with Browser(sandbox.settings, port) as browser:
-        seen = await browser.capture(f"http://{app.local_host(session_id)}:{port}{entrance}", (DESKTOP,))
-        assert seen.report.ok
-        assert not seen.screenshots[0].blank
-    server.should_exit = True
-    await serving
+    with listening() as listener:
+        port = listener.getsockname()[1]
+        async with app.serving(listener):
+            entrance = app.entrance(session_id, 1, 60)
+            assert app.host(session_id).endswith(".preview.example.org")
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+                entered = await http.get(entrance, headers={"host": app.host(session_id)})
+                cookie = entered.headers["set-cookie"]
+                assert "Secure" not in cookie  # browsers keep no Secure cookie of a plain http address
+                held = {"cookie": cookie.partition(";")[0]}
+                http.cookies.clear()
+                assert (await http.get("/", headers={"host": app.host(session_id), **held})).status_code == 200
+                assert (await http.get("/", headers={"host": app.host(session_id)})).status_code == 403
+                other = app.host(session_id).replace("example.org", "example.net")
+                assert (await http.get("/", headers={"host": other, **held})).status_code == 404
+            async with Browser(sandbox.settings, port) as browser:
+                seen = await browser.capture(f"http://{app.local_host(session_id)}:{port}{entrance}", (DESKTOP,))
+                assert seen.report.ok
+                assert not seen.screenshots[0].blank
     await sandbox.remove(session_id)

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox import inspector
+from sandbox.http1 import Answer
 from sandbox.inspector import TAG, Insertion
 
 
@@ -34,14 +35,16 @@ def test_a_long_document_without_a_head_is_not_held_back() -> None:
     assert insertion.feed(b"<head>", more=False) == b"<head>"
 
 
-def test_only_documents_for_frames_get_it() -> None:
-    html = [(b"content-type", b"text/html; charset=utf-8")]
-    assert inspector.belongs_into("GET", b"iframe", 200, html)
-    assert not inspector.belongs_into("GET", b"document", 200, html)
-    assert not inspector.belongs_into("GET", b"iframe", 404, html)
-    assert not inspector.belongs_into("HEAD", b"iframe", 200, html)
-    assert not inspector.belongs_into("GET", b"iframe", 200, [(b"content-type", b"text/javascript")])
-    assert not inspector.belongs_into("GET", b"iframe", 200, [*html, (b"content-encoding", b"gzip")])
+def test_only_readable_documents_get_it() -> None:
+    def answer(method: bytes, status: int, *lines: bytes) -> Answer:
+        return Answer(b"HTTP/1.1 %d X\r\n" % status + b"".join(b"%b\r\n" % line for line in lines), method)
+
+    html = b"Content-Type: text/html; charset=utf-8"
+    assert inspector.belongs_into(answer(b"GET", 200, html))
+    assert not inspector.belongs_into(answer(b"GET", 404, html))
+    assert not inspector.belongs_into(answer(b"HEAD", 200, html))
+    assert not inspector.belongs_into(answer(b"GET", 200, b"Content-Type: text/javascript"))
+    assert not inspector.belongs_into(answer(b"GET", 200, html, b"Content-Encoding: gzip"))
 
 
 def test_the_script_knows_the_origins_that_it_may_talk_to() -> None:

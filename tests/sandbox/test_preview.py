@@ -219,9 +219,10 @@ async def test_idle_servers_stop_and_the_oldest_makes_room(settings: SandboxSett
         assert {server.served.session_id for server in sandbox.previews.running()} == {"idle-1", "idle-2"}
         server = sandbox.previews.find("idle-2")
         assert server is not None
-        with server.used():
-            await _until(lambda: len(sandbox.previews.running()) == 1)
-            assert sandbox.previews.find("idle-2") is server
+        server.hold()
+        await _until(lambda: len(sandbox.previews.running()) == 1)
+        assert sandbox.previews.find("idle-2") is server
+        server.let_go()
         for project in projects:
             await sandbox.remove(project.session_id)
 
