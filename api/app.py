@@ -46,6 +46,7 @@ from api import (
     webhook_routes,
 )
 from api.auth import SignIn
+from api.budget_changes import BudgetTeller
 from api.budget_notices import NoticeSender
 from api.endpoints import Answer, Endpoint
 from api.openapi import openapi_document
@@ -134,6 +135,7 @@ def create_app(
         await services.watchers.start()
         notices = NoticeSender.of(services)
         telling = [asyncio.create_task(notices.run())] if notices else []
+        telling.append(asyncio.create_task(BudgetTeller(services.budgets, services.workflows).run()))
         hooks = WebhookSender.of(services)
         telling.append(asyncio.create_task(hooks.run()))
         try:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from api.access import session_of
 from api.audit import note
 from api.auth import principal_of
+from api.budget_changes import BudgetTeller
 from api.endpoints import Answer, Endpoint, JsonResponse, body_of
 from api.examples import EXAMPLE_TIME
 from api.problems import DATABASE_AWAY, NO_SESSION, NO_USER, TOO_SLOW, Refusal
@@ -39,7 +40,7 @@ async def set_own_budgets(request: Request) -> Response:
     await services.budgets.set(user_id, "user", _named(body))
     if body.cheaper_near_limit is not None:
         await services.budgets.choose_cheaper(user_id, body.cheaper_near_limit)
-    await _tell(services, user_id)
+    _tell(services)
     return JsonResponse(await _standing(services, user_id))
 
 
@@ -51,7 +52,7 @@ async def set_budgets_of_user(request: Request) -> Response:
     services, user_id, body = services_of(request), await _user_of(request), body_of(request, SetBudgets)
     await services.budgets.set(user_id, "operator", _named(body))
     await note(request, "budget_changed", subject=user_id, kinds=sorted(body.model_fields_set))
-    await _tell(services, user_id)
+    _tell(services)
     return JsonResponse(await _standing(services, user_id))
 
 
@@ -63,7 +64,7 @@ async def set_default_budgets(request: Request) -> Response:
     services, body = services_of(request), body_of(request, SetBudgets)
     await services.budgets.set(EVERYBODY, "operator", _named(body))
     await note(request, "budget_changed", kinds=sorted(body.model_fields_set))
-    await _tell(services, None)
+    _tell(services)
     return JsonResponse(DefaultBudgets(limits=await services.budgets.limits(EVERYBODY, "operator")))
 
 
@@ -79,7 +80,7 @@ async def session_budget(request: Request) -> Response:
 async def set_session_budget(request: Request) -> Response:
     session, services = await session_of(request, "own"), services_of(request)
     await services.budgets.set_of_session(session.id, body_of(request, SetSessionBudget).limit_usd)
-    services.background.start(services.workflows.budget_changed(session.id), "telling a session of its budget")
+    _tell(services)
     return JsonResponse(await _of_session(services, session.id, principal_of(request).user_id))
 
 
@@ -112,10 +113,10 @@ def _named(body: SetBudgets) -> dict[BudgetKind, Decimal | None]:
     return {kind: getattr(body, kind) for kind in BUDGET_KINDS if kind in body.model_fields_set}
 
 
-async def _tell(services: Services, user_id: str | None) -> None:
-    """Let the sessions that may wait for a budget look again: a user's, or everybody's."""
-    for session_id in await services.budgets.sessions_that_may_wait(user_id):
-        services.background.start(services.workflows.budget_changed(session_id), "telling a session of a budget")
+def _tell(services: Services) -> None:
+    """Let the sessions look at their budgets at once; who dies here leaves it to the next round of any process."""
+    teller = BudgetTeller(services.budgets, services.workflows)
+    services.background.start(teller.tell_all(), "telling sessions of a budget")
 
 
 AWAY: Final = (DATABASE_AWAY, TOO_SLOW)

@@ -71,6 +71,10 @@ def period_of(kind: BudgetKind, now: datetime) -> tuple[datetime, datetime | Non
             return _LONG_AGO, None
 
 
+_AGAIN: Final = "ON CONFLICT (session_id) DO UPDATE SET change = gen_random_uuid(), next_at = now()"
+"""A session that is to be told already is to be told once more."""
+
+
 class Budgets:
     """Repository of budgets."""
 
@@ -94,15 +98,23 @@ class Budgets:
         return {row["kind"]: _plain(row["limit_usd"]) for row in rows}
 
     async def set(self, user_id: str, set_by: str, limits: Mapping[BudgetKind, Decimal | None]) -> None:
-        """Set some limits of a user, or of everybody where the user is ''; None takes one away."""
+        """Set some limits of a user, or of everybody where the user is ''; None takes one away. The sessions that wait
+        for a budget, or may in a moment, are to be told."""
         async with self._database.transaction() as connection:
             for kind, amount in limits.items():
                 await _set(connection, "user" if user_id else "everyone", user_id, kind, set_by, amount)
+            await connection.execute(
+                f"""INSERT INTO budget_changes (session_id)
+                    SELECT id FROM sessions WHERE state <> ALL ($2) AND ($1 = '' OR user_id = $1) {_AGAIN}""",
+                user_id,
+                sorted(RESTING_STATES),
+            )
 
     async def set_of_session(self, session_id: str, amount: Decimal | None) -> None:
-        """Set what the session may spend; None leaves it to the user's limit of sessions."""
+        """Set what the session may spend; None leaves it to the user's limit of sessions. The session is to be told."""
         async with self._database.transaction() as connection:
             await _set(connection, "session", session_id, "session", "user", amount)
+            await connection.execute(f"INSERT INTO budget_changes (session_id) VALUES ($1) {_AGAIN}", session_id)
 
     async def begin_session(self, session_id: str, amount: Decimal) -> None:
         """The limit that a session starts with, unless one was set meanwhile."""
@@ -180,14 +192,23 @@ class Budgets:
         """The notice arrived this way."""
         await self._pool.execute(f"UPDATE budget_notices SET {way}_done_at = now() WHERE id = $1", notice_id)
 
-    async def sessions_that_may_wait(self, user_id: str | None = None) -> list[str]:
-        """Sessions that wait for a budget, or may in a moment: a user's, or everybody's."""
+    async def take_changes(self, limit: int = 50) -> list[tuple[str, str]]:
+        """Some sessions that are to be told of a change, and which change: for this caller to tell, for another one in
+        a while, unless `told` is told meanwhile."""
         rows = await self._pool.fetch(
-            "SELECT id FROM sessions WHERE state <> ALL ($2) AND ($1::text IS NULL OR user_id = $1)",
-            user_id,
-            sorted(RESTING_STATES),
+            """UPDATE budget_changes SET next_at = now() + interval '30 seconds' WHERE session_id IN (
+                 SELECT session_id FROM budget_changes WHERE next_at <= now()
+                 ORDER BY next_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+               RETURNING session_id, change::text""",
+            limit,
         )
-        return [row["id"] for row in rows]
+        return [(row["session_id"], row["change"]) for row in rows]
+
+    async def told(self, session_id: str, change: str) -> None:
+        """The session knows of the change; of a newer one it is still to be told."""
+        await self._pool.execute(
+            "DELETE FROM budget_changes WHERE session_id = $1 AND change = $2::text::uuid", session_id, change
+        )
 
 
 async def require_budget(connection: Connection, user_id: str, session_id: str, needed: Decimal) -> None:
