@@ -1,6 +1,6 @@
 # stich: `make run` for people, `make test` for changes.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench chaos lock
+.PHONY: help setup run test check format bench chaos lock replay-gate
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 QUIET_NPM := npm --prefix web --loglevel=error --no-update-notifier
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: ## set everything up (idempotent; STICH_HOME=DIR to keep data elsewhere than ~/.stich)
 	@command -v $(PYTHON) >/dev/null || { echo "setup: Python 3.11 or newer is needed; install it, or name one: make setup PYTHON=/path/to/python3" >&2; exit 1; }
@@ -40,6 +40,10 @@ bench: setup ## run every benchmark
 
 chaos: setup ## run the whole kill matrix (half an hour)
 	@$(PYTEST) -q tests/chaos
+
+replay-gate: setup ## replay the saved histories, and those of the namespace at TEMPORAL_ADDRESS, with this build
+	@$(BIN)/python -m stich replay-gate --saved tests/replay/histories
+	@$(BIN)/python -m stich replay-gate
 
 lock: ## rewrite requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "worker": "run one worker (production)",
     "api": "run the API and the web page alone (production)",
     "migrate": "bring the database's tables up to date (production)",
+    "replay-gate": "see whether this build can go on with the sessions that run (production)",
     "vault": "renew the keys that users' secrets and Temporal's payloads are encrypted with",
     "record": "write a real session down, to be played by the demo model",
 }
@@ -57,9 +58,18 @@ EXAMPLES: Final = {
     "audit": ["stich audit", "stich audit --user ada@example.org --limit 20", "stich audit --json"],
     "keys": ["stich keys rotate", "stich keys rotate --now"],
     "doctor": ["stich doctor"],
-    "worker": ["DATABASE_URL=postgresql://... TEMPORAL_ADDRESS=temporal:7233 stich worker"],
+    "worker": [
+        "DATABASE_URL=postgresql://... TEMPORAL_ADDRESS=temporal:7233 stich worker",
+        "stich worker --queues workflows,inference",
+        "STICH_SANDBOX_SLOTS=8 stich worker --queues sandbox",
+    ],
     "api": ["DATABASE_URL=postgresql://... TEMPORAL_ADDRESS=temporal:7233 STICH_TOKEN=... stich api"],
     "migrate": ["DATABASE_URL=postgresql://... stich migrate"],
+    "replay-gate": [
+        "TEMPORAL_ADDRESS=temporal:7233 stich replay-gate",
+        "stich replay-gate --limit 500 --save histories",
+        "stich replay-gate --saved histories",
+    ],
     "vault": ["stich vault rotate", "stich vault rotate --payloads"],
     "record": ["stich record --out recordings/todo --upstream https://api.openai.com/v1"],
 }
@@ -69,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command. Exit status: 0 done, 1 not done (a sentence says why), 2 typed wrongly, 130 interrupted."""
     arguments = parser().parse_args(argv)
     try:
-        status: int = importlib.import_module(f"stich.cli_{arguments.command}").run(arguments)
+        status: int = importlib.import_module(f"stich.cli_{arguments.command.replace('-', '_')}").run(arguments)
     except StichError as error:
         for sentence in str(error).splitlines():
             print(f"stich: {sentence}", file=sys.stderr)
@@ -112,6 +122,8 @@ def parser() -> argparse.ArgumentParser:
     add_users(made["users"])
     add_audit(made["audit"])
     add_keys(made["keys"])
+    add_worker(made["worker"])
+    add_replay_gate(made["replay-gate"])
     return top
 
 
@@ -197,6 +209,23 @@ def add_users(users: argparse.ArgumentParser) -> None:
     role = what.add_parser("role", help="change what somebody may do")
     role.add_argument("email", metavar="E-MAIL")
     role.add_argument("role", choices=["user", "operator"])
+
+
+def add_worker(worker: argparse.ArgumentParser) -> None:
+    worker.add_argument(
+        "--queues",
+        metavar="LIST",
+        help="which task queues: some of workflows, inference, sandbox, host, with commas (default: STICH_QUEUES, else"
+        " all); host alone takes no new session, and so empties this host",
+    )
+
+
+def add_replay_gate(gate: argparse.ArgumentParser) -> None:
+    gate.add_argument(
+        "--limit", type=int, default=200, metavar="N", help="how many running sessions at most (default: 200)"
+    )
+    gate.add_argument("--save", type=Path, metavar="DIR", help="keep the downloaded histories, a file each")
+    gate.add_argument("--saved", type=Path, metavar="DIR", help="replay the histories in this folder, ask no Temporal")
 
 
 def add_audit(audit: argparse.ArgumentParser) -> None:

@@ -10,5 +10,6 @@ from stich.worker import run_worker
 
 
 def run(arguments: argparse.Namespace) -> int:
-    uvloop.run(run_worker(checked_settings(os.environ), os.environ))
+    env = {**os.environ, **({"STICH_QUEUES": arguments.queues} if arguments.queues else {})}
+    uvloop.run(run_worker(checked_settings(env), env))
     return 0

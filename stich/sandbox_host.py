@@ -34,6 +34,7 @@ from temporalio.worker import (
 from activities.context import Rooms
 from activities.registry import sandbox_activities
 from schemas.operations import OperationInput, OperationResult
+from stich.builds import deployment, told_only
 from stich.settings import Settings
 from stich.telemetry import StepDurations
 from workflows.names import SANDBOX_QUEUE, host_queue
@@ -51,17 +52,22 @@ def host_name(settings: Settings, workspaces: str) -> str:
 
 
 def sandbox_workers(
-    client: Client, rooms: Rooms, settings: Settings, *, throttle: timedelta, grace: timedelta
+    client: Client, rooms: Rooms, settings: Settings, *, new_sessions: bool, throttle: timedelta, grace: timedelta
 ) -> list[Worker]:
-    """The workers of this host's queue and of the common one. Together they run as many steps as the host carries."""
+    """The workers of this host's queue and of the common one. Together they run as many steps as the host carries.
+
+    Without `new_sessions` the host serves those only that have their workspace here: so it is emptied.
+    """
     host = host_name(settings, str(rooms.sandbox.settings.workspaces))
-    slots = Slots(settings.sandbox_slots or rooms.sandbox.capacity)
+    queues = [host_queue(host), *([SANDBOX_QUEUE] if new_sessions else [])]
+    slots = Slots(settings.sandbox_slots or rooms.sandbox.capacity, len(queues))
     return [
         Worker(
             client,
             task_queue=queue,
             activities=sandbox_activities(rooms),
             interceptors=[StepDurations(), SandboxHost(rooms, host)],
+            deployment_config=deployment(settings) if queue == SANDBOX_QUEUE else told_only(settings),
             tuner=WorkerTuner.create_composite(
                 workflow_supplier=FixedSizeSlotSupplier(UNUSED_SLOTS),
                 activity_supplier=slots,
@@ -72,7 +78,7 @@ def sandbox_workers(
             max_heartbeat_throttle_interval=throttle,
             graceful_shutdown_timeout=grace,
         )
-        for queue in (host_queue(host), SANDBOX_QUEUE)
+        for queue in queues
     ]
 
 

@@ -53,8 +53,12 @@ VARIABLES: Final = {
     "api_processes": ("STICH_API_PROCESSES", "a number from 1 to 16"),
     "workflow_slots": ("STICH_WORKFLOW_SLOTS", "a number from 1 to 10000"),
     "inference_slots": ("STICH_INFERENCE_SLOTS", "a number from 1 to 10000"),
+    "slot_tuning": ("STICH_SLOT_TUNING", "fixed or resources"),
+    "queues": ("STICH_QUEUES", "some of workflows, inference, sandbox, host, separated by commas"),
     "sandbox_slots": ("STICH_SANDBOX_SLOTS", "a number from 1 to 1000"),
     "host_name": ("STICH_HOST_NAME", "a name of letters, digits, dots and hyphens"),
+    "deployment": ("STICH_DEPLOYMENT", "a name of letters, digits, underscores and hyphens"),
+    "build_id": ("STICH_BUILD_ID", "a name of letters, digits, dots, underscores and hyphens"),
     "unsafe_local": ("STICH_UNSAFE_LOCAL", "1 to run generated code without isolation, else nothing"),
     "cloudflare_api": ("STICH_CLOUDFLARE_API", "the address of Cloudflare's interface"),
     "netlify_api": ("STICH_NETLIFY_API", "the address of Netlify's interface"),
@@ -132,6 +136,7 @@ def _retention(value: object) -> object:
 
 T = TypeVar("T")
 Listed = Annotated[tuple[T, ...], BeforeValidator(_listed)]
+Queue = Literal["workflows", "inference", "sandbox", "host"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Host = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[A-Za-z0-9.-]{1,253}$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -174,8 +179,12 @@ class Settings(BaseModel):
     api_processes: int = Field(default=2, ge=1, le=16)
     workflow_slots: int = Field(default=200, ge=1, le=10_000)
     inference_slots: int = Field(default=200, ge=1, le=10_000)
+    slot_tuning: Literal["fixed", "resources"] = "fixed"
+    queues: Listed[Queue] = ()
     sandbox_slots: int | None = Field(default=None, ge=1, le=1_000)
     host_name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    deployment: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")
+    build_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     unsafe_local: bool = False
     cloudflare_api: HttpUrl | None = None
     netlify_api: HttpUrl | None = None

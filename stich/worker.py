@@ -1,18 +1,15 @@
-"""One worker process: three Temporal workers, the previews' gateway, and what the activities work with."""
+"""One worker process: the workers of its queues, the previews' gateway, and what the activities work with."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from datetime import timedelta
 from typing import Final
 
+import structlog
 from temporalio import activity
 from temporalio.client import Client
-from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.context import Rooms
-from activities.registry import inference_activities, session_activities
 from codegen.prompts import set_fence
 from inference import Inference
 from inference.settings import InferenceSettings, InvalidSetting
@@ -20,6 +17,7 @@ from sandbox import Sandbox, SandboxSettings
 from sandbox.browser import Browser
 from sandbox.gateway import PreviewGateway
 from sandbox.hosting import EnvironmentTokens, Places
+from stich.builds import build_id
 from stich.database import open_database, required_url
 from stich.errors import StichError
 from stich.home import token_of
@@ -27,12 +25,12 @@ from stich.keys import fence_of, master_keys
 from stich.logging import configure_logging
 from stich.preview_reports import reporting
 from stich.previews import PreviewPlace, naming_secret, page_origins
+from stich.queues import serves, temporal_workers
 from stich.retention import keep_schedule
-from stich.sandbox_host import sandbox_workers
 from stich.serving import listening_socket, told_to_stop, until_stopped
 from stich.settings import Settings
 from stich.stored_projects import StoredProjects
-from stich.telemetry import StepDurations, telemetry
+from stich.telemetry import telemetry
 from stich.temporal import connect_temporal, require_namespace, require_search_attributes
 from storage.events import EventLog
 from storage.files import Files
@@ -48,28 +46,10 @@ from storage.screenshots import Screenshots
 from storage.sessions import Sessions
 from storage.transcripts import Transcripts
 from storage.vault import Vault
-from workflows.housekeeping import EraseSessionWorkflow, EraseUserWorkflow
-from workflows.names import INFERENCE_QUEUE, WORKFLOW_QUEUE
-from workflows.retention import RetentionWorkflow
-from workflows.session import CodeGenSession
 
-SHUTDOWN_GRACE: Final = timedelta(seconds=3)
-# How fast a stop reaches an activity, and how fast a worker's death is noticed by another.
-HEARTBEAT_THROTTLE: Final = timedelta(seconds=0.5)
+log: structlog.stdlib.BoundLogger = structlog.get_logger("worker")
+
 LOOKING_SECONDS: Final = 120.0  # how long the browser of the checks may see a preview
-STICKY_TIMEOUT: Final = timedelta(seconds=2)
-# Workflow files hold nothing but workflow code; everything they import is the same in every run.
-PASSED_THROUGH: Final = (
-    "schemas",
-    "codegen",
-    "activities",
-    "inference",
-    "storage",
-    "sandbox",
-    "pydantic",
-    "structlog",
-    "opentelemetry",
-)
 
 
 async def run_worker(settings: Settings, env: Mapping[str, str]) -> None:
@@ -86,19 +66,29 @@ async def run_worker(settings: Settings, env: Mapping[str, str]) -> None:
 
 
 async def _work(settings: Settings, env: Mapping[str, str], client: Client, stop: asyncio.Event) -> None:
-    async with open_rooms(settings, env) as (rooms, gateway):
-        listener = listening_socket(settings, settings.preview_port or settings.port + 1)
-        async with gateway.serving(listener) as previews:
-            workers = temporal_workers(client, rooms, settings)
-            running = [asyncio.create_task(worker.run(), name=f"queue {worker.task_queue}") for worker in workers]
-            try:
-                await asyncio.sleep(0)
-                if settings.ready_file is not None:
-                    settings.ready_file.touch()
-                await until_stopped(stop, previews, *running)
-            finally:
-                await asyncio.gather(*(worker.shutdown() for worker in workers))
-                await asyncio.gather(*running, return_exceptions=True)
+    async with open_rooms(settings, env) as (rooms, gateway), _previews(settings, gateway) as previews:
+        workers = temporal_workers(client, rooms, settings)
+        running = [asyncio.create_task(worker.run(), name=f"queue {worker.task_queue}") for worker in workers]
+        log.info("worker started", build=build_id(settings), queues=[worker.task_queue for worker in workers])
+        try:
+            await asyncio.sleep(0)
+            if settings.ready_file is not None:
+                settings.ready_file.touch()
+            await until_stopped(stop, *previews, *running)
+        finally:
+            await asyncio.gather(*(worker.shutdown() for worker in workers))
+            await asyncio.gather(*running, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _previews(settings: Settings, gateway: PreviewGateway) -> AsyncIterator[list["asyncio.Task[None]"]]:
+    """Serve previews where this host has sandboxes."""
+    if not serves(settings, "sandbox", "host"):
+        yield []
+        return
+    listener = listening_socket(settings, settings.preview_port or settings.port + 1)
+    async with gateway.serving(listener) as task:
+        yield [task]
 
 
 @contextlib.asynccontextmanager
@@ -175,36 +165,6 @@ def deployment_places(settings: Settings) -> Places:
     """Where the hosting services' interfaces are, unless the settings name others."""
     given = {"cloudflare": settings.cloudflare_api, "netlify": settings.netlify_api, "vercel": settings.vercel_api}
     return Places(**{name: url for name, url in given.items() if url is not None})
-
-
-def temporal_workers(client: Client, rooms: Rooms, settings: Settings) -> list[Worker]:
-    """The workers of all queues, in one process."""
-    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
-    return [
-        Worker(
-            client,
-            task_queue=WORKFLOW_QUEUE,
-            workflows=[CodeGenSession, EraseSessionWorkflow, EraseUserWorkflow, RetentionWorkflow],
-            activities=session_activities(rooms),
-            interceptors=[StepDurations()],
-            workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
-            max_concurrent_workflow_tasks=settings.workflow_slots,
-            max_concurrent_activities=settings.inference_slots,
-            sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
-            max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-            graceful_shutdown_timeout=SHUTDOWN_GRACE,
-        ),
-        Worker(
-            client,
-            task_queue=INFERENCE_QUEUE,
-            activities=inference_activities(rooms),
-            interceptors=[StepDurations()],
-            max_concurrent_activities=settings.inference_slots,
-            max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-            graceful_shutdown_timeout=SHUTDOWN_GRACE,
-        ),
-        *sandbox_workers(client, rooms, settings, throttle=HEARTBEAT_THROTTLE, grace=SHUTDOWN_GRACE),
-    ]
 
 
 def activity_context() -> dict[str, object]:

@@ -406,6 +406,8 @@ class Session(Picture):
                     before = state
                 if before is not None and (state == before or state.code == BUSY):
                     self.enter("waiting_for_capacity", sentence, code=BUSY)
+        except ActivityError:  # asking was cancelled with this task: the step runs, and nobody waits for an answer
+            pass
         finally:
             if before is not None and self.progress.state.code == BUSY:
                 self.enter(before.name, before.reason)
