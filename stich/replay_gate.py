@@ -83,11 +83,15 @@ async def of_namespace(client: Client, limit: int) -> AsyncIterator[WorkflowHist
     states = get_args(State)
     running = [f"ExecutionStatus = 'Running' AND {STATUS.name} = '{state}'" for state in states]
     each = max(1, limit // len(states))
+    seen: set[str] = set()
     wanted = [(query, each) for query in running] + [("ExecutionStatus != 'Running'", CLOSED)]
     try:
         for query, most in wanted:
             found = client.list_workflows(f"WorkflowType = '{SESSION_WORKFLOW}' AND {query}", limit=most)
             async for execution in found:
+                if execution.run_id in seen:  # it changed its state while they were listed
+                    continue
+                seen.add(execution.run_id)
                 handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
                 try:
                     yield await handle.fetch_history()

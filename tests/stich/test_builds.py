@@ -149,7 +149,16 @@ async def test_sessions_of_one_build_finish_while_the_next_one_runs(place: Place
         await resting.signal("message", {"id": "m-1", "text": "Make it blue."})
         await until(resting, lambda p: len(p.messages) == 1 and p.messages[0].answered)
         assert await build_of(resting) == "two"
+        await visible(place, 3)
         assert [each async for each in verdicts(place)] == [None] * 3
+
+
+async def visible(place: Place, sessions: int) -> None:
+    """Until Temporal lists them, which it does a moment later."""
+    for _ in range(100):
+        if len([history async for history in of_namespace(place.client, 20)]) >= sessions:
+            return
+        await asyncio.sleep(0.1)
 
 
 async def verdicts(place: Place, *workflows: type) -> AsyncIterator[str | None]:
