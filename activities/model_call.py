@@ -19,6 +19,7 @@ from temporalio import activity
 
 from activities.admission import SHORT_WAIT, refusal
 from activities.model_access import ModelAccess, not_allowed
+from activities.traffic import Answered
 from inference import Inference, Plan, tokens
 from inference.agents import NotAllowed
 from inference.errors import InferenceError, rejects, to_application_error
@@ -41,6 +42,7 @@ from storage.budgets import OverBudget
 from storage.database import Database, until_available
 from storage.ledger import Ledger
 from storage.limits import LimitReached
+from storage.traffic import Traffic
 from storage.vault import Vault
 
 log = structlog.get_logger(__name__)
@@ -228,6 +230,7 @@ async def _attempted(
         await entry.reserve()
         async with aclosing(deltas):
             async for delta in deltas:
+                entry.answered.add(delta)
                 if type(delta) is Finish:
                     entry.finish = delta
                     await entry.settle("succeeded")
@@ -296,6 +299,7 @@ class _Entry:
         self._ledger = step.rooms.ledger
         self._breakers = Breakers(step.rooms.database)
         self._vault = step.rooms.vault
+        self._traffic = Traffic(step.rooms.database, step.rooms.vault)
         self._plan = plan
         self._execution = step.given.execution
         self._started_at = datetime.now(UTC)
@@ -303,6 +307,7 @@ class _Entry:
         self._tokens = most_tokens(plan)
         self._settled = False
         self.finish: Finish | None = None
+        self.answered = Answered(plan)
         self.next_progress = time.monotonic() + PROGRESS_SECONDS
 
     async def reserve(self) -> None:
@@ -347,6 +352,7 @@ class _Entry:
 
     async def _write(self, record: AttemptRecord, error: InferenceError | None) -> None:
         await until_available(lambda: self._ledger.settle(record, self._tokens), "settling a model call")
+        await self.answered.keep(self._traffic, record)
         if self._plan.demo:
             return  # it has no rival
         try:

@@ -14,6 +14,7 @@ from schemas.operations import (
     RecordEventsInput,
     SessionCreatedResult,
 )
+from schemas.session import SessionRequest
 from storage.budgets import Budgets
 from storage.images import PROMPT, Images
 from storage.sessions import SessionRecord
@@ -38,6 +39,9 @@ class SessionActivities:
                 prompt=progress.prompt,
                 mode=progress.mode,
                 template=progress.template,
+                request=SessionRequest.model_validate(
+                    {**given.asked, "prompt": progress.prompt, "user_id": given.user_id}
+                ),
             )
         )
         if progress.images:

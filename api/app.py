@@ -37,6 +37,7 @@ from api import (
     phases,
     previews,
     provider_routes,
+    recordings,
     session_events,
     session_life,
     sessions,
@@ -55,6 +56,7 @@ from api.pages import Pages
 from api.problems import EXCEPTION_HANDLERS
 from api.request_log import RequestLog
 from api.require_sign_in import RequireSignIn
+from api.retention import forget_old
 from api.security_headers import SecurityHeaders
 from api.services import Services
 from api.settings import ApiSettings
@@ -86,6 +88,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *git.ENDPOINTS,
     *deployments.ENDPOINTS,
     *candidates.ENDPOINTS,
+    *recordings.ENDPOINTS,
     *webhook_routes.ENDPOINTS,
     *previews.ENDPOINTS,
     *about.ENDPOINTS,
@@ -137,7 +140,7 @@ def create_app(
         telling = [asyncio.create_task(notices.run())] if notices else []
         telling.append(asyncio.create_task(BudgetTeller(services.budgets, services.workflows).run()))
         hooks = WebhookSender.of(services)
-        telling.append(asyncio.create_task(hooks.run()))
+        telling += [asyncio.create_task(hooks.run()), asyncio.create_task(forget_old(services))]
         try:
             yield
         finally:

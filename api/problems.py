@@ -63,6 +63,9 @@ OAUTH_FAILED: Final = Kind(
 NO_USER: Final = Kind("user_not_found", 404, "There is no such user", "Look for the user in the list of users.")
 NO_KEY: Final = Kind("api_key_not_found", 404, "There is no such key", "Look for the key in the list of your keys.")
 NO_SIGN_IN: Final = Kind("sign_in_not_found", 404, "There is no such sign-in", "Look at the list of your sign-ins.")
+NO_RECORDING: Final = Kind(
+    "recording_not_kept", 404, "There is nothing to record", "Export a session within 14 days of its work."
+)
 NO_WEBHOOK: Final = Kind(
     "webhook_not_found", 404, "There is no such webhook", "Look for the webhook in the list of your webhooks."
 )

@@ -42,7 +42,6 @@ PAUSES: Final = tuple(
 """Before the second try and those after it: more than three days."""
 LONGEST_PAUSE: Final = timedelta(hours=24)
 DISABLED_AFTER: Final = timedelta(days=3)
-FORGET_SECONDS: Final = 3600.0
 SECRET_PREFIX: Final = "whsec_"
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("webhooks")
@@ -104,13 +103,9 @@ class WebhookSender:
         await self._client.aclose()
 
     async def run(self) -> None:
-        """Look for deliveries, one of each webhook at a time, and now and then drop the oldest of the log."""
-        forget_at = 0.0
+        """Look for deliveries, one of each webhook at a time."""
         while True:
             try:
-                if time.monotonic() >= forget_at:
-                    await self._webhooks.forget_old()
-                    forget_at = time.monotonic() + FORGET_SECONDS
                 started = await self.start_some()
             except Exception as error:
                 log.warning("webhooks could not be looked for", error=type(error).__name__)

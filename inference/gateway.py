@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from inference.custom import UserCredentials, find
 from inference.errors import NotConfigured
+from inference.fingerprint import fingerprint
 from inference.providers import PROVIDERS, Provider
 from inference.settings import GatewaySettings, InferenceSettings
 from schemas.inference import ModelCall
@@ -126,7 +127,7 @@ def endpoint(
             return _through(settings.gateway, facts, key, "platform", call, retry)
     if configured is None:
         raise NotConfigured(settings.why_not_usable(provider) or facts.title, provider=provider)
-    headers = {METADATA_HEADER: _metadata(call)} if provider == "demo" and call is not None else {}
+    headers = {METADATA_HEADER: _told_demo(call)} if provider == "demo" and call is not None else {}
     return Endpoint(facts, configured.base_url, configured.key, "platform" if configured.key else "none", headers)
 
 
@@ -149,6 +150,11 @@ def _through(
     return Endpoint(
         provider, build_gateway_url(provider.id, gateway), key, credential, headers, gateway.token, via_gateway=True
     )
+
+
+def _told_demo(call: ModelCall) -> str:
+    """What the demo model finds its answer by, where it plays a session again."""
+    return json.dumps({**json.loads(_metadata(call)), "fingerprint": fingerprint(call)})
 
 
 def _metadata(call: ModelCall) -> str:

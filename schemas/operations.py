@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, JsonValue
 
 from schemas.blueprint import Blueprint, PhasePlan
 from schemas.candidates import Verdict
@@ -140,10 +140,12 @@ class RecordEventsInput(BaseModel):
 
 
 class CreateSessionInput(OperationInput):
-    """What the session's rows start with, and the budget it starts with."""
+    """What the session's rows start with, and the budget it starts with. `asked` are the fields of the request that are
+    neither in `progress` nor left at their defaults."""
 
     progress: Progress
     max_cost_usd: Decimal | None = None
+    asked: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class SessionCreatedResult(OperationResult):

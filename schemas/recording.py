@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints,
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 Text = Annotated[str, StringConstraints(min_length=1)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Strict(BaseModel):
@@ -54,17 +55,24 @@ class Match(_Strict):
     user_message: at least one of these phrases occurs in a `<user_message>` of the request (case does not matter).
     after_tool_call: the id of the tool call whose result came last; "" means no tool has answered yet.
     messages_sha256: the hash of the messages, as `stich record` writes it; an exact hit wins over every other match.
+    fingerprint: what an exported session was asked, the same on every machine; a hit wins likewise.
+    operation: the step of the session that asks.
     """
 
     contains: list[Text] = []
     phase: Text | None = None
     user_message: list[Text] = []
     after_tool_call: str | None = None
-    messages_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    messages_sha256: Sha256 | None = None
+    fingerprint: Sha256 | None = None
+    operation: Text | None = None
 
 
 class Reply(_Strict):
-    """What the model answered: text (inline or in a file of the folder), reasoning, tool calls; or an error."""
+    """What the model answered: text (inline or in a file of the folder), reasoning, tool calls; or an error.
+
+    ends: `cut` where the connection broke after the text, `left` where the caller went away before the answer's end.
+    """
 
     text: str | None = None
     text_file: str | None = None
@@ -73,6 +81,7 @@ class Reply(_Strict):
     finish_reason: FinishReason | None = None
     usage: RecordedUsage | None = None
     error: RecordedError | None = None
+    ends: Literal["cut", "left"] | None = None
 
     @field_validator("text_file")
     @classmethod
@@ -108,6 +117,54 @@ class Exchange(_Strict):
     reply: Reply
 
 
+class RecordedImage(_Strict):
+    """A picture that somebody sent along, in base64."""
+
+    id: Text
+    media_type: Text
+    data: Text
+
+
+class Moment(_Strict):
+    """Something that happened, in the order of a session's moments.
+
+    begin, end: the exchange of this number was asked for, was answered. message: somebody said `text`. stop, resume,
+    choose (`text` names the candidate): a decision. edit: the file `path` became `text`, or was deleted without one.
+    files: how many files had been completed by then. phases: how many phases were over. state: the session's, at that
+        time. images: ids of the message's pictures.
+    """
+
+    kind: Literal["begin", "end", "message", "stop", "resume", "choose", "edit"]
+    exchange: int | None = Field(default=None, ge=0)
+    id: str | None = None
+    text: str | None = None
+    path: str | None = None
+    interrupt: bool = False
+    images: list[str] = []
+    files: int = Field(default=0, ge=0)
+    phases: int = Field(default=0, ge=0)
+    state: str | None = None
+
+
+class RecordedSession(_Strict):
+    """A whole session, to be played again: how it began, what happened, and what came of it.
+
+    request: the body of `POST /api/sessions`. files: the hashes of the project's files at the end, by path. missing:
+    how many answers of models were no longer kept. version: of the stich that exported it.
+    """
+
+    request: dict[str, JsonValue]
+    images: list[RecordedImage] = []
+    moments: list[Moment]
+    files: dict[str, Sha256]
+    state: Text
+    reason: str = ""
+    models: list[str] = []
+    cost_usd: str = "0"
+    missing: int = Field(default=0, ge=0)
+    version: Text
+
+
 class Recording(_Strict):
     """A recorded session.
 
@@ -116,6 +173,7 @@ class Recording(_Strict):
     follow_ups: messages the recording has an answer for, offered to people who ask for something else.
     by_order: when nothing else matches, answer the k-th different request of an action with its k-th exchange
         (recordings of real sessions, whose prompts change with the code that writes them).
+    session: where it is a session's export, all that is needed to play the session again.
     """
 
     title: Text
@@ -124,3 +182,4 @@ class Recording(_Strict):
     follow_ups: list[Text] = []
     by_order: bool = False
     exchanges: list[Exchange]
+    session: RecordedSession | None = None

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from schemas.blueprint import Blueprint, PhasePlan
 from schemas.candidates import MAX_CANDIDATES, Candidate
@@ -328,3 +328,10 @@ class SessionRequest(BaseModel):
     keep_open: bool = True
     max_history_events: int = Field(default=1_000, ge=50)
     carried: CarriedState | None = None
+
+    @property
+    def told_beside_progress(self) -> dict[str, JsonValue]:
+        """The fields that are not at their defaults, without those that a `Progress` or every step has."""
+        own = {"prompt", "user_id", "carried"}
+        found: dict[str, JsonValue] = self.model_dump(mode="json", exclude=own, exclude_defaults=True)
+        return found

@@ -14,6 +14,8 @@ COMMANDS: Final = {
     "up": "run everything on this machine until Ctrl-C",
     "build": "build an application from a prompt into a folder",
     "publish": "publish a session's application under an address of its own",
+    "export": "write a session's project, or its recording, to this machine",
+    "replay": "play an exported session again, or try another model on it",
     "batch": "build many applications from a file of prompts",
     "mcp": "offer sessions as tools to a program that speaks MCP",
     "models": "list the models, and which of them can be used now",
@@ -40,6 +42,12 @@ EXAMPLES: Final = {
         "stich publish SESSION",
         "stich publish SESSION --target netlify",
         "stich publish SESSION --withdraw",
+    ],
+    "export": ["stich export SESSION", "stich export SESSION --recording board.zip"],
+    "replay": [
+        "stich replay board.zip",
+        "stich replay board.zip --out board",
+        "OPENAI_API_KEY=... stich replay board.zip --model openai/gpt-5-mini",
     ],
     "batch": [
         "stich batch prompts.jsonl",
@@ -115,6 +123,8 @@ def parser() -> argparse.ArgumentParser:
     add_up(made["up"])
     add_build(made["build"])
     add_publish(made["publish"])
+    add_export(made["export"])
+    add_replay(made["replay"])
     add_batch(made["batch"])
     add_models(made["models"])
     add_vault(made["vault"])
@@ -160,6 +170,26 @@ def add_publish(publish: argparse.ArgumentParser) -> None:
     publish.add_argument("--version", type=int, metavar="N", help="a version of its files (default: the newest)")
     publish.add_argument("--withdraw", action="store_true", help="take it from the net instead")
     publish.add_argument("--json", action="store_true", help="print the deployment as one JSON object")
+
+
+def add_export(export: argparse.ArgumentParser) -> None:
+    export.add_argument("session", metavar="SESSION", help="the session")
+    what = export.add_mutually_exclusive_group()
+    what.add_argument("--out", type=Path, metavar="DIR", help="where the project goes (default: named after its title)")
+    what.add_argument(
+        "--recording", type=Path, metavar="FILE",
+        help="write the session as a recording instead: answers of models, messages, decisions; no secrets",
+    )  # fmt: skip
+
+
+def add_replay(replay: argparse.ArgumentParser) -> None:
+    replay.add_argument("file", type=Path, metavar="FILE", help="what `stich export --recording` wrote")
+    replay.add_argument(
+        "--model",
+        metavar="NAME",
+        help="ask this model instead, with the keys of the environment",
+    )
+    replay.add_argument("--out", type=Path, metavar="DIR", help="where the project goes that comes of it")
 
 
 def add_batch(batch: argparse.ArgumentParser) -> None:

@@ -56,6 +56,7 @@ FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
 ANSWER_SECONDS: Final = 30.0
 PREVIEW_SECONDS: Final = 60.0
+RECORDING_SECONDS: Final = 120.0
 
 _EVENT: Final[TypeAdapter[Event]] = TypeAdapter(Event)
 
@@ -253,6 +254,10 @@ class StichClient:
     async def export(self, session_id: str) -> bytes:
         """The whole project as a ZIP archive."""
         return (await self._call("GET", _path(session_id, "export.zip"))).content
+
+    async def recording(self, session_id: str) -> bytes:
+        """A session at rest as a recording, for `stich replay`: a ZIP archive."""
+        return (await self._call("GET", _path(session_id, "recording"), seconds=RECORDING_SECONDS)).content
 
     async def follow(
         self, session_id: str, after: int | None = None

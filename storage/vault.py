@@ -5,7 +5,7 @@ another destination does not open. Only the keys of users are wrapped by the mas
 touches one small row per user.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -97,6 +97,26 @@ class Vault:
                 raise VaultLocked(f"the secret {name!r} does not open with the master keys of this process") from None
             opened[name] = SecretStr(plain.decode())
         return opened
+
+    async def seal_text(self, user_id: str, label: str, plain: bytes) -> bytes:
+        """`plain` sealed with the user's key, for a table of the caller's. `label` says what it is, and is
+        authenticated. Once the user is forgotten, nobody opens it. Raises VaultLocked."""
+        async with self._database.transaction() as connection:
+            user_key = await self._user_key(connection, user_id)
+        return seal(user_key, plain, _binding("text", user_id, label))
+
+    async def unseal_texts(self, user_id: str, label: str, sealed: Iterable[bytes]) -> list[bytes]:
+        """What `seal_text` was given under the same label. Raises VaultLocked."""
+        row = await self._database.pool.fetchrow(
+            "SELECT master_id, wrapped FROM vault_user_keys WHERE user_id = $1", user_id
+        )
+        try:
+            if row is None:
+                raise UnusableKey("the user's key is gone")
+            user_key = self._unwrap(user_id, row["master_id"], row["wrapped"])
+            return [unseal(user_key, each, _binding("text", user_id, label)) for each in sealed]
+        except UnusableKey:
+            raise VaultLocked("what is sealed does not open with the master keys of this process") from None
 
     async def list(self, user_id: str) -> list[StoredSecret]:
         """What a user has stored, by name."""

@@ -174,7 +174,9 @@ class CodeGenSession:
         budget = self._request.max_cost_usd if self._request.mode == "deterministic" else None
         created = await session.step(
             SessionActivities.create,
-            lambda common: CreateSessionInput(**common, progress=progress, max_cost_usd=budget),
+            lambda common: CreateSessionInput(
+                **common, progress=progress, max_cost_usd=budget, asked=self._request.told_beside_progress
+            ),
             session.operation("create", "create", "Setting up the session"),
             SESSION_STEP,
             state=("starting", "Setting up the session."),

@@ -14,11 +14,12 @@ _KEPT = 4096  # turns remembered
 
 @dataclass(frozen=True)
 class Found:
-    """A recorded exchange, with the names the request log shows."""
+    """A recorded exchange, with the names the request log shows. `exact`: it was recorded for this very request."""
 
     recording: str
     exchange: int
     reply: Reply
+    exact: bool = False
 
 
 class _Score(NamedTuple):
@@ -49,7 +50,8 @@ class Library:
         """
         found = self.find(prompt)
         reply = found.reply if found else self._refuse(prompt)
-        if reply.text is not None and (prompt.already_written or prompt.write_only):
+        exact = found is not None and found.exact
+        if reply.text is not None and not exact and (prompt.already_written or prompt.write_only):
             # what was counted and thought for the whole answer would be wrong for a part of it
             text = without_files(reply.text, prompt.already_written, prompt.write_only)
             reply = reply.model_copy(update={"text": text, "usage": None, "reasoning": None})
@@ -63,9 +65,9 @@ class Library:
             wanted = _wants(recording, prompt)
             for index, exchange in enumerate(recording.exchanges):
                 # a prompt without the request (a repair's) is recognised by the texts an exchange looks for
-                if not wanted and (prompt.request or not exchange.match.contains):
-                    continue
                 score = _score(exchange, prompt, recording.by_order)
+                if not (wanted or (score and score.hash_hit) or (exchange.match.contains and not prompt.request)):
+                    continue
                 if score is None or (best is not None and score < best):
                     continue
                 if score != best:
@@ -74,13 +76,15 @@ class Library:
         if best is None:
             return None
         recording, index = ties[0]
-        if recording.by_order and best.hash_hit == 0:
+        if recording.session is not None and best.hash_hit:
+            index = self._next_of(prompt, recording, [at for other, at in ties if other is recording])
+        elif recording.by_order and best.hash_hit == 0:
             of_recording = [at for other, at in ties if other is recording]
             turn = self._turn(prompt, recording, of_recording)
             if turn >= len(of_recording) and best.conditions == 0:
                 return None  # only its turn would have chosen it, and the turns are over
             index = of_recording[min(turn, len(of_recording) - 1)]
-        return Found(recording.title, index, recording.exchanges[index].reply)
+        return Found(recording.title, index, recording.exchanges[index].reply, exact=best.hash_hit > 0)
 
     def _refuse(self, prompt: Prompt) -> Reply:
         """The plain answer to a request without a recording, in the form its action can show."""
@@ -94,6 +98,12 @@ class Library:
                 message=f"The demo model only plays recorded sessions and has none for this; it has {self._prompts()}.",
             )
         )
+
+    def _next_of(self, prompt: Prompt, recording: Recording, ties: list[int]) -> int:
+        """A session that asked the same several times was answered in this order; the last answer is repeated."""
+        seen = self._turns.setdefault((prompt.session, recording.title, *ties), [])
+        seen.append(prompt.fingerprint)
+        return ties[min(len(seen), len(ties)) - 1]
 
     def _turn(self, prompt: Prompt, recording: Recording, ties: list[int]) -> int:
         """How many different requests the session made before this one that the same exchanges would answer."""
@@ -141,6 +151,8 @@ def _score(exchange: Exchange, prompt: Prompt, by_order: bool) -> _Score | None:
     match = exchange.match
     if exchange.action != prompt.action:
         return None
+    if match.fingerprint is not None and match.fingerprint == prompt.fingerprint:
+        return _Score(1, int(match.operation == prompt.operation), 0)
     if match.messages_sha256 is not None:
         if match.messages_sha256 == prompt.messages_sha256:
             return _Score(1, 0, 0)
@@ -150,13 +162,25 @@ def _score(exchange: Exchange, prompt: Prompt, by_order: bool) -> _Score | None:
     holds = (
         all(text in prompt.text for text in match.contains)
         and (match.phase is None or match.phase == prompt.phase)
+        and (match.operation is None or match.operation == prompt.operation)
         and (match.after_tool_call is None or match.after_tool_call == prompt.last_tool_call)
         and (not match.user_message or any(_mentions(said, phrase) for phrase in match.user_message for said in spoken))
     )
     if not holds:
         return None
-    texts = [*match.contains, match.phase or "", match.after_tool_call or "", *match.user_message[:1]]
+    texts = [
+        *match.contains,
+        match.phase or "",
+        match.operation or "",
+        match.after_tool_call or "",
+        *match.user_message[:1],
+    ]
     conditions = len(match.contains) + sum(
-        (match.phase is not None, match.after_tool_call is not None, bool(match.user_message))
+        (
+            match.operation is not None,
+            match.phase is not None,
+            match.after_tool_call is not None,
+            bool(match.user_message),
+        )
     )
     return _Score(0, conditions, sum(map(len, texts)))

@@ -26,6 +26,7 @@ TOKENS_PER_SECOND = 80.0
 _THINKING = 32  # tokens of silence before the first one, at the same pace
 _UNPACED_PIECE = 64  # tokens a frame when nothing holds the stream back
 _SHORTEST_SLEEP = 0.004
+_LEAVES_WITHIN = 600.0  # seconds that a caller has who is to go away, as the recorded one did
 
 
 def pace(speed: str) -> float | None:
@@ -143,6 +144,11 @@ class Playback(Response):
             self._entry.characters += run.text
         if turn is not None and await self._misbehave(send):  # the reply was shorter than the fault expected
             return
+        if reply.ends is not None:
+            if reply.ends == "left":
+                await asyncio.sleep(_LEAVES_WITHIN)
+            self._entry.end("broken")
+            return  # unfinished: the server closes the connection
         await _body(send, wire.frame(self._completion.chunk({}, reply.finish)))
         if self._include_usage:
             await _body(send, wire.frame(self._completion.usage_chunk(self._usage)))

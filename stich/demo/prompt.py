@@ -64,6 +64,7 @@ class Metadata(BaseModel):
     session: str = ""
     operation: str = ""
     action: str = ""
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ class Prompt:
     already_written: frozenset[str]
     write_only: frozenset[str]
     messages_sha256: str
+    operation: str = ""
+    fingerprint: str = ""
 
 
 def read_metadata(header: str | None) -> Metadata:
@@ -113,6 +116,8 @@ def read_prompt(request: ChatRequest, metadata: Metadata) -> Prompt:
         already_written=_paths(_ALREADY_WRITTEN, from_user),
         write_only=_paths(_WRITE_ONLY, from_user),
         messages_sha256=hash_messages(request.messages),
+        operation=metadata.operation,
+        fingerprint=metadata.fingerprint,
     )
 
 

@@ -20,6 +20,7 @@ class LoggedRequest(BaseModel):
     outcome: `completed` the answer was sent whole; `refused` an HTTP error was sent; `aborted` the client closed the
     connection first (at `ended`); `broken` a fault ended the answer early; `running` none of these yet.
     characters: how much of the answer's content was sent. usage: what the whole answer is charged with.
+    exact: the exchange was recorded for this very request.
     """
 
     number: int
@@ -33,6 +34,7 @@ class LoggedRequest(BaseModel):
     already_written: list[str]
     recording: str | None = None
     exchange: int | None = None
+    exact: bool = False
     fault: str | None = None
     status: int | None = None
     characters: int = 0

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from schemas.recording import RecordedError
 from stich.demo import wire
+from stich.demo.conductor import Conductor
 from stich.demo.faults import FaultPlan, Faults
 from stich.demo.library import Library
 from stich.demo.playback import Playback, error_response, read_body
@@ -25,16 +26,23 @@ class DemoModel:
     """One demo server: its recordings, its pace, its faults and its log.
 
     rate: tokens a second, None for no delay. control: also serve `/__control`, which tests use to set faults and to
-    read the request log.
+    read the request log. conductor: says when each request is answered, where a session is played again.
     """
 
     def __init__(
-        self, library: Library, *, rate: float | None, faults: FaultPlan | None = None, control: bool = False
+        self,
+        library: Library,
+        *,
+        rate: float | None,
+        faults: FaultPlan | None = None,
+        control: bool = False,
+        conductor: Conductor | None = None,
     ) -> None:
         self.library = library
         self.rate = rate
         self.faults = Faults(faults)
         self.log = RequestLog()
+        self._conductor = conductor
         self._ids = itertools.count(1)
         routes = [
             Route("/v1/chat/completions", self.complete, methods=["POST"]),
@@ -66,7 +74,9 @@ class DemoModel:
         entry = self.log.open(metadata, prompt)
         reply, found = self.library.answer(prompt)
         if found:
-            entry.recording, entry.exchange = found.recording, found.exchange
+            entry.recording, entry.exchange, entry.exact = found.recording, found.exchange, found.exact
+        if self._conductor is not None:
+            await self._conductor.may_answer(found.exchange if found else None, entry)
         limits = [limit for limit in (chat.max_tokens, chat.max_completion_tokens) if limit is not None]
         shortened = wire.cut_to_length(reply, min(limits, default=None))
         usage = shortened.usage if shortened is reply else None

@@ -1,0 +1,61 @@
+"""`stich replay`: play an exported session again."""
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from schemas.recording import RecordedSession
+from stich.errors import StichError
+from stich.projects import require_empty, write_project
+from stich.replay import Played, differing, read, replay
+
+
+def run(arguments: argparse.Namespace) -> int:
+    recording = read(arguments.file)
+    session = recording.session
+    assert session is not None
+    if arguments.out is not None:
+        require_empty(arguments.out)
+    if session.missing:
+        tell(f"The recording lacks {session.missing} answers of models, which were no longer kept.")
+    with TemporaryDirectory(prefix="stich-replay-") as home:
+        folder = Path(home) / "home"
+        try:
+            played = asyncio.run(replay(recording, os.environ, folder, arguments.model, tell))
+        except TimeoutError:
+            raise StichError("The stich that plays the session did not answer in time.") from None
+    if arguments.out is not None:
+        write_project(played.archive, arguments.out, recording.title)
+    if arguments.model is not None:
+        return compare(arguments.model, session, played)
+    return conclude(session, played)
+
+
+def conclude(session: RecordedSession, played: Played) -> int:
+    """Say whether it came out as it was."""
+    tell(f"{played.calls} calls of models, {played.messages} messages, {len(played.files)} files")
+    if not played.differences:
+        print(f"the same: {played.progress.state.name}, every prompt, every message and every file")
+        return 0
+    print(f"first difference: {played.differences[0]}")
+    for difference in played.differences[1:20]:
+        tell(f"  then: {difference}")
+    if len(played.differences) > 20:
+        tell(f"  and {len(played.differences) - 20} more")
+    return 1
+
+
+def compare(model: str, session: RecordedSession, played: Played) -> int:
+    """Say how another model did on the same history."""
+    state, usage = played.progress.state, played.progress.usage
+    print(f"recorded  {', '.join(session.models)}: {session.state}, {len(session.files)} files, {session.cost_usd} USD")
+    print(f"played    {model}: {state.name}, {len(played.files)} files, {usage.cost_usd} USD, {usage.calls} calls")
+    print(f"{len(differing(session.files, played.files))} files differ")
+    return 0 if state.name == "completed" else 1
+
+
+def tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
