@@ -7,9 +7,11 @@ from activities.context import Rooms
 from activities.material import matches, template_named
 from activities.step import Step
 from schemas.events import ErrorEvent, FileDeleted, FileGenerated
+from schemas.secret_scan import new_secrets
 from schemas.secrets import mask_known
 from schemas.session import FileRef
 from storage.conflicts import UNSEEN, Unseen
+from storage.edits import secrets_told
 from storage.files import BadPath, FileTooLarge, FileVersion, TooManyFiles
 
 
@@ -70,6 +72,7 @@ class ProjectFiles:
         if self.protects(path):
             raise ValueError(f"{path} belongs to the template and cannot be changed.")
         content = self._without_secrets(path, content)
+        before = self._seen.get(path) if self._seen is not None else None
         try:
             version = await step.rooms.files.close_file(
                 step.writer,
@@ -84,6 +87,8 @@ class ProjectFiles:
             )
         except (BadPath, FileTooLarge, TooManyFiles) as error:
             raise ValueError(str(error)) from error
+        for event in secrets_told(step.id, path, new_secrets(path, content, before)):
+            step.emit(event)
         if version.given_sha256 is not None:
             content = await step.rooms.files.read(step.session_id, path, version.version)
         if self._seen is not None:

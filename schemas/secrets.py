@@ -68,6 +68,8 @@ _ASSIGNED: Final = re.compile(
 _LEAST_BITS: Final = 3.5
 """Bits per character: words and paths have less, or no digits."""
 
+MASKED: Final = "[removed: "
+"""How every mark begins."""
 _MARK: Final = re.compile(r"\[removed: ([A-Za-z ]{3,30}?)(?: ending in (\S{4}))?\]")
 _PROVIDERS: Final = {form.kind: form.provider for form in _FORMS}
 _GUESSED: Final = "secret"
@@ -92,6 +94,16 @@ def masked_in(text: str) -> list[MaskedSecret]:
     ]
 
 
+def named_values(text: str) -> list[str]:
+    """Random-looking values that have a name which says what they are."""
+    return [found["value"] for found in _ASSIGNED.finditer(text) if _is_guess(found["value"])]
+
+
+def looks_random(value: str, bits: float) -> bool:
+    """Whether a character of it says at least so much."""
+    return _bits(value) >= bits
+
+
 def _replace(found: re.Match[str]) -> str:
     assert found.lastgroup is not None
     form = _FORMS[int(found.lastgroup[1:])]
@@ -100,10 +112,14 @@ def _replace(found: re.Match[str]) -> str:
 
 def _guess(found: re.Match[str]) -> str:
     value = found["value"]
-    digits, letters = sum(map(str.isdigit, value)), sum(map(str.isalpha, value))
-    if digits < 3 or letters < 3 or _bits(value) < _LEAST_BITS:
+    if not _is_guess(value):
         return found.group()
     return found.group()[: found.start("value") - found.start()] + _mark(_GUESSED, value)
+
+
+def _is_guess(value: str) -> bool:
+    digits, letters = sum(map(str.isdigit, value)), sum(map(str.isalpha, value))
+    return digits >= 3 and letters >= 3 and looks_random(value, _LEAST_BITS)
 
 
 def _mark(kind: str, value: str) -> str:

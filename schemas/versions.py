@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from schemas.secret_scan import FoundSecret
 from schemas.session import FileRef
 
 MAX_TEXT = 2 * 1024 * 1024  # characters; the same bound in bytes is checked when a file is stored
@@ -146,11 +147,13 @@ EditOutcome = Literal["saved", "merged", "unchanged", "conflict", "deleted"]
 
 
 class EditResult(BaseModel):
-    """What became of a user's edit. `file` is the file as it stands now, None where there is none."""
+    """What became of a user's edit. `file` is the file as it stands now, None where there is none. `secrets` are what
+    the edit brought in that may be a key or a password; it is stored all the same."""
 
     outcome: EditOutcome
     file: FileRef | None = None
     conflict: FileConflict | None = None
+    secrets: list[FoundSecret] = Field(default_factory=list)
 
 
 class RestoreProject(BaseModel):

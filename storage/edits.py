@@ -3,10 +3,11 @@
 An edit names the text that it began with. What the session has changed since is merged with it.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from schemas.events import Event, FileConflictEvent, FileDeleted, FileGenerated
+from schemas.events import ErrorEvent, Event, FileConflictEvent, FileDeleted, FileGenerated
+from schemas.secret_scan import FoundSecret, new_secrets
 from schemas.session import FileRef
 from schemas.versions import EditResult, FileConflict, ResolveConflict
 from storage.blobs import put_blob
@@ -75,7 +76,9 @@ class Edits:
                 stored = Stored(mine, len(data))
                 version = await put_version(connection, session_id, last_version, latest, path, stored, origin)
                 closed = await close_conflict(connection, session_id, path, "text")
-                return EditResult(outcome="saved", file=_ref(version)), _told(version, closed)
+                found = new_secrets(path, content, await text_of(connection, standing))
+                told = [*_told(version, closed), *secrets_told(operation_id, path, found)]
+                return EditResult(outcome="saved", file=_ref(version), secrets=found), told
             assert latest is not None  # without one, nothing stands, and only None is a base
             base = await self._base(connection, session_id, path, base_sha256)
             merged = await merged_text(base, content, await text_of(connection, standing))
@@ -93,7 +96,9 @@ class Edits:
             stored = Stored(merged_sha256, len(merged_data), mine)
             reason = origin._replace(reason="Edited by hand, merged with what the session wrote")
             version = await put_version(connection, session_id, last_version, latest, path, stored, reason)
-            return EditResult(outcome="merged", file=_ref(version)), _told(version, None)
+            found = new_secrets(path, merged, await text_of(connection, standing))
+            told = [*_told(version, None), *secrets_told(operation_id, path, found)]
+            return EditResult(outcome="merged", file=_ref(version), secrets=found), told
 
         return await self._change(session_id, operation_id, work)
 
@@ -206,6 +211,21 @@ class Edits:
 
 
 _CHOICES = {"mine": "the user's text", "theirs": "the session's text", "text": "another text"}
+
+
+def secrets_told(operation_id: str, path: str, found: Sequence[FoundSecret]) -> list[Event]:
+    """What watchers are told of keys and passwords in a file: never the secret, and one event for all of the file."""
+    if not found:
+        return []
+    others = f" There are {len(found) - 1} more in it." if len(found) > 1 else ""
+    return [
+        ErrorEvent(
+            operation_id=operation_id,
+            code="secret_in_file",
+            sentence=found[0].sentence(path) + others,
+            next_action=found[0].next_action,
+        )
+    ]
 
 
 def _told(version: FileVersion, closed: FileConflict | None) -> list[Event]:

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from schemas.events import Event, FileConflictEvent, FileDeleted, FileGenerated
+from schemas.secret_scan import new_secrets
 from schemas.session import FileRef
 from storage.blobs import put_blob
-from storage.conflicts import close_conflict
+from storage.conflicts import close_conflict, text_of
 from storage.database import Connection, Database
+from storage.edits import secrets_told
 from storage.event_pieces import row_of
 from storage.event_rows import append_rows, lock_head
 from storage.file_rows import (
@@ -122,6 +124,7 @@ async def _change(
         parent = latest.version if latest else None
         made = await insert_version(connection, session_id, version + 1, path, NO_FILE, parent, origin)
         told: Event = FileDeleted(operation_id=origin.operation_id, path=path)
+        secrets: list[Event] = []
     else:
         data = encoded(path, content)
         stored = Stored(await put_blob(connection, data), len(data))
@@ -129,5 +132,7 @@ async def _change(
         assert made.sha256 is not None  # it was written with content
         file = FileRef(path=path, sha256=made.sha256, size=made.size, version=made.version, author="user")
         told = FileGenerated(operation_id=origin.operation_id, file=file)
+        found = new_secrets(path, content, await text_of(connection, latest.sha256 if latest else None))
+        secrets = secrets_told(origin.operation_id, path, found)
     closed = await close_conflict(connection, session_id, path, "text")
-    return made, [told, *([FileConflictEvent(conflict=closed)] if closed else [])]
+    return made, [told, *secrets, *([FileConflictEvent(conflict=closed)] if closed else [])]
