@@ -144,6 +144,7 @@ class Browser:
                 await page.goto(url, wait_until="load", timeout=timeout * 1000)
                 with contextlib.suppress(playwright.TimeoutError):
                     await page.wait_for_load_state("networkidle", timeout=2 * settle * 1000)
+                await watch.first_sight(page)
                 for number, size in enumerate(sizes):
                     if number:
                         await page.set_viewport_size({"width": size.width, "height": size.height})

@@ -14,6 +14,7 @@ _MESSAGE = 2_000
 _WORKSPACE = "/workspace/"
 _FRAME = re.compile(r'^\s+File "(?:/workspace/|\./)(?P<path>[^"]+)", line (?P<line>\d+)')
 _PICTURED = re.compile(r"╭─\[ (?:/workspace/)?(?P<path>[^\s:]+):(?P<line>\d+):(?P<column>\d+) \]")
+_UNRESOLVED = re.compile(r'failed to resolve import "[^"\n]+" from "/workspace/(?P<path>[^"\n]+)"')
 _INTRODUCED = re.compile(r"\b(?:declared|defined)\b.* here|\bhere as\b|first defined")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _TSC_LINE = re.compile(
@@ -157,6 +158,8 @@ def _build_issue(failure: "_BuildFailure") -> Issue:
     file, line, column = failure.file, failure.line, failure.column
     if file is None and (match := _PICTURED.search(message)):
         file, line, column = match["path"], int(match["line"]), int(match["column"])
+    elif file is None and (match := _UNRESOLVED.search(message)):
+        file = match["path"]
     return issue(IssueSource.BUILD, failure.code, message, file=file, line=line, column=column)
 
 

@@ -1,6 +1,7 @@
 """Collects what goes wrong in a page while the browser shows it, and turns it into issues with places in the source."""
 
 import asyncio
+import contextlib
 import re
 from dataclasses import dataclass
 from typing import TypedDict
@@ -13,7 +14,8 @@ from sandbox import findings, sourcemaps
 from schemas.checks import CheckReport, Issue, IssueSource, Severity
 
 _MOST_KINDS = 60
-_FETCH_SECONDS = 3.0
+_FETCH_SECONDS = 8.0
+_FIRST_SIGHT_SECONDS = 4.0
 _LOOP = re.compile(r"Maximum update depth exceeded|Too many re-renders|Maximum call stack size exceeded")
 _STACK_PLACE = re.compile(r"(https?://[^\s()]+?):(\d+):(\d+)")
 _PLACEHOLDER = re.compile(r"%[sdifoOc]")
@@ -108,6 +110,16 @@ class PageWatch:
         page.on("response", self._response)
         page.on("dialog", self._dismiss)
         page.on("crash", self._crashed)
+
+    async def first_sight(self, page: playwright.Page) -> None:
+        """Wait until there is something to be seen, or wrong, for a few seconds: a busy machine loads slowly."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_SIGHT_SECONDS):
+                while not self._events:
+                    seen: _Seen = await page.evaluate(_LOOK)
+                    if seen["overlay"] or seen["seen"]:
+                        return
+                    await asyncio.sleep(0.1)
 
     async def look(self, page: playwright.Page) -> None:
         """Judge what is to be seen, and fetch the modules that stacks point to. Raises playwright.Error."""
@@ -212,10 +224,11 @@ class PageWatch:
         """Fetch, inside the page, the transformed modules that stacks point to, for their source maps."""
         wanted = {event.place[0] for event in self._events.values() if event.place} - self._modules.keys()
         for url in sorted(wanted)[:10]:
-            async with asyncio.timeout(_FETCH_SECONDS):
-                text = await page.evaluate("(url) => fetch(url).then((answer) => answer.text())", url)
-            if isinstance(text, str):
-                self._modules[url] = text
+            with contextlib.suppress(TimeoutError):  # a busy machine: then the place in the source stays unknown
+                async with asyncio.timeout(_FETCH_SECONDS):
+                    text = await page.evaluate("(url) => fetch(url).then((answer) => answer.text())", url)
+                if isinstance(text, str):
+                    self._modules[url] = text
 
     def _source_place(self, place: tuple[str, int, int] | None) -> tuple[str | None, int | None, int | None]:
         if place is None:

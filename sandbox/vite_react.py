@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox import findings
-from sandbox.errors import SandboxError
+from sandbox import buildplaces, findings
+from sandbox.errors import PathRefused, SandboxError
 from sandbox.toolchain import Say
-from schemas.checks import CheckReport, IssueSource
+from schemas.checks import CheckReport, Issue, IssueSource
 
 if TYPE_CHECKING:
     from sandbox.workspace import Workspace
@@ -48,10 +48,18 @@ class ViteReact:
         begun = time.monotonic()
         program = workspace.place("/opt/stich/programs/build.mjs")
         result = await workspace.make(["node", program], self.environment(workspace))
-        issues = findings.build(result.stdout)
+        issues = [await self._located(workspace, found) for found in findings.build(result.stdout)]
         ran: list[IssueSource] = []
         findings.conclude(result, IssueSource.BUILD, "build", issues, ran)
         return findings.report(issues, ran, time.monotonic() - begun)
+
+    async def _located(self, workspace: "Workspace", found: Issue) -> Issue:
+        if found.file is None:
+            return found
+        try:
+            return buildplaces.located(found, await workspace.read(found.file))
+        except (OSError, PathRefused):
+            return found
 
     def server(self, workspace: "Workspace", socket: int) -> list[str]:
         return ["node", workspace.place("/opt/stich/programs/dev.mjs"), str(socket)]

@@ -12,30 +12,14 @@ from sandbox import Sandbox, Workspace
 from sandbox.browser import DESKTOP, PHONE, Browser, Capture
 from schemas.checks import IssueSource, Severity
 from tests.sandbox.conftest import Gateway
+from tests.sandbox.seeds import CHOOSER, CONSOLE, LOOPS, REQUESTS, RUNTIME, component, effect
 
-HOOKS = "import { useEffect, useState } from 'react'\n"
-
-
-def component(body: str, head: str = "") -> str:
-    return f"{head}export default function App() {{\n{body}\n}}\n"
-
-
-def effect(body: str) -> str:
-    """A component that does something once it is shown; `body` is line 4 of the file."""
-    return component(f"  useEffect(() => {{\n    {body}\n  }}, [])\n  return <p>hi</p>", HOOKS)
-
-
-LOOP = "  const [a, set] = useState({ n: 1 })\n  useEffect(() => set({ ...a }), [a])\n  return <p>hi {a.n}</p>"
-RENDER_LOOP = "  const [a, set] = useState(0)\n  set(a + 1)\n  return <p>{a}</p>"
-FAULTS = [
-    ("page-error", 3, component("  const a = JSON.parse('null')\n  return <p>{a.b}</p>")),
-    ("page-error", 4, effect("void Promise.reject(new Error('boom'))")),
-    ("page-error", 4, effect("throw new TypeError('bad')")),
-    ("render-loop", 4, component(LOOP, HOOKS)),
-    ("render-loop", None, component(RENDER_LOOP, HOOKS)),
-    ("console-error", 4, effect("console.error('it is %s', 'odd')")),
-    ("console-error", None, component("  return <ul>{[1, 2].map((i) => <li>{i}</li>)}</ul>")),
-    ("request-failed", None, effect("fetch('http://127.0.0.1:9/x').catch(() => {})")),
+SEEDS = {
+    f"{kind}{number}": seed
+    for kind, seeds in (("runtime", RUNTIME), ("console", CONSOLE), ("requests", REQUESTS), ("loops", LOOPS))
+    for number, seed in enumerate(seeds)
+}
+WHOLE = [
     ("blank-page", None, component("  return null")),
     ("dev-overlay", 2, component("  return <p>open")),
     ("dev-overlay", 1, component("  return <Gone />", "import { Gone } from './gone'\n")),
@@ -65,26 +49,53 @@ async def test_a_good_page_has_pictures_and_no_issues(browser: Browser, gateway:
         assert int.from_bytes(shot.png[16:20], "big") == shot.size.width
 
 
-@pytest.mark.parametrize("code,line,text", FAULTS)
-async def test_faults_are_found(
-    browser: Browser, gateway: Gateway, project: Workspace, code: str, line: int | None, text: str
-) -> None:
-    await project.write("src/App.tsx", text)
-    capture = await look(browser, gateway, project, settle=0.4)
-    found = [issue for issue in capture.report.issues if issue.code == code]
-    assert found, capture.report.issues
+@pytest.fixture(scope="module")
+async def captured(sandbox: Sandbox, gateway: Gateway, browser: Browser) -> AsyncIterator[dict[str, Capture]]:
+    """What is found on the page of every seed, two pages at a time."""
+    files = {f"src/seeds/{name}.tsx": seed.text for name, seed in SEEDS.items()}
+    workspace = await sandbox.workspace("seeds", "react-vite", {"src/App.tsx": CHOOSER, **files})
+    await workspace.preview()
+    turns = asyncio.Semaphore(2)
+
+    async def one(name: str) -> Capture:
+        async with turns:
+            return await browser.capture(gateway.url("seeds", f"/?seed={name}"), (DESKTOP,), settle=0.3)
+
+    yield dict(zip(SEEDS, await asyncio.gather(*map(one, SEEDS)), strict=True))
+    await sandbox.remove("seeds")
+
+
+@pytest.mark.parametrize("name", SEEDS)
+async def test_seeded_faults_are_found_at_their_line(captured: dict[str, Capture], name: str) -> None:
+    seed, issues = SEEDS[name], captured[name].report.issues
+    found = [issue for issue in issues if issue.code == seed.code]
+    assert found, issues
     # From inside the sandbox nobody can tell whether somebody else's address would have answered.
-    assert found[0].severity is (Severity.WARNING if code == "request-failed" else Severity.ERROR)
-    if line is not None:
-        assert found[0].file == "src/App.tsx"
-        assert abs((found[0].line or 0) - line) <= (1 if code == "dev-overlay" else 0)
-    if code == "render-loop" and line is not None:
-        assert found[0].count > 20
-        assert len([issue for issue in capture.report.issues if issue.source is IssueSource.BROWSER]) == 1
-    if code == "blank-page":
-        assert capture.screenshots[0].blank
-    if "%s" in text:
-        assert found[0].message == "it is odd"
+    assert found[0].severity is (Severity.WARNING if seed.code == "request-failed" else Severity.ERROR)
+    if seed.line is not None:
+        assert (f"src/seeds/{name}.tsx", seed.line) in {(issue.file, issue.line) for issue in found}
+
+
+async def test_a_loop_is_one_issue_that_is_counted(captured: dict[str, Capture]) -> None:
+    (found,) = (i for i in captured["loops0"].report.issues if i.source is IssueSource.BROWSER)
+    assert found.count > 20
+
+
+async def test_what_is_printed_is_formatted(captured: dict[str, Capture]) -> None:
+    assert "it is odd" in {issue.message for issue in captured["console0"].report.issues}
+
+
+async def test_faults_of_the_whole_page(browser: Browser, gateway: Gateway, project: Workspace) -> None:
+    for code, line, text in WHOLE:
+        await project.write("src/App.tsx", text)
+        capture = await look(browser, gateway, project, settle=0.3)
+        found = [issue for issue in capture.report.issues if issue.code == code]
+        assert found, capture.report.issues
+        assert found[0].severity is Severity.ERROR
+        if line is not None:
+            assert found[0].file == "src/App.tsx"
+            assert abs((found[0].line or 0) - line) <= 1
+        assert capture.screenshots[0].blank == (code == "blank-page")
 
 
 async def test_a_frozen_page_is_an_issue_and_the_next_one_works(
