@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from activities.context import Rooms
 from activities.step import fail
 from sandbox import SandboxError, Workspace
-from sandbox.errors import BrowserFailed, InstallFailed, PreviewFailed
+from sandbox.errors import BrowserFailed, HostFull, InstallFailed, PreviewFailed
 from sandbox.specs import requirements_in
 from schemas.failures import Failure
 
@@ -49,4 +49,4 @@ def sandbox_failure(error: SandboxError) -> Exception:
 
 def may_heal(error: SandboxError) -> bool:
     """Whether trying again can help."""
-    return isinstance(error, InstallFailed | PreviewFailed | BrowserFailed)
+    return isinstance(error, InstallFailed | PreviewFailed | BrowserFailed | HostFull)

@@ -10,6 +10,7 @@ SandboxError
   PreviewFailed        the development server does not come up
   BrowserFailed        the browser could not be used
   QuotaExceeded        the workspace is full
+  HostFull             the host has no disk space for another workspace
   NothingToPublish     the project has no build that could be published
   HostingFailed        a place to publish at refused, or could not be reached
 """
@@ -55,6 +56,10 @@ class BrowserFailed(SandboxError):
 
 class QuotaExceeded(SandboxError):
     code = "workspace_full"
+
+
+class HostFull(SandboxError):
+    code = "host_full"
 
 
 class NothingToPublish(SandboxError):

@@ -15,8 +15,9 @@ _REAP_SECONDS = 5.0
 class Previews:
     """Development servers by session."""
 
-    def __init__(self, settings: SandboxSettings) -> None:
+    def __init__(self, settings: SandboxSettings, most: int) -> None:
         self._settings = settings
+        self._most = most
         self._servers: dict[str, DevServer] = {}
         self._reaper: asyncio.Task[None] | None = None
         self._sockets: Path | None = None
@@ -69,7 +70,7 @@ class Previews:
 
     async def _make_room(self) -> None:
         """Stop the server that was used longest ago where there are as many as may be."""
-        if len(self._servers) >= self._settings.max_servers:
+        if len(self._servers) >= self._most:
             oldest = min(self._servers.values(), key=lambda server: (server.in_use, server.last_used))
             await self.stop(oldest.served.session_id)
 

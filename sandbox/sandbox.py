@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import re
 import shutil
 import time
@@ -10,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from sandbox.capacity import Capacity
 from sandbox.catalogue import template, templates
-from sandbox.errors import NotPrepared, PathRefused, SandboxUnavailable
+from sandbox.errors import HostFull, NotPrepared, PathRefused, SandboxUnavailable
 from sandbox.isolation import Box, Isolation, owner_of
 from sandbox.machine import bin_folder, programs_folder
 from sandbox.previews import Previews
@@ -23,6 +23,7 @@ from schemas.templates import TemplateInfo
 
 _SWEEP_SECONDS = 600.0
 _HOME_SECONDS = 3 * 3600.0
+_STEP_SECONDS = 15 * 60.0  # what was asked for as lately may be worked on
 _SESSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -35,9 +36,11 @@ class Sandbox:
         self._store = Store(settings, self.isolation)
         self._workspaces: dict[str, Workspace] = {}
         self._locks: dict[str, asyncio.Lock] = {}
-        self.previews = Previews(settings)
+        self.capacity = Capacity.of(settings)
+        self.previews = Previews(settings, self.capacity.servers)
         self._sweeper: asyncio.Task[None] | None = None
         self._verified = False
+        self._making_room = asyncio.Lock()
 
     async def __aenter__(self) -> "Sandbox":
         await asyncio.to_thread(sweep_homes, self.settings)
@@ -77,13 +80,14 @@ class Sandbox:
         """Return the session's workspace holding exactly the template with `files` over it (None removes one).
 
         `dependencies` are the specs that `Workspace.install` returned. May be called again at any time.
-        Raises UnknownTemplate, PathRefused, InstallFailed, NotPrepared, QuotaExceeded, SandboxUnavailable.
+        Raises UnknownTemplate, PathRefused, InstallFailed, NotPrepared, QuotaExceeded, HostFull, SandboxUnavailable.
         """
         if not _SESSION.fullmatch(session_id):
             raise PathRefused(f"{session_id[:80]!r} is not a usable session id.")
         chosen = template(template_name)
         await self.verify()
         async with self._locks.setdefault(session_id, asyncio.Lock()):
+            await self._make_room(session_id)
             workspace = self._workspaces.get(session_id)
             if workspace is None or workspace.template is not chosen:
                 workspace = Workspace(session_id, chosen, self.settings, self.isolation, self._store, self.previews)
@@ -121,28 +125,41 @@ class Sandbox:
             if _SESSION.fullmatch(session_id):
                 await asyncio.to_thread(shutil.rmtree, self.settings.workspaces / session_id, ignore_errors=True)
 
-    @property
-    def capacity(self) -> int:
-        """How many commands (checks, builds, installs) this machine carries at once: by cores and by memory."""
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        return max(1, min(os.cpu_count() or 1, memory // (2 * self.settings.command.memory_bytes)))
+    async def _make_room(self, session_id: str) -> None:
+        """Remove what was unused longest where another workspace would not fit. Raises HostFull."""
+        async with self._making_room:
+            kept = await asyncio.to_thread(ages, self.settings)
+            if session_id in kept:
+                return
+            for name in sorted(kept, key=lambda name: kept[name], reverse=True):
+                if len(kept) < self.capacity.workspaces:
+                    break
+                wanted = name in self._locks and self._locks[name].locked()
+                if kept[name] > _STEP_SECONDS and not wanted and self.previews.find(name) is None:
+                    await self.remove(name)
+                    del kept[name]
+            if len(kept) >= self.capacity.workspaces:
+                raise HostFull(f"This host has disk space for {self.capacity.workspaces} projects, all of them in use.")
+            await asyncio.to_thread((self.settings.workspaces / session_id).mkdir, parents=True, exist_ok=True)
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(min(_SWEEP_SECONDS, self.settings.workspace_seconds))
             await asyncio.to_thread(sweep_homes, self.settings)
-            for session_id in await asyncio.to_thread(unused, self.settings):
-                if self.previews.find(session_id) is None:
+            for session_id, age in (await asyncio.to_thread(ages, self.settings)).items():
+                if age > self.settings.workspace_seconds and self.previews.find(session_id) is None:
                     await self.remove(session_id)
 
 
-def unused(settings: SandboxSettings) -> list[str]:
-    """Sessions of this home whose workspace was not asked for in a long time."""
-    latest = time.time() - settings.workspace_seconds
-    try:
-        return [folder.name for folder in settings.workspaces.iterdir() if folder.stat().st_mtime < latest]
-    except OSError:
-        return []
+def ages(settings: SandboxSettings) -> dict[str, float]:
+    """For how many seconds nobody asked for each workspace of this home."""
+    now = time.time()
+    found: dict[str, float] = {}
+    with contextlib.suppress(OSError):
+        for folder in settings.workspaces.iterdir():
+            with contextlib.suppress(OSError):
+                found[folder.name] = now - folder.stat().st_mtime
+    return found
 
 
 def sweep_homes(settings: SandboxSettings) -> None:

@@ -35,20 +35,23 @@ class SandboxSettings:
 
     `unsafe_local` runs code without isolation, for one's own machine only. `quota_bytes` and `quota_files` bound what a
     session may keep in its workspace. `idle_seconds` is how long a preview server lives after its last request,
-    `workspace_seconds` how long an unused workspace stays on disk.
+    `workspace_seconds` how long an unused workspace stays on disk. `memory_bytes` and `disk_bytes` are what the host
+    gives to sandboxes, None for what the machine has.
     """
 
     home: Path
     cache: Path = field(default_factory=lambda: default_cache())
     unsafe_local: bool = False
     command: Limits = Limits()
-    server: Limits = Limits(seconds=0.0, cpu_seconds=3600, memory_bytes=1536 * MEBIBYTE)
+    server: Limits = Limits(seconds=0.0, cpu_seconds=3600, memory_bytes=1024 * MEBIBYTE)
     installer: Limits = Limits(seconds=180.0, file_bytes=1024 * MEBIBYTE)
     quota_bytes: int = 256 * MEBIBYTE
     quota_files: int = 20_000
     idle_seconds: float = 600.0
     workspace_seconds: float = 24 * 3600.0
     max_servers: int = 8
+    memory_bytes: int | None = None
+    disk_bytes: int | None = None
 
     @property
     def tools(self) -> Path:

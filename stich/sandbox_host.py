@@ -60,7 +60,7 @@ def sandbox_workers(
     """
     host = host_name(settings, str(rooms.sandbox.settings.workspaces))
     queues = [host_queue(host), *([SANDBOX_QUEUE] if new_sessions else [])]
-    slots = Slots(settings.sandbox_slots or rooms.sandbox.capacity, len(queues))
+    slots = Slots(settings.sandbox_slots or rooms.sandbox.capacity.steps, len(queues))
     return [
         Worker(
             client,

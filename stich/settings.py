@@ -56,6 +56,8 @@ VARIABLES: Final = {
     "slot_tuning": ("STICH_SLOT_TUNING", "fixed or resources"),
     "queues": ("STICH_QUEUES", "some of workflows, inference, sandbox, host, separated by commas"),
     "sandbox_slots": ("STICH_SANDBOX_SLOTS", "a number from 1 to 1000"),
+    "sandbox_memory": ("STICH_SANDBOX_MEMORY", "a size such as 16G"),
+    "sandbox_disk": ("STICH_SANDBOX_DISK", "a size such as 50G"),
     "host_name": ("STICH_HOST_NAME", "a name of letters, digits, dots and hyphens"),
     "deployment": ("STICH_DEPLOYMENT", "a name of letters, digits, underscores and hyphens"),
     "build_id": ("STICH_BUILD_ID", "a name of letters, digits, dots, underscores and hyphens"),
@@ -76,6 +78,7 @@ VARIABLES: Final = {
 }
 
 
+_UNITS: Final = {"M": 1024**2, "G": 1024**3, "T": 1024**4}
 SECRETS: Final = frozenset(
     {
         "token",
@@ -121,6 +124,13 @@ def _smtp_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _size(value: object) -> object:
+    """Text such as 16G as bytes."""
+    if isinstance(value, str) and value[-1:].upper() in _UNITS and value[:-1].isdecimal():
+        return int(value[:-1]) * _UNITS[value[-1].upper()]
+    return value
+
+
 def _listed(value: object) -> object:
     """Text with commas as its parts."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -140,6 +150,7 @@ Queue = Literal["workflows", "inference", "sandbox", "host"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Host = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[A-Za-z0-9.-]{1,253}$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
+Size = Annotated[int, BeforeValidator(_size), Field(ge=256 * 1024**2)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 
@@ -182,6 +193,8 @@ class Settings(BaseModel):
     slot_tuning: Literal["fixed", "resources"] = "fixed"
     queues: Listed[Queue] = ()
     sandbox_slots: int | None = Field(default=None, ge=1, le=1_000)
+    sandbox_memory: Size | None = None
+    sandbox_disk: Size | None = None
     host_name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     deployment: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")
     build_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")

@@ -108,7 +108,14 @@ async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterato
         stack.push_async_callback(events.aclose)
         inference = await stack.enter_async_context(Inference(inference_settings))
         sandbox = await stack.enter_async_context(
-            Sandbox(SandboxSettings(home=settings.home, unsafe_local=settings.unsafe_local))
+            Sandbox(
+                SandboxSettings(
+                    home=settings.home,
+                    unsafe_local=settings.unsafe_local,
+                    memory_bytes=settings.sandbox_memory,
+                    disk_bytes=settings.sandbox_disk,
+                )
+            )
         )
         place = PreviewPlace.of(settings)
         preview_port = settings.preview_port or settings.port + 1
