@@ -10,11 +10,11 @@ from activities.step import Step
 T = TypeVar("T", bound=BaseModel)
 
 
-async def once(step: Step, schema: type[T], ask: Callable[[], Awaitable[T]]) -> T:
-    """What `ask` answered in this step the first time, whichever attempt that was."""
-    operations = step.rooms.operations
-    begun = await operations.begin(step.session_id, step.id)
+async def once(step: Step, schema: type[T], ask: Callable[[], Awaitable[T]], part: str | None = None) -> T:
+    """What `ask` answered in this step, or in a part of it, the first time, whichever attempt that was."""
+    operations, name = step.rooms.operations, step.id if part is None else f"{step.id}/{part}"
+    begun = await operations.begin(step.session_id, name)
     if begun.result is not None:
         return schema.model_validate_json(begun.result)
     answer = await ask()
-    return schema.model_validate_json(await operations.finish(step.session_id, step.id, answer.model_dump_json()))
+    return schema.model_validate_json(await operations.finish(step.session_id, name, answer.model_dump_json()))

@@ -15,7 +15,7 @@ def permit(tool: Tool, thread: Sequence[Message]) -> None:
     """Raises ToolFailed, with a sentence for the model, where `thread` forbids this call."""
     if not isinstance(tool, FetchPage):
         return
-    pages = [message.text for message in thread if message.role == "tool" and message.name == FetchPage.name]
+    pages = [message.text for message in thread if _is_page(message)]
     if not pages:
         return
     people = [message.text for message in thread if message.role == "user"]
@@ -25,3 +25,7 @@ def permit(tool: Tool, thread: Sequence[Message]) -> None:
             "After a page of the web was read, an address can be fetched only if the person named it or it stands in a"
             " page that was read."
         )
+
+
+def _is_page(message: Message) -> bool:
+    return message.role == "tool" and message.name == FetchPage.name and not message.is_error

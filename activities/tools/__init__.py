@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from activities.tools.diagnosis import Report
 from activities.tools.files import DeleteFile, EditFile, ListFiles, ReadFile, SearchFiles, WriteFile
-from activities.tools.generation import GenerateFiles
+from activities.tools.generation import GenerateFiles, RegenerateFile, ReviewCode
 from activities.tools.history import DiffVersions, ListVersions, RestoreFile
 from activities.tools.planning import ChangeBlueprint, ReadBlueprint, WriteBlueprint
 from activities.tools.running import InstallPackages, RunChecks, RunCommand
@@ -25,9 +25,9 @@ def _by_name(*tools: type[Tool]) -> Tools:
 
 
 BUILDER_TOOLS: Tools = _by_name(
-    ListFiles, ReadFile, SearchFiles, WriteFile, EditFile, DeleteFile, GenerateFiles, ReadBlueprint,
-    WriteBlueprint, ChangeBlueprint, InstallPackages, RunChecks, RunCommand, ReadLogs, TakeScreenshot, UsePreview,
-    ListVersions, DiffVersions, RestoreFile, FetchPage, AskUser, Complete,
+    ListFiles, ReadFile, SearchFiles, WriteFile, EditFile, DeleteFile, GenerateFiles, RegenerateFile, ReviewCode,
+    ReadBlueprint, WriteBlueprint, ChangeBlueprint, InstallPackages, RunChecks, RunCommand, ReadLogs, TakeScreenshot,
+    UsePreview, ListVersions, DiffVersions, RestoreFile, FetchPage, AskUser, Complete,
 )  # fmt: skip
 
 

@@ -3,9 +3,10 @@
 from pydantic import Field
 
 from activities.material import matches, template_named
-from activities.tools.tool import Bench, Tool, ToolFailed
+from activities.tools.tool import Bench, FilePath, Tool, ToolFailed
 from codegen.prompts import fenced
 from codegen.search_replace import apply_search_replace
+from schemas.versions import MAX_TEXT
 
 MAX_HITS = 100
 
@@ -27,7 +28,7 @@ class ReadFile(Tool):
     """Read a file, whole or from one line to another (counted from 1, both included)."""
 
     name = "read_file"
-    path: str
+    path: FilePath
     first_line: int | None = Field(default=None, ge=1)
     last_line: int | None = Field(default=None, ge=1)
 
@@ -51,7 +52,7 @@ class SearchFiles(Tool):
     """Find the lines of all files that contain a text, as it is written."""
 
     name = "search_files"
-    text: str = Field(min_length=1)
+    text: str = Field(min_length=1, max_length=1_000)
 
     def summary(self) -> str:
         return f"Searching for “{self.text[:40]}”"
@@ -71,8 +72,8 @@ class WriteFile(Tool):
     """Write a file, whole. It replaces one of the same path."""
 
     name = "write_file"
-    path: str
-    content: str
+    path: FilePath
+    content: str = Field(max_length=MAX_TEXT)
 
     def summary(self) -> str:
         return f"Writing {self.path}"
@@ -89,8 +90,8 @@ class EditFile(Tool):
     part must occur exactly once in the file."""
 
     name = "edit_file"
-    path: str
-    blocks: str
+    path: FilePath
+    blocks: str = Field(min_length=1, max_length=MAX_TEXT)
 
     def summary(self) -> str:
         return f"Editing {self.path}"
@@ -111,7 +112,7 @@ class DeleteFile(Tool):
     """Delete a file."""
 
     name = "delete_file"
-    path: str
+    path: FilePath
 
     def summary(self) -> str:
         return f"Deleting {self.path}"

@@ -4,7 +4,7 @@ import difflib
 
 from pydantic import Field
 
-from activities.tools.tool import Bench, Tool, ToolFailed
+from activities.tools.tool import Bench, FilePath, Tool, ToolFailed
 from codegen.prompts import fenced
 from storage.files import FileMissing
 
@@ -15,7 +15,7 @@ class ListVersions(Tool):
     """List the newest changes of the project, or of one file: version, path, who changed it and why."""
 
     name = "list_versions"
-    path: str | None = None
+    path: FilePath | None = None
 
     def summary(self) -> str:
         return f"Looking at the versions of {self.path or 'the project'}"
@@ -40,7 +40,7 @@ class DiffVersions(Tool):
     name = "diff_versions"
     since: int = Field(ge=0)
     to: int | None = Field(default=None, ge=0)
-    path: str | None = None
+    path: FilePath | None = None
 
     def summary(self) -> str:
         return f"Comparing {self.path or 'the project'} with version {self.since}"
@@ -59,7 +59,7 @@ class RestoreFile(Tool):
     """Make a file what it was at an earlier version of the project."""
 
     name = "restore_file"
-    path: str
+    path: FilePath
     version: int = Field(ge=1)
 
     def summary(self) -> str:

@@ -30,13 +30,13 @@ class _Parts(Tool):
     name: ClassVar[str] = ""
     title: Line | None = None
     description: Paragraph | None = None
-    colour_palette: list[str] | None = Field(default=None, max_length=20)
+    colour_palette: list[Line] | None = Field(default=None, max_length=20)
     views: list[View] | None = Field(default=None, max_length=40)
     user_flow: Paragraph | None = None
     data_flow: Paragraph | None = None
     architecture: Paragraph | None = None
     pitfalls: list[Paragraph] | None = Field(default=None, max_length=40)
-    dependencies: list[str] | None = Field(default=None, max_length=60)
+    dependencies: list[Line] | None = Field(default=None, max_length=60)
     steps: list[Paragraph] | None = Field(default=None, max_length=20)
     files: list[PlannedFile] | None = Field(default=None, max_length=100)
 

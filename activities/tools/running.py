@@ -1,16 +1,20 @@
 """Tools that run programs in the sandbox."""
 
 import asyncio
+from typing import Literal
 
 from pydantic import Field
 
 from activities.material import describe
 from activities.project_setup import store_packages
 from activities.tools.tool import Bench, Result, Tool, ToolFailed
+from activities.workspace import may_heal
 from codegen.command_filter import CommandRefused, read_command
 from codegen.fixes import find_render_loops, find_stubs
 from codegen.prompts import fenced
 from inference.tools import bounded
+from sandbox import SandboxError
+from schemas.blueprint import Line
 from schemas.checks import CheckReport, merged
 from schemas.events import CommandEvent
 
@@ -25,16 +29,26 @@ class InstallPackages(Tool):
 
     name = "install_packages"
     queue = "sandbox"
-    packages: list[str] = Field(min_length=1, max_length=20)
+    packages: list[Line] = Field(min_length=1, max_length=20)
 
     def summary(self) -> str:
         return f"Installing {', '.join(self.packages)}"
 
     async def run(self, bench: Bench) -> str:
         workspace = await bench.workspace()
-        added = await workspace.install(self.packages)
+        self._tell(bench, "running")
+        try:
+            added = await workspace.install(self.packages)
+        except SandboxError as error:
+            self._tell(bench, "failed" if may_heal(error) else "refused", str(error))
+            raise
         await store_packages(bench.step, workspace, bench.phase_id)
+        self._tell(bench, "done")
         return f"Installed. Beside the template's packages the project now has: {', '.join(added)}"
+
+    def _tell(self, bench: Bench, status: Literal["running", "done", "failed", "refused"], output: str = "") -> None:
+        command = f"add {' '.join(self.packages)}"[:200]
+        bench.step.emit(CommandEvent(operation_id=bench.step.id, command=command, status=status, output=output[:SHOWN]))
 
 
 class RunChecks(Tool):

@@ -1,6 +1,8 @@
 """Tools by which the model turns to the person who asked."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
 
 from activities.tools.tool import Bench, Result, Tool
 from schemas.session import ChatMessage, Question
@@ -12,7 +14,7 @@ class AskUser(Tool):
 
     name = "ask_user"
     question: str = Field(min_length=1, max_length=2_000)
-    options: list[str] = Field(default_factory=list, max_length=6)
+    options: list[Annotated[str, StringConstraints(max_length=1_000)]] = Field(default_factory=list, max_length=6)
 
     def summary(self) -> str:
         return "Asking you something"

@@ -3,9 +3,9 @@
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from activities.context import Rooms
 from activities.project_files import ProjectFiles
@@ -19,6 +19,7 @@ from schemas.inference import ActionKey, ImagePart, ToolSpec
 from schemas.session import Preview, Question, ScreenshotRef
 
 Queue = Literal["inference", "sandbox"]
+FilePath = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
 @dataclass

@@ -20,6 +20,8 @@ def fetch(url: str, *thread: Message) -> None:
 
 def test_before_anything_of_the_web_was_read_every_address_may_be() -> None:
     fetch("https://react.dev/reference", ASKED, FILE)
+    failed = READ.model_copy(update={"content": "The page answered with status 404.", "is_error": True})
+    fetch("https://react.dev/reference", ASKED, failed)
 
 
 @pytest.mark.parametrize(

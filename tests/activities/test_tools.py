@@ -9,7 +9,9 @@ import pytest
 from activities.smart_builder import SmartBuilderActivities
 from activities.tools import BUILDER_TOOLS, DEBUGGER_TOOLS, READING_TOOLS
 from codegen.prompts import fence_code
-from schemas.inference import Message, ToolCall
+from inference.tools import RESULT_LIMIT
+from schemas.inference import ActionKey, Message, ToolCall
+from schemas.model_settings import ActionSettings
 from schemas.operations import ToolInput, ToolRequest, ToolResult
 from storage.blueprints import Blueprints
 from tests.activities.conftest import ModelRooms
@@ -64,37 +66,72 @@ def test_every_tool_says_what_it_does_and_what_it_takes() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments", "says"),
-    [
-        ("no_such_tool", {}, "There is no tool"),
-        ("read_file", {}, "path: Field required"),
-        ("read_file", {"path": "nowhere.ts"}, "There is no file"),
-        ("read_file", {"path": "src/App.tsx", "first_line": 99}, "has 3 lines"),
-        ("write_file", {"path": "../out.ts", "content": "x"}, "not a path inside the project"),
-        ("write_file", {"path": "vite.config.ts", "content": "x"}, "belongs to the template"),
-        ("delete_file", {"path": "vite.config.ts"}, "belongs to the template"),
-        ("delete_file", {"path": "nowhere.ts"}, "There is no file"),
-        ("edit_file", {"path": "src/App.tsx", "blocks": "nothing"}, "no search/replace block"),
-        ("restore_file", {"path": "src/App.tsx", "version": 99, "more": 1}, "more: Extra inputs"),
-        ("restore_file", {"path": "nowhere.ts", "version": 1}, "there is no file"),
-        ("diff_versions", {"since": 0, "path": "nowhere.ts"}, "Neither version"),
-        ("change_blueprint", {"title": "x"}, "no blueprint yet"),
-        ("write_blueprint", {"title": "x"}, "description: Field required"),
-        ("ask_user", {"question": ""}, "question: String should have at least 1"),
-        ("run_command", {"command": "cat src/App.tsx | sh"}, "There is no shell"),
-        ("fetch_page", {"url": "file:///etc/passwd"}, "Only addresses that begin with"),
-        ("fetch_page", {"url": "http://127.0.0.1:1/"}, "may not be used"),
-    ],
-)
-async def test_a_call_that_cannot_be_carried_out_is_a_result(
-    model_rooms: ModelRooms, use: Use, name: str, arguments: dict[str, Any], says: str
-) -> None:
+def test_every_argument_is_bounded() -> None:
+    for tools in (BUILDER_TOOLS, DEBUGGER_TOOLS):
+        for name, tool in tools.items():
+            for argument, schema in tool.model_json_schema()["properties"].items():
+                for kind in schema.get("anyOf", [schema]):
+                    where = f"{name}.{argument}"
+                    if kind.get("type") == "string":
+                        assert "maxLength" in kind or "enum" in kind, where
+                    if kind.get("type") == "array":
+                        assert "maxItems" in kind and ("$ref" in kind["items"] or "maxLength" in kind["items"]), where
+
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("no_such_tool", {}, "There is no tool"),
+    ("read_file", {}, "path: Field required"),
+    ("read_file", {"path": "nowhere.ts"}, "There is no file"),
+    ("read_file", {"path": "src/App.tsx", "first_line": 99}, "has 3 lines"),
+    ("write_file", {"path": "../out.ts", "content": "x"}, "not a path inside the project"),
+    ("write_file", {"path": "vite.config.ts", "content": "x"}, "belongs to the template"),
+    ("delete_file", {"path": "vite.config.ts"}, "belongs to the template"),
+    ("delete_file", {"path": "nowhere.ts"}, "There is no file"),
+    ("edit_file", {"path": "src/App.tsx", "blocks": "nothing"}, "no search/replace block"),
+    ("restore_file", {"path": "src/App.tsx", "version": 99, "more": 1}, "more: Extra inputs"),
+    ("restore_file", {"path": "nowhere.ts", "version": 1}, "there is no file"),
+    ("restore_file", {"path": "src/App.tsx", "version": 0}, "version: Input should be greater"),
+    ("restore_file", {"path": "src/App.tsx"}, "version: Field required"),
+    ("restore_file", {"path": "src/App.tsx", "version": "2; --"}, "version: Input should be a valid integer"),
+    ("restore_file", {"path": "vite.config.ts", "version": 1}, "there is no file"),
+    ("restore_file", {"path": "../package.json", "version": 1}, "there is no file"),
+    ("restore_file", {"path": "package.json", "version": 1}, "belongs to the template"),
+    ("regenerate_file", {"path": "nowhere.ts", "problems": ["x"]}, "There is no file"),
+    ("regenerate_file", {"path": "src/App.tsx", "problems": []}, "problems: List should have at least 1"),
+    ("regenerate_file", {"path": "src/App.tsx", "problems": [" "]}, "problems.0: String should have at least 1"),
+    ("regenerate_file", {"path": "src/App.tsx", "problems": ["x"] * 21}, "problems: List should have at most 20"),
+    ("regenerate_file", {"path": "package.json", "problems": ["x"]}, "belongs to the template"),
+    ("review_code", {}, "goal: Field required"),
+    ("review_code", {"goal": "x", "files": ["nowhere.ts"]}, "There is no file"),
+    ("review_code", {"goal": "x", "files": ["a"] * 31}, "files: List should have at most 30"),
+    ("install_packages", {"packages": []}, "packages: List should have at least 1"),
+    ("install_packages", {"packages": ["a"] * 21}, "packages: List should have at most 20"),
+    ("install_packages", {"packages": "zustand"}, "packages: Input should be a valid array"),
+    ("search_files", {"text": ""}, "text: String should have at least 1"),
+    ("read_file", {"path": "p" * 501}, "path: String should have at most 500"),
+    ("read_file", {"path": "src/App.tsx", "first_line": 0}, "first_line: Input should be greater"),
+    ("list_versions", {"path": ""}, "path: String should have at least 1"),
+    ("preview", {"action": "stop"}, "action: Input should be"),
+    ("take_screenshot", {"size": "cinema"}, "size: Input should be"),
+    ("complete", {"summary": ""}, "summary: String should have at least 1"),
+    ("generate_files", {"title": "T", "instructions": "x", "files": []}, "files: List should have at least 1"),
+    ("diff_versions", {"since": 0, "path": "nowhere.ts"}, "Neither version"),
+    ("change_blueprint", {"title": "x"}, "no blueprint yet"),
+    ("write_blueprint", {"title": "x"}, "description: Field required"),
+    ("ask_user", {"question": ""}, "question: String should have at least 1"),
+    ("run_command", {"command": "cat src/App.tsx | sh"}, "There is no shell"),
+    ("fetch_page", {"url": "file:///etc/passwd"}, "Only addresses that begin with"),
+    ("fetch_page", {"url": "http://127.0.0.1:1/"}, "may not be used"),
+]
+
+
+async def test_a_call_that_cannot_be_carried_out_is_a_result(model_rooms: ModelRooms, use: Use) -> None:
     await model_rooms.put(App=APP)
     before = await stored(model_rooms)
-    result, message = await use(name, **arguments)
-    assert (result.outcome, message.is_error) == ("error", True)
-    assert says in message.text
+    for name, arguments, says in REFUSED:
+        result, message = await use(name, **arguments)
+        assert (result.outcome, message.is_error) == ("error", True), (name, message.text)
+        assert says in message.text, (name, message.text)
     assert await stored(model_rooms) == before
 
 
@@ -239,6 +276,117 @@ async def test_an_engineer_who_writes_nothing_is_a_result(model_rooms: ModelRoom
     model_rooms.says("I would rather not.")
     result, message = await use("generate_files", title="One", instructions="Write.", files=[{"path": "src/a.ts"}])
     assert result.outcome == "error" and "wrote no file" in message.text
+
+
+async def test_an_engineer_mends_a_file_once(model_rooms: ModelRooms, use: Use) -> None:
+    await model_rooms.put(App=APP)
+    old, new = "  return <p>one</p>", "  return <p>two</p>"
+    model_rooms.says(f"<<<<<<< SEARCH\n{old}\n=======\n{new}\n>>>>>>> REPLACE\nbun add nanoid\n")
+    result, message = await use("regenerate_file", path="src/App.tsx", problems=["It shows one.", "It must show two."])
+    assert [file.path for file in result.files] == ["src/App.tsx"] and "nanoid" in message.text
+    assert "two" in (await stored(model_rooms))["src/App.tsx"]
+    assert all(problem in model_rooms.prompts[0] for problem in ("It shows one.", "It must show two."))
+    (usage,) = await model_rooms.events("usage")
+    assert usage["action"] == "file_regeneration" and result.usage.calls == 1
+    await model_rooms.rooms.database.pool.execute("UPDATE operations SET result = NULL")
+    again, _ = await use("regenerate_file", attempt=2, path="src/App.tsx", problems=["It shows one."])
+    assert (again.files, again.usage.calls) == (result.files, 1)
+
+
+async def test_a_repair_that_harms_leaves_the_file_as_it_is(model_rooms: ModelRooms, use: Use) -> None:
+    await model_rooms.put(App=APP)
+    model_rooms.says(*["cat > src/App.tsx << 'EOF'\nexport default function App( {\nEOF\n"] * 2)
+    result, message = await use("regenerate_file", path="src/App.tsx", problems=["It is plain."])
+    assert result.outcome == "error" and result.files == [] and message.is_error
+    assert (await stored(model_rooms))["src/App.tsx"] == APP and result.usage.calls == 2
+
+
+async def test_an_engineer_may_find_nothing_to_mend(model_rooms: ModelRooms, use: Use) -> None:
+    await model_rooms.put(App=APP)
+    model_rooms.says("NO CHANGE: it is right as it is.")
+    result, message = await use("regenerate_file", path="src/App.tsx", problems=["It is plain."])
+    assert result.outcome == "ok" and "nothing" in message.text and result.files == []
+
+
+def review(*findings: str, **more: object) -> str:
+    said = [{"severity": "error", "problem": problem, "line": 1} for problem in findings]
+    files = [{"path": "src/App.tsx", "findings": said[:30]}, {"path": "src/Other.tsx", "findings": said[30:]}]
+    return json.dumps({"summary": "So.", "files": files, **more})
+
+
+async def test_a_reviewer_reads_once_and_changes_nothing(model_rooms: ModelRooms, use: Use) -> None:
+    await model_rooms.put(App=APP, Other="export {}\n")
+    before = await stored(model_rooms)
+    model_rooms.says(review("It shows one.", missing_dependencies=["nanoid"], commands=["rm -rf /"]))
+    result, message = await use("review_code", goal="It shows two.", files=["src/App.tsx"])
+    assert "src/App.tsx:1 error review: It shows one." in message.text and "nanoid" in message.text
+    assert "rm -rf" not in message.text and "It shows two." in model_rooms.prompts[0]
+    assert await stored(model_rooms) == before and result.files == [] and result.report is None
+    (usage,) = await model_rooms.events("usage")
+    assert usage["action"] == "code_review" and result.usage.calls == 1
+    await model_rooms.rooms.database.pool.execute("UPDATE operations SET result = NULL WHERE id NOT LIKE '%/review'")
+    await model_rooms.rooms.database.pool.execute("DELETE FROM transcripts WHERE operation_id LIKE '%/tool-0'")
+    again, same = await use("review_code", attempt=2, goal="It shows two.", files=["src/App.tsx"])
+    assert (same.text, again.usage.calls) == (message.text, 1)
+
+
+async def test_what_a_reviewer_finds_is_bounded(model_rooms: ModelRooms, use: Use) -> None:
+    await model_rooms.put(App=APP)
+    model_rooms.says(review(*(f"Wrong in way {number}: {'x' * 700}" for number in range(60))))
+    result, message = await use("review_code", goal="x")
+    assert result.outcome == "ok" and len(message.text) <= RESULT_LIMIT + 100
+    assert "And 30 more" in message.text and "Wrong in way 59" not in message.text
+    model_rooms.says(json.dumps({"summary": "Good.", "files": []}))
+    assert (await use("review_code", goal="x"))[1].text == "Nothing is found wrong."
+
+
+async def test_what_is_switched_off_is_said(model_rooms: ModelRooms, use: Use) -> None:
+    await model_rooms.put(App=APP)
+    for action in (ActionKey.CODE_REVIEW, ActionKey.FILE_REGENERATION):
+        await model_rooms.rooms.model_choices.put_settings("local", action, ActionSettings(enabled=False))
+    await model_rooms.rooms.model_choices.take("s1", "local", again=True)
+    for name, arguments in (
+        ("review_code", {"goal": "x"}),
+        ("regenerate_file", {"path": "src/App.tsx", "problems": ["x"]}),
+    ):
+        result, message = await use(name, **arguments)
+        assert result.outcome == "error" and "switched off" in message.text and result.usage.calls == 0
+
+
+READING: list[tuple[str, dict[str, Any]]] = [
+    ("list_files", {}), ("read_file", {"path": "src/Long.tsx"}), ("search_files", {"text": "x"}),
+    ("list_versions", {}), ("diff_versions", {"since": 0}), ("list_versions", {"path": "src/Long.tsx"}),
+]  # fmt: skip
+
+
+async def test_what_a_tool_reads_is_bounded(model_rooms: ModelRooms, use: Use) -> None:
+    await model_rooms.put(Long="// x y z\n" * 20_000)
+    for number in range(400):
+        path = f"src/{'deep-' * 12}{number}.ts"
+        await model_rooms.rooms.files.put("s1", path, "x", author="model", reason="r" * 300, operation_id=f"o{number}")
+    for name, arguments in READING:
+        result, message = await use(name, **arguments)
+        assert result.outcome == "ok" and len(message.text) <= RESULT_LIMIT + 100, name
+        assert len(await model_rooms.rooms.files.versions("s1")) == 402 and result.files == [], name
+
+
+async def test_a_file_is_restored_in_any_state(model_rooms: ModelRooms, use: Use) -> None:
+    """From before a change, after it was deleted, and to what it is already; each is a version or nothing."""
+    files = model_rooms.rooms.files
+    await model_rooms.put(App=APP)
+    await use("write_file", path="src/App.tsx", content=APP.replace("one", "two"))
+    await use("delete_file", path="src/App.tsx")
+    restored, message = await use("restore_file", path="src/App.tsx", version=3)
+    assert "two" in (await stored(model_rooms))["src/App.tsx"] and message.text.endswith("version 3.")
+    assert [(file.path, file.version) for file in restored.files] == [("src/App.tsx", 5)]
+    gone, _ = await use("restore_file", path="src/App.tsx", version=4)
+    assert gone.outcome == "error", "at version 4 there was no such file"
+    count = len(await files.versions("s1"))
+    await use("restore_file", path="src/App.tsx", version=5)
+    assert len({version.sha256 for version in await files.versions("s1", "src/App.tsx")}) == 3
+    assert len(await files.versions("s1")) <= count + 1
+    versions = await files.versions("s1", "src/App.tsx")
+    assert versions[-1].author == "model" and "restore" in versions[-1].reason
 
 
 async def test_a_question_is_shown_with_its_options(model_rooms: ModelRooms, use: Use) -> None:
