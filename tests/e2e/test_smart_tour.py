@@ -40,6 +40,7 @@ async def test_every_tool_did_what_it_says(tour: Run) -> None:
         "t_write": "Wrote", "t_delete": "Deleted", "t_versions": "by model", "t_diff": "useTally",
         "t_wrong": "There is no file", "t_check2": "The checks are clean", "t_command": "ended with status 0",
         "t_preview": "ready at http", "t_logs": "no runtime errors", "t_shot": "Nothing goes wrong in the page",
+        "t_review": "The button has no hover state", "t_mend": "is mended",
         "t_ask": "The answer follows", "t_change": "kept and shown", "t_fetch": "may not be used",
         "t_teal": "Edited", "t_complete": "Done",
     }.items():  # fmt: skip
@@ -52,7 +53,7 @@ async def test_the_wrong_code_ends_right(tour: Run) -> None:
     assert [phase.status for phase in progress.phases] == ["completed", "completed"]
     assert all(phase.checks is not None and phase.checks.ok for phase in progress.phases)
     assert "String(count)" in await file(tour, "src/App.tsx")
-    assert "bg-teal-700" in await file(tour, "src/App.tsx")
+    assert "bg-teal-700" in await file(tour, "src/App.tsx") and "text-base" in await file(tour, "src/App.tsx")
     assert "value + 1" in await file(tour, "src/useTally.ts")
     assert "src/scratch.ts" not in [entry.path for entry in progress.files]
     assert progress.blueprint is not None and progress.blueprint.colour_palette == ["#0f766e"]
