@@ -62,10 +62,12 @@ async def post_message(request: Request) -> Response:
         author_name=principal_of(request).name or None,
         images=await uploaded(services, author, body.image_ids),
     )
-    if body.id is not None and (claim := await services.messages.claim(session.id, message)) != "given":
+    claim: Claim = "given" if body.id is None else await services.messages.claim(session.id, message)
+    if claim in _REUSED:
         raise Refusal(MESSAGE_ID_REUSED, _REUSED[claim])
-    await services.workflows.send(session.id, message)
-    await _noted(services.messages.receive(session.id, message))
+    if claim == "given":
+        await services.workflows.send(session.id, message)
+        await _noted(services.messages.receive(session.id, message))
     return JsonResponse(MessageAccepted(id=message.id, masked=masked_in(message.text)), status_code=202)
 
 

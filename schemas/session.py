@@ -179,6 +179,7 @@ class ScreenshotRef(BaseModel):
 class PhaseProgress(BaseModel):
     """A phase and how far it is. `files` lists the paths written so far; `turns` counts those of a model with tools.
 
+    `asked_for` are the packages that the model asked for while it wrote them.
     `fix_rounds` counts its repairs; `rounds_before` are those before it was taken up again, which no limit counts.
     `discarded_at` is the last version that it stands in, once a retry took it back: it belongs to the plan no more.
     The id is made of its place in the plan and how many retries there were before: `phase-2`, `phase-2r1`.
@@ -191,6 +192,7 @@ class PhaseProgress(BaseModel):
     checks: CheckReport | None = None
     screenshots: list[ScreenshotRef] = Field(default_factory=list)
     fix_rounds: int = 0
+    asked_for: list[str] = Field(default_factory=list)
     turns: int = 0
     rounds_before: int = 0
     message_ids: list[str] = Field(default_factory=list)

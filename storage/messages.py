@@ -12,8 +12,9 @@ from schemas.session import ChatMessage, ImageRef, UserMessage
 from storage.database import Database
 from storage.images import attach_images
 
-Claim = Literal["given", "taken", "withdrawn"]
-"""Whose the id of a message is: this message's, another one's, or this one's, which was taken back."""
+Claim = Literal["given", "heard", "taken", "withdrawn"]
+"""Whose the id of a message is: this message's, this one's that the session has taken already, another one's, or this
+one's that was taken back."""
 
 
 class MessageRecord(BaseModel):
@@ -38,7 +39,7 @@ class Messages:
         Everything that a person can choose counts, not the text alone.
         """
         row = await self._pool.fetchrow(
-            """WITH known AS (SELECT text, author, state FROM messages WHERE session_id = $1 AND id = $2),
+            """WITH known AS (SELECT text, author, state, reflects FROM messages WHERE session_id = $1 AND id = $2),
                  claimed AS (
                    INSERT INTO message_ids AS m (session_id, id, sha256)
                    SELECT $1, $2, $3 WHERE NOT EXISTS (SELECT FROM known WHERE text <> $4)
@@ -46,17 +47,20 @@ class Messages:
                    ON CONFLICT (session_id, id) DO UPDATE SET id = m.id RETURNING sha256)
                SELECT EXISTS (SELECT FROM claimed WHERE sha256 = $3)
                    AND NOT EXISTS (SELECT FROM known WHERE author <> $5) AS same,
-                 EXISTS (SELECT FROM known WHERE state = 'withdrawn') AS withdrawn""",
+                 EXISTS (SELECT FROM known WHERE state = 'withdrawn') AS withdrawn,
+                 EXISTS (SELECT FROM known WHERE reflects > 0) AS heard""",
             session_id,
             message.id,
             _digest(message),
             _plain(message.text),
             message.author,
         )
-        assert row is not None  # a row of two answers, always
+        assert row is not None  # one row of answers, always
         if not row["same"]:
             return "taken"
-        return "withdrawn" if row["withdrawn"] else "given"
+        if row["withdrawn"]:
+            return "withdrawn"
+        return "heard" if row["heard"] else "given"
 
     async def receive(self, session_id: str, message: UserMessage) -> None:
         """Show a message that the session was handed, also while no worker runs that could take it. Unless its id is

@@ -13,7 +13,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.steps import AT_REST, Session
 
 IN_SANDBOX = frozenset({"checks", "project_setup", "preview", "tool"})
-BESIDE_THE_WORK = frozenset({"conversation", "show_edits", "publish"})
 
 
 class UserChanges:
@@ -89,7 +88,7 @@ class UserChanges:
         session = self._session
         session.held = True
         try:
-            await workflow.wait_condition(lambda: not self.building)
+            await workflow.wait_condition(lambda: not session.building)
             restore_id = f"restore-{session.executions + 1}"
             done = await session.attempt(
                 RestoreActivities.restore,
@@ -108,11 +107,6 @@ class UserChanges:
             return Restored(version=done.version, files=done.changed)
         finally:
             session.held = False
-
-    @property
-    def building(self) -> bool:
-        """Whether a step of the builders runs."""
-        return any(operation.action not in BESIDE_THE_WORK for operation in self._session.progress.operations)
 
     # --- forking ----------------------------------------------------------------------------------------------------
 

@@ -78,6 +78,22 @@ class DeterministicBuilder:
         await self._build_phase(phase)
         return True
 
+    @property
+    def restartable(self) -> bool:
+        """Whether what is under way can be gone on with from the progress alone, without paying for much again.
+
+        A phase that is written goes on with the files that are not closed; one that is checked is checked again. A
+        repair has to end first.
+        """
+        phase = next((phase for phase in self._session.progress.phases if phase.status != "completed"), None)
+        return (
+            phase is not None
+            and phase.status in ("generating", "checking")
+            and phase.finished_at is None
+            and self._chosen is None
+            and self._settings.phase_candidates == 1
+        )
+
     def reopen(self) -> None:
         """Give the last phase, whose problems stayed, another round of repair."""
         phase = self._session.progress.phases[-1]
@@ -130,6 +146,9 @@ class DeterministicBuilder:
         session = self._session
         if phase.status in ("planned", "generating"):
             await self._implement(phase)
+            phase.status = "checking"
+        await self._install(f"{phase.id}/install-asked", phase.asked_for, phase)
+        phase.asked_for = []
         phases = session.progress.phases
         if phase is phases[-1] and not self._is_last(phase):
             left = max(0, self._phase_budget - len(phases) - 1)
@@ -156,8 +175,7 @@ class DeterministicBuilder:
         issues = before.issues if before else []
         if self._settings.phase_candidates > 1 and await self._best_of_several(phase, issues):
             return
-        asked = await write_phase(session, phase, self._template, issues, at_once=self._settings.parallel_calls)
-        await self._install(f"{phase.id}/install-asked", asked, phase)
+        await write_phase(session, phase, self._template, issues, at_once=self._settings.parallel_calls)
 
     async def _best_of_several(self, phase: PhaseProgress, issues: list[Issue]) -> bool:
         """Write the phase several times and go on with the best. False when none could be written."""

@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas.operations import DiscardInput, DiscardResult
     from schemas.session import PhaseProgress, QueuedMessage
     from schemas.versions import PhaseRetried, RetryPhase
-    from workflows.changes import BESIDE_THE_WORK, UserChanges
+    from workflows.changes import UserChanges
     from workflows.debugging import request_of
     from workflows.options import SESSION_STEP
     from workflows.steps import Session
@@ -51,7 +51,7 @@ class Retries:
     async def outcome_of(self, wanted: RetryPhase) -> PhaseRetried:
         """Begin a phase anew. Raises ApplicationError when that could not be done; nothing has changed then."""
         mine = self._wanted = _Wanted(wanted)
-        self._session.take_back(BESIDE_THE_WORK)
+        self._session.take_back()
         await workflow.wait_condition(lambda: mine.outcome is not None)
         if isinstance(mine.outcome, Failure):
             raise ApplicationError(mine.outcome.explanation, type=mine.outcome.code)
@@ -63,7 +63,7 @@ class Retries:
         it is stopped, where this could not be done."""
         session, wanted = self._session, self._wanted
         assert wanted is not None, "the work is taken back for somebody"
-        await workflow.wait_condition(lambda: not self._changes.building)
+        await workflow.wait_condition(lambda: not session.building)
         phases = session.progress.phases
         first = next(number for number, phase in enumerate(phases) if phase.id == wanted.retry.phase_id)
         name = phases[first].plan.name

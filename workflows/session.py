@@ -9,7 +9,7 @@ starting -> planning -> generating <-> reviewing -> completed -> (a message) -> 
 
 import asyncio
 import re
-from typing import Any
+from typing import Any, NoReturn
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -66,6 +66,12 @@ with workflow.unsafe.imports_passed_through():
     from workflows.steps import Session, TakenBack
 
 MAX_MESSAGES_KEPT = 200
+
+DUE = 500
+"""Events beyond those after which the history is renewed between phases, from which it is renewed between steps too."""
+OVERDUE = 900
+"""Events beyond those, from which a step is broken off for it."""
+
 SESSION_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,43}")  # it names hosts of previews and folders of workspaces
 
 
@@ -94,6 +100,7 @@ class CodeGenSession:
         self._retries = Retries(self._session, self._changes, keep_open=request.keep_open)
         self._check_asked = False
         self._resting = False
+        self._session.renewal_due = lambda: self._may_break_off(DUE)
 
     def _builder_of(self, request: SessionRequest) -> SmartBuilder | DeterministicBuilder:
         if request.mode == "smart":
@@ -114,6 +121,7 @@ class CodeGenSession:
             asyncio.create_task(self._messages.answer_in_background(carried_on=self._request.carried is not None)),
             asyncio.create_task(self._publisher.work()),
             asyncio.create_task(self._changes.show_in_background()),
+            asyncio.create_task(self._renew_when_overdue()),
         ]
         try:
             await self._build()
@@ -142,6 +150,8 @@ class CodeGenSession:
                 if await self._go_on():
                     return
             except TakenBack:
+                if self._session.renewing:
+                    await self._renew()
                 await self._retries.carry_out()
                 self._builder = self._builder_of(self._request)
 
@@ -248,10 +258,30 @@ class CodeGenSession:
 
     @property
     def _history_is_long(self) -> bool:
-        return workflow.info().get_current_history_length() > self._request.max_history_events
+        return self._events_over(0)
+
+    def _events_over(self, more: int) -> bool:
+        return workflow.info().get_current_history_length() > self._request.max_history_events + more
+
+    def _may_break_off(self, overdue: int) -> bool:
+        """Whether the history is so long that a phase may be broken off for a new one, and can be gone on with."""
+        session = self._session
+        return (
+            self._events_over(overdue)
+            and self._builder.restartable
+            and not session.held
+            and not session.renewing
+            and all(operation.action != "publish" for operation in self._progress.operations)
+        )
+
+    async def _renew_when_overdue(self) -> None:
+        """People may say so much while one step runs that its end cannot be waited for: it goes on in a new history
+        with the files that it has not closed yet."""
+        await workflow.wait_condition(lambda: self._may_break_off(OVERDUE))
+        self._session.renew()
 
     async def _renew_when_long(self) -> None:
-        """Continue as new between phases, with everything a watcher or a builder needs."""
+        """Begin a new history between phases."""
         if not self._history_is_long:
             return
         self._session.renewing = True
@@ -260,8 +290,13 @@ class CodeGenSession:
         except TakenBack:
             self._session.renewing = False
             raise
+        await self._renew()
+
+    async def _renew(self) -> NoReturn:
+        """Continue as new, with everything a watcher or a builder needs."""
+        await workflow.wait_condition(self._may_end)
         messages = self._progress.messages
-        older = [message for message in messages[:-MAX_MESSAGES_KEPT] if message.state != "done"]
+        older = [message for message in messages[:-MAX_MESSAGES_KEPT] if message.state not in ("done", "withdrawn")]
         self._progress.messages = older + messages[-MAX_MESSAGES_KEPT:]
         carried = CarriedState(
             progress=self._progress,

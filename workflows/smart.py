@@ -203,6 +203,11 @@ class SmartBuilder:
             await check(session, phase, template_of(session))
         session.complete_phase(phase)
 
+    @property
+    def restartable(self) -> bool:
+        """Whether a turn can be broken off for a new history. It cannot: between turns it is renewed anyway."""
+        return False
+
     def reopen(self) -> None:
         """Give the last round, whose problems stayed, more turns."""
         phase = self._session.progress.phases[-1]

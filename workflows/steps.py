@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from temporalio import workflow
 from temporalio.common import Priority
@@ -54,8 +54,12 @@ class Interrupted(Exception):
     """A user's message interrupted the running step."""
 
 
+BESIDE_THE_WORK: Final = frozenset({"conversation", "show_edits", "publish"})
+"""Actions of steps that are no builder's."""
+
+
 class TakenBack(Exception):
-    """A retry takes back what the builders were at: they begin anew from what is left."""
+    """The builders let go of what they were at, for a retry or a new history; they go on from what the progress is."""
 
 
 class Session(Picture):
@@ -88,6 +92,10 @@ class Session(Picture):
         self.round: RoundState | None = None
         self.budget_changes = 0
         self.renewing = False  # about to continue as new: nothing begins any more
+        # Of the run before: a step had failed for good, and only a resume tries it again.
+        self.given_up = progress.state.name == "failed" and any(p.status != "completed" for p in progress.phases)
+        self.renewal_due: Callable[[], bool] = lambda: False
+        """Whether the history is to be renewed before the next step."""
 
     # --- recording ------------------------------------------------------------------------------------------------
 
@@ -139,7 +147,7 @@ class Session(Picture):
 
     def begin_again(self, reason: str) -> None:
         """Let the builders go on, from wherever they are now."""
-        self.stopped = False
+        self.stopped = self.given_up = False
         self.resumes += 1
         self.enter("starting", reason)
 
@@ -184,8 +192,10 @@ class Session(Picture):
 
     async def going(self) -> None:
         """Wait while the session is stopped or held. Raises TakenBack."""
-        if self.stopped or self.held or self.taken_back:
-            await self.until(lambda: not self.stopped and not self.held)
+        if not self.building and self.renewal_due():
+            self.renew()
+        if self.stopped or self.given_up or self.held or self.taken_back:
+            await self.until(lambda: not self.stopped and not self.given_up and not self.held)
 
     async def until(self, reached: Callable[[], bool]) -> None:
         """Wait on a builder's behalf. Raises TakenBack when a retry takes back what it waits for."""
@@ -193,12 +203,22 @@ class Session(Picture):
         if self.taken_back:
             raise TakenBack
 
-    def take_back(self, beside: frozenset[str]) -> None:
-        """Let every builder raise TakenBack where it waits; running steps are cancelled, but for actions `beside`."""
+    def take_back(self) -> None:
+        """Let every builder raise TakenBack where it waits; its running steps are cancelled."""
         self.held = self.taken_back = True
         for operation in self.progress.operations:
-            if operation.action not in beside:
+            if operation.action not in BESIDE_THE_WORK:
                 self._cancel(operation.id)
+
+    def renew(self) -> None:
+        """Let go of everything for a new history."""
+        self.renewing = True
+        self.take_back()
+
+    @property
+    def building(self) -> bool:
+        """Whether a step of a builder runs."""
+        return any(operation.action not in BESIDE_THE_WORK for operation in self.progress.operations)
 
     @property
     def messages_wait(self) -> bool:

@@ -6,7 +6,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.phase_implementation import PhaseImplementationActivities
     from codegen.grouping import waves
     from schemas.checks import Issue
-    from schemas.operations import FilesResult, PhaseImplementationInput
+    from schemas.operations import PhaseImplementationInput
     from schemas.session import PhaseProgress
     from workflows.options import MODEL_STEP
     from workflows.steps import Interrupted, Session, together
@@ -14,15 +14,14 @@ with workflow.unsafe.imports_passed_through():
 
 async def write_phase(
     session: Session, phase: PhaseProgress, template: str, issues: list[Issue], *, at_once: int
-) -> list[str]:
-    """Write the phase's files. Returns the packages that the model asks for.
+) -> None:
+    """Write the phase's files, and note the packages that the model asks for.
 
     Each call is a step of its own: its events are fenced, and it is retried and resumed by itself. An interruption ends
     all of them; what they had finished stays.
     """
     planned = waves(phase.plan.files, at_once)
     count = sum(map(len, planned))
-    install: list[str] = []
     number = 0
     for wave in planned:
         calls = []
@@ -31,10 +30,8 @@ async def write_phase(
             part = (number, count, paths) if count > 1 else None
             calls.append(_write(session, phase, template, issues, part))
         results = await together(calls)
-        install += [spec for result in results if result for spec in result.install if spec not in install]
-        if None in results:
+        if not all(results):
             break
-    return install
 
 
 async def _write(
@@ -43,8 +40,8 @@ async def _write(
     template: str,
     issues: list[Issue],
     part: tuple[int, int, list[str]] | None,
-) -> FilesResult | None:
-    """One call: all files of the phase, or a part of them (its number, of how many, its paths). None: interrupted."""
+) -> bool:
+    """One call: all files of the phase, or a part of them (its number, of how many, its paths). False: interrupted."""
     operation_id, title, paths = f"{phase.id}/implement", f"Writing “{phase.plan.name}”", None
     if part is not None:
         number, count, paths = part
@@ -69,6 +66,7 @@ async def _write(
         )
     except Interrupted:
         await session.read_back(phase, operation_id)
-        return None
+        return False
     session.take_in(phase, written)
-    return written
+    phase.asked_for += [spec for spec in written.install if spec not in phase.asked_for]
+    return True

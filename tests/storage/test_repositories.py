@@ -156,7 +156,7 @@ async def test_a_message_is_shown_before_any_worker_takes_it(database: Database,
     assert await messages.follow("s1", done, 1)
     await messages.receive("s1", message)  # noted late
     assert [r.message.state for r in await messages.list("s1")] == ["done"]
-    assert await messages.claim("s1", message) == "given"
+    assert await messages.claim("s1", message) == "heard"
     assert await messages.claim("s1", message.model_copy(update={"author": "bob"})) == "taken"
     assert await messages.claim("s1", message.model_copy(update={"interrupt": True})) == "taken"
     await messages.withdrawn("s1", "m1")
