@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import asyncpg
 import pytest
 
 from schemas.events import (
@@ -369,3 +370,11 @@ async def test_outbox_and_writer_share_one_sequence(event_log: EventLog, databas
     assert [d["title"] for _, _, d in rows if str(d["title"])[0] == "o"] == [f"o{n}" for n in range(1, 30)]
     newest = await database.pool.fetchval("SELECT max(at) FROM events")
     assert abs((datetime.now(UTC) - newest).total_seconds()) < 60
+
+
+@pytest.mark.parametrize("session_id", ["", "a b", "a\nb", "x" * 101])
+async def test_only_ids_that_travel_in_notifications_have_a_log(
+    event_log: EventLog, database: Database, session_id: str
+) -> None:
+    with pytest.raises(asyncpg.CheckViolationError):
+        await event_log.open(session_id, "op", run_id="run", attempt=1)
