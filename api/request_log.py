@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problems import INTERNAL, Refusal, answer
 
 FRAMES = 12
+TICKETS = re.compile(r"^(/codec/)(?!decode$|encode$)[^/]+")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("api")
@@ -50,7 +51,7 @@ class RequestLog:
             except ClientDisconnect:
                 pass  # nobody is left to answer; the line below shows a request without a status
             except Exception as error:
-                log.error("request failed", path=scope["path"][:300], error=_named(error), where=_where(error))
+                log.error("request failed", path=shown(scope["path"]), error=_named(error), where=_where(error))
                 if status is None:
                     refusal = Refusal(INTERNAL, "The service met an error that it did not expect.")
                     await answer(scope, refusal)(scope, receive, send_with_id)
@@ -58,7 +59,12 @@ class RequestLog:
                 # tells the client that the response is incomplete.
             finally:
                 milliseconds = round((time.perf_counter() - started) * 1000, 1)
-                log.info("request", method=scope["method"], path=scope["path"][:300], status=status, ms=milliseconds)
+                log.info("request", method=scope["method"], path=shown(scope["path"]), status=status, ms=milliseconds)
+
+
+def shown(path: str) -> str:
+    """A path as a log may hold it: where a part of it is what opens something, that part is left out."""
+    return TICKETS.sub(r"\1…", path)[:300]
 
 
 def _named(error: Exception) -> str:

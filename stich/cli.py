@@ -62,6 +62,7 @@ EXAMPLES: Final = {
         "stich users role ada@example.org user",
         "stich users disable ada@example.org",
         "stich users link ada@example.org",
+        "export STICH_TOKEN=$(stich users key ada@example.org)",
     ],
     "audit": ["stich audit", "stich audit --user ada@example.org --limit 20", "stich audit --json"],
     "keys": ["stich keys rotate", "stich keys rotate --now"],
@@ -236,6 +237,14 @@ def add_users(users: argparse.ArgumentParser) -> None:
         ("enable", "let somebody in again"),
     ):
         what.add_parser(name, help=text).add_argument("email", metavar="E-MAIL")
+    key = what.add_parser("key", help="make an API key for somebody's programs, and print it this once")
+    key.add_argument("email", metavar="E-MAIL")
+    key.add_argument("--name", default="made at a terminal", help="what it is called in the list of keys")
+    key.add_argument("--days", type=int, choices=range(1, 367), default=90, metavar="N", help="how long it is good for")
+    key.add_argument(
+        "--scope", action="append", choices=["read", "sessions:write", "keys", "operator"],
+        help="what it opens; may be repeated (default: read and sessions:write)",
+    )  # fmt: skip
     role = what.add_parser("role", help="change what somebody may do")
     role.add_argument("email", metavar="E-MAIL")
     role.add_argument("role", choices=["user", "operator"])

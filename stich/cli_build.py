@@ -25,6 +25,7 @@ from stich.home import Home, RunningUp
 from stich.processes.program import launcher
 from stich.processes.roles import python_program, with_packages
 from stich.projects import require_empty, write_project
+from stich.service import API_KEY, credential
 from stich.settings import Settings
 
 START_SECONDS: Final = 120.0
@@ -66,7 +67,7 @@ async def build(
     started = time.monotonic()
     async with service(settings, view, told_to_stop) as running:
         try:
-            async with StichClient(running.local_url, running.token, lost=view.lost) as client:
+            async with StichClient(running.local_url, credential(running, settings), lost=view.lost) as client:
                 if request is not None:
                     session_id = (await client.start(request, secrets.token_hex(16))).id
                 assert session_id is not None
@@ -121,7 +122,7 @@ async def service(settings: Settings, view: View, told_to_stop: asyncio.Event) -
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=errors,
-            env=with_packages(os.environ),
+            env=with_packages(_for_service(settings)),
             process_group=0,  # Ctrl-C is for us, to stop the session first
         )
         try:
@@ -145,3 +146,11 @@ async def service(settings: Settings, view: View, told_to_stop: asyncio.Event) -
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+
+def _for_service(settings: Settings) -> dict[str, str]:
+    """The environment of a service that is started here. An API key opens it, and is not the secret that it goes by."""
+    env = dict(os.environ)
+    if settings.auth == "accounts" and settings.token and API_KEY.fullmatch(settings.token.get_secret_value()):
+        del env["STICH_TOKEN"]
+    return env

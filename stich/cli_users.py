@@ -3,11 +3,15 @@
 import argparse
 import asyncio
 import os
+from typing import Final
 
-from schemas.accounts import Role
+from schemas.accounts import Role, Scope
 from stich.environment import checked_settings
 from stich.operator import Added, Installation, installation
 from stich.settings import Settings
+
+KEY_SCOPES: Final[tuple[Scope, ...]] = ("read", "sessions:write")
+"""What `stich build`, `batch` and `mcp` need."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -23,6 +27,10 @@ async def carry_out(arguments: argparse.Namespace, settings: Settings) -> None:
                 show_link(await here.add_user(arguments.email, arguments.name, role))
             case "link":
                 show_link(await here.new_link(arguments.email))
+            case "key":
+                print(
+                    await here.make_key(arguments.email, arguments.name, arguments.scope or KEY_SCOPES, arguments.days)
+                )
             case "role":
                 await here.set_role(arguments.email, arguments.role)
                 print(f"{arguments.email} is now {'an operator' if arguments.role == 'operator' else 'a user'}")

@@ -8,6 +8,7 @@ async with StichClient(url, token) as client:
 
 import asyncio
 import contextlib
+import random
 import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -85,7 +86,8 @@ class Sequenced(NamedTuple):
 class StichClient:
     """A connection to one service. An async context manager.
 
-    patience: how many seconds the service may be out of reach before `follow` and the other calls give up.
+    patience: how many seconds the service may be out of reach, or ask to be left alone (status 429), before `follow`
+    and the other calls give up.
     lost: told, with the reason, each time a stream broke and is about to be opened again.
     """
 
@@ -272,6 +274,7 @@ class StichClient:
         """
         last, pause, away_since = after, FIRST_PAUSE, time.monotonic()
         while True:
+            told = 0.0
             try:
                 async for item in self._stream(session_id, last):
                     pause, away_since = FIRST_PAUSE, time.monotonic()
@@ -284,12 +287,14 @@ class StichClient:
                     yield item
                 reason = "the stream ended"
             except (httpx.TransportError, _Unavailable) as error:
-                reason = str(error) or type(error).__name__
+                reason, told = str(error) or type(error).__name__, _told_to_wait(error)
+                if isinstance(error, _Limited) and time.monotonic() - away_since + told > self._patience:
+                    raise error.refusal from None
             if time.monotonic() - away_since > self._patience:
                 raise StichUnreachable(f"The service has been out of reach for {self._patience:.0f} s ({reason}).")
             if self._lost is not None:
                 self._lost(reason)
-            await asyncio.sleep(pause)
+            await asyncio.sleep(told or pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _stream(self, session_id: str, last: int | None) -> AsyncIterator[SessionSnapshot | Sequenced]:
@@ -333,11 +338,12 @@ class StichClient:
                     return answer
                 raise _refusal(answer)
             except (httpx.TransportError, _Unavailable) as error:
-                if time.monotonic() - begun > self._patience:
+                told = _told_to_wait(error)
+                if time.monotonic() - begun + told > self._patience:
                     if isinstance(error, _Unavailable):
                         raise error.refusal from None
                     raise StichUnreachable(f"The service is out of reach ({error or type(error).__name__}).") from None
-            await asyncio.sleep(pause)
+            await asyncio.sleep(told or pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
 
@@ -349,22 +355,40 @@ class _Unavailable(Exception):
         self.refusal = refusal
 
 
+class _Limited(_Unavailable):
+    """Status 429: it may be asked again after so many seconds, which 0 leaves open."""
+
+    def __init__(self, refusal: StichHttpError, seconds: float) -> None:
+        super().__init__(refusal)
+        self.seconds = seconds
+
+
+def _told_to_wait(error: Exception) -> float:
+    """How many seconds the service wants to be left alone, with a little more so that many do not come at once."""
+    return error.seconds * random.uniform(1, 1.1) if isinstance(error, _Limited) else 0.0
+
+
 def _path(session_id: str, part: str = "") -> str:
     return f"/api/sessions/{quote(session_id, safe='')}" + (f"/{part}" if part else "")
 
 
 def _refusal(answer: httpx.Response) -> Exception:
+    told = answer.headers.get("retry-after", "")
+    wait = float(told) if told.isascii() and told.isdecimal() else 0.0
     try:
-        return _refused(Problem.model_validate_json(answer.content))
+        return _refused(Problem.model_validate_json(answer.content), wait)
     except ValidationError:
-        return _weighed(StichHttpError(answer.status_code, f"The service answered with status {answer.status_code}."))
+        sentence = f"The service answered with status {answer.status_code}."
+        return _weighed(StichHttpError(answer.status_code, sentence), wait)
 
 
-def _refused(problem: Problem) -> Exception:
-    return _weighed(StichHttpError(problem.status, f"{problem.detail} {problem.next_action}", problem))
+def _refused(problem: Problem, wait: float = 0.0) -> Exception:
+    return _weighed(StichHttpError(problem.status, f"{problem.detail} {problem.next_action}", problem), wait)
 
 
-def _weighed(refusal: StichHttpError) -> Exception:
+def _weighed(refusal: StichHttpError, wait: float) -> Exception:
+    if refusal.status == 429:
+        return _Limited(refusal, wait)
     return _Unavailable(refusal) if refusal.status in (502, 503, 504) else refusal
 
 

@@ -18,7 +18,7 @@ SECRET_NAME: Final = re.compile(
     r"|cookie|credentials?|dsn|database_url)$"
 )
 SECRET_TEXT: Final = re.compile(
-    r"(?i)(?P<keep>bearer\s+|[?&]token=|api[_-]?key[\"']?\s*[=:]\s*[\"']?|://[^/\s:@]*:)(?P<value>[^\s\"'&@]{6,})"
+    r"(?i)(?P<keep>bearer\s+|[?&#](?:token|ticket|code|state|key|secret|signature|verify|reset)=|/codec/(?=[0-9a-f]{64}/)|api[_-]?key[\"']?\s*[=:]\s*[\"']?|://[^/\s:@]*:)(?P<value>[^\s\"'&@]{6,})"
     r"|(?P<key>\b(sk|pk|rk|stk|gsk|csk|xai|ghp|gho|github_pat)[-_][A-Za-z0-9_-]{12,}|\bAIza[A-Za-z0-9_-]{20,}|\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*)"
 )
 NOISY: Final = ("httpx", "httpcore", "uvicorn.access", "uvicorn.error", "websockets", "asyncio")

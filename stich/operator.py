@@ -3,7 +3,7 @@
 import getpass
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final, NamedTuple
@@ -12,15 +12,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from api.access_tokens import AccessTokens
 from api.account_mails import reset_link
-from api.key_holders import hash_of
+from api.key_holders import hash_of, new_key
 from api.settings import ApiSettings
-from schemas.accounts import AuditEntry, Email, Role
+from schemas.accounts import AuditEntry, Email, Role, Scope
 from stich.api_server import api_settings_from
 from stich.database import open_database, required_url
 from stich.errors import StichError
 from stich.home import Home
 from stich.processes.postgres import Postgres
 from stich.settings import Settings
+from storage.api_keys import ApiKeys
 from storage.audit import Audit
 from storage.database import Database
 from storage.one_time_tokens import OneTime, OneTimeTokens
@@ -43,6 +44,7 @@ class Installation:
     def __init__(self, database: Database, settings: ApiSettings, origin: str) -> None:
         self._users = Users(database)
         self._tokens = OneTimeTokens(database)
+        self._api_keys = ApiKeys(database)
         self._audit = Audit(database)
         self._access = AccessTokens(database, settings.derive_key("signing keys"), settings.origin)
         self._origin = origin
@@ -62,6 +64,19 @@ class Installation:
         user = await self._find(email)
         await self._note("password_link_made", user.id)
         return Added(user, await self._link(user))
+
+    async def make_key(self, email: str, name: str, scopes: Sequence[Scope], days: int) -> str:
+        """An API key that acts for a user, shown once. Raises StichError when there is no such user."""
+        user = await self._find(email)
+        if "operator" in scopes and user.role != "operator":
+            raise StichError("Only an operator's key can have the scope operator.")
+        made = new_key()
+        key_id, life = f"key-{secrets.token_hex(8)}", timedelta(days=days)
+        await self._api_keys.add(
+            key_id, user.id, name=name, key_hash=made.hash, hint=made.hint, scopes=list(scopes), life=life
+        )
+        await self._note("api_key_made", user.id, key=key_id, scopes=list(scopes))
+        return made.key
 
     async def set_role(self, email: str, role: Role) -> None:
         user = await self._find(email)

@@ -25,6 +25,15 @@ async def test_a_request_is_one_line_without_secrets(service: Service) -> None:
     assert answer.headers["x-request-id"] == answer.json()["request_id"]
 
 
+@pytest.mark.parametrize("ticket", ["0123456789abcdef" * 4, "decode-this", "x%2Fy"])
+@pytest.mark.parametrize("act", ["decode", "encode", "other"])
+async def test_the_codec_s_ticket_is_in_no_line(service: Service, ticket: str, act: str) -> None:
+    with structlog.testing.capture_logs() as lines:
+        await service.anonymous.post(f"/codec/{ticket}/{act}?token={TOKEN}", json={"payloads": []})
+    assert ticket not in str(lines) and "x/y" not in str(lines) and TOKEN not in str(lines)
+    assert [line["path"].startswith("/codec/…") for line in lines if line["event"] == "request"] == [True]
+
+
 async def test_the_id_is_in_the_line(service: Service) -> None:
     seen: list[object] = []
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
@@ -44,6 +45,7 @@ class Service:
         self.last_ids: list[str | None] = []
         self.requests: list[tuple[str, bytes, str | None]] = []
         self.failures: list[int] = []
+        self.retry_after = "1"
         self.app = Starlette(
             routes=[
                 Route("/api/sessions/{id}/events", self.events),
@@ -55,6 +57,8 @@ class Service:
         self.last_ids.append(request.headers.get("last-event-id"))
         if request.headers["authorization"] != f"Bearer {TOKEN}":
             return JSONResponse({}, 401)
+        if self.failures:
+            return JSONResponse({}, self.failures.pop(0), {"Retry-After": self.retry_after})
         if not self.streams:
             return JSONResponse({"no": "problem"}, 404)
 
@@ -77,7 +81,7 @@ class Service:
                 "next_action": "Do that.",
                 "request_id": "r",
             }
-            return JSONResponse(problem, status)
+            return JSONResponse(problem, status, {"Retry-After": self.retry_after} if status == 429 else None)
         if request.url.path.endswith("/messages"):
             return JSONResponse({"id": json.loads(await request.body())["id"]}, 202)
         return JSONResponse({"id": "s", "url": "http://x/s/s"}, 201)
@@ -162,6 +166,37 @@ async def test_a_part_that_restarts_is_waited_for() -> None:
     async with client_of(service) as client:
         assert (await client.start(CreateSession(prompt="x", template="t"), "key-1")).id == "s"
     assert service.requests == [("/api/sessions", b'{"prompt":"x","template":"t"}', "key-1")] * 3
+
+
+async def test_a_limit_is_waited_for_as_long_as_it_says() -> None:
+    service = Service([[frame(1, "a")]])
+    async with client_of(service) as client:
+        for ask in (lambda: client.start(CreateSession(prompt="x"), "key"), lambda: collect(client, bool)):
+            service.failures = [429]
+            began = time.monotonic()
+            await ask()
+            assert time.monotonic() - began >= 1
+
+
+@pytest.mark.parametrize("retry_after", ["6", "86400"])
+async def test_a_limit_that_lasts_beyond_the_patience_is_told_at_once(retry_after: str) -> None:
+    service = Service([])
+    service.retry_after = retry_after
+    async with client_of(service) as client:
+        for ask in (lambda: client.start(CreateSession(prompt="x"), "key"), lambda: collect(client, bool)):
+            service.failures = [429]
+            began = time.monotonic()
+            with pytest.raises(StichHttpError) as caught:
+                await ask()
+            assert caught.value.status == 429 and time.monotonic() - began < 4
+
+
+@pytest.mark.parametrize("retry_after", ["", "soon", "-1", "Wed, 21 Oct 2026 07:28:00 GMT"])
+async def test_a_limit_that_says_no_seconds_is_tried_again_soon(retry_after: str) -> None:
+    service = Service([])
+    service.retry_after, service.failures = retry_after, [429, 429]
+    async with client_of(service) as client:
+        assert (await client.start(CreateSession(prompt="x"), "key")).id == "s"
 
 
 async def test_a_refusal_says_what_the_service_said() -> None:

@@ -75,6 +75,10 @@ def test_fields_named_like_secrets_are_redacted(name: str) -> None:
     "text",
     [
         "GET /?token=abcdefghijk HTTP/1.1",
+        "GET /auth/github/callback?code=abcdefghijk&state=abcdefghijk",
+        "GET https://a.example/x?a=1&ticket=abcdefghijk",
+        "GET https://a.example/x?key=abcdefghijk",
+        "opened https://a.example/sign-in#reset=abcdefghijk",
         "Authorization: Bearer abcdefghijk",
         "postgresql://stich:abcdefghijk@db/stich",
         "sent sk-ant-abcdefghijk0123456789 away",
@@ -84,6 +88,12 @@ def test_fields_named_like_secrets_are_redacted(name: str) -> None:
 def test_texts_that_hold_secrets_are_redacted(text: str) -> None:
     cleaned = redact(None, "info", {"event": text})["event"]
     assert "abcdefghijk" not in cleaned and REDACTED in cleaned
+
+
+def test_the_ticket_of_the_codec_is_redacted() -> None:
+    ticket = "0123456789abcdef" * 4
+    for address in (f"http://127.0.0.1:8080/codec/{ticket}/decode", f"GET /codec/{ticket}/decode"):
+        assert ticket not in str(redact(None, "info", {"event": address}))
 
 
 def test_what_only_sounds_like_a_secret_stays() -> None:

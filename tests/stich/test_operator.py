@@ -8,6 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from api.key_holders import hash_of
 from stich.cli import main
 from stich.cli_up import take_mails
 
@@ -53,6 +54,19 @@ class Terminal:
             return rows
         finally:
             await connection.close()
+
+
+async def test_a_key_is_made_for_somebody_s_programs(terminal: Terminal) -> None:
+    await terminal("users", "add", "ada@example.org")
+    key = (await terminal("users", "key", "ada@example.org", "--name", "ci", "--days", "7")).strip()
+    assert re.fullmatch(r"stk_[0-9a-f]{48}", key)
+    (row,) = await terminal.query("SELECT name, scopes, hash, expires_at - now() < '8 days' AS soon FROM api_keys")
+    assert (row["name"], row["scopes"], row["soon"]) == ("ci", ["read", "sessions:write"], True)
+    assert row["hash"] == hash_of(key)
+    assert "operator" in await terminal.refused("users", "key", "ada@example.org", "--scope", "operator")
+    assert "no user" in await terminal.refused("users", "key", "eve@example.org")
+    shown = await terminal("audit", "--json")
+    assert "api_key_made" in shown and key not in shown
 
 
 async def test_users_are_added_listed_and_changed(terminal: Terminal) -> None:
