@@ -2,11 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import get_args
 
 from inference import Inference
 from sandbox import Sandbox
 from sandbox.browser import Browser
 from sandbox.hosting import DeploymentTokens, Places
+from schemas.deployments import Target
 from storage.database import Database
 from storage.events import EventLog
 from storage.files import Files
@@ -49,4 +51,5 @@ class Rooms:
     published: PublishedSites
     sandbox_waits: SandboxWaits
     deployment_tokens: DeploymentTokens
+    targets: frozenset[Target] = frozenset(get_args(Target))
     places: Places

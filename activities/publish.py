@@ -39,6 +39,7 @@ class PublishActivities:
             try:
                 # Known missing before the build: nobody waits for a build that leads nowhere.
                 self._require_publishable(given.template)
+                self._require_allowed(deployment.target)
                 publisher = await self.publisher(given.user_id, deployment.target)
                 step.emit(DeploymentEvent(deployment=deployment.model_copy(update={"status": "building"})))
                 site = await self._build(given)
@@ -71,6 +72,13 @@ class PublishActivities:
     def _require_publishable(self, name: str) -> None:
         if not template(name).publishable:
             raise NothingToPublish("Projects of this template need a running server; only pages can be published.")
+
+    def _require_allowed(self, target: Target) -> None:
+        if target not in self._rooms.targets:
+            sentence = f"{TARGET_TITLES[target]} is not among the targets that this service allows."
+            raise fail(
+                Failure(code="target_not_allowed", sentence=sentence, next_action="Publish at this service itself.")
+            )
 
     async def publisher(self, user_id: str, target: Target) -> "_Here | _Elsewhere":
         """What publishes and withdraws at a target. Raises ApplicationError where the user has no account there."""

@@ -9,11 +9,11 @@ from starlette.responses import Response
 from api.access import session_of
 from api.endpoints import ANSWER_SECONDS, Answer, Endpoint, JsonResponse, body_of, within
 from api.examples import EXAMPLE_TIME
-from api.problems import AWAY, NO_SESSION, NO_WORKER, NOT_NOW, SESSION_ENDED
+from api.problems import AWAY, NO_SESSION, NO_WORKER, NOT_NOW, NOT_PUBLISHED, SESSION_ENDED, Refusal
 from api.services import services_of
 from api.session_workflows import CARRY_OUT_SECONDS
 from api.snapshots import snapshot
-from schemas.deployments import Deployment, DeploymentRequest, DeploymentWithdrawal
+from schemas.deployments import TARGET_TITLES, Deployment, DeploymentRequest, DeploymentWithdrawal
 from schemas.http import CreateDeployment, DeploymentList
 
 EXAMPLE: Final = Deployment(id="d-1", target="local", requested_at=EXAMPLE_TIME, changed_at=EXAMPLE_TIME)
@@ -25,6 +25,8 @@ EXAMPLE_LIVE: Final = EXAMPLE.model_copy(
 async def create(request: Request) -> Response:
     session = await within(ANSWER_SECONDS, session_of(request, "own"))
     body = body_of(request, CreateDeployment)
+    if body.target not in services_of(request).settings.targets:
+        raise Refusal(NOT_PUBLISHED, f"{TARGET_TITLES[body.target]} is not among the targets that this service allows.")
     asked = DeploymentRequest(id=body.id or f"d-{secrets.token_hex(8)}", target=body.target, version=body.version)
     deployment = await services_of(request).workflows.publish(session.id, asked)
     return JsonResponse(deployment, status_code=202)
@@ -52,7 +54,7 @@ ENDPOINTS: Final = (
         body=CreateDeployment,
         body_example=CreateDeployment(target="local"),
         answer=Answer(status=202, description="Asked for; events tell the rest.", schema=Deployment, example=EXAMPLE),
-        problems=(NO_SESSION, NOT_NOW, SESSION_ENDED, NO_WORKER, *AWAY),
+        problems=(NO_SESSION, NOT_NOW, NOT_PUBLISHED, SESSION_ENDED, NO_WORKER, *AWAY),
         seconds=ANSWER_SECONDS + CARRY_OUT_SECONDS,
     ),
     Endpoint(

@@ -153,6 +153,18 @@ UNKNOWN_HOST: Final = Kind(
     "Use the address that `stich up` printed, or add the host name to the allowed hosts.",
 )
 INVALID: Final = Kind("invalid_request", 422, "The request does not fit", "Correct the field and send it again.")
+NOT_SERVED: Final = Kind(
+    "jurisdiction_not_served",
+    422,
+    "That jurisdiction is not served here",
+    "Start the session at the service of its jurisdiction; nothing of it was kept here.",
+)
+NOT_PUBLISHED: Final = Kind(
+    "target_not_allowed",
+    422,
+    "Nothing may be published there from here",
+    "Publish at this service itself (target local), or ask its operator.",
+)
 INTERNAL: Final = Kind(
     "internal_error", 500, "Something went wrong here", "Try again; if it stays, look up the request id in the log."
 )

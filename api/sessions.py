@@ -28,6 +28,7 @@ from api.problems import (
     NO_SESSION,
     NO_WORKER,
     NOT_NOW,
+    NOT_SERVED,
     SESSION_ENDED,
     TOO_SLOW,
     Refusal,
@@ -83,13 +84,18 @@ async def create(request: Request) -> Response:
     user_id = principal_of(request).user_id
     body = body_of(request, CreateSession)
     _check_template(body.template, services.settings)
+    _check_jurisdiction(body.jurisdiction, services.settings)
     images = await uploaded(services, user_id, body.image_ids)
     wanted = SessionRequest(**body.model_dump(exclude={"image_ids"}), images=images, user_id=user_id)
     return await start_session(services, wanted, read_headers(request, CreateHeaders).idempotency_key)
 
 
 async def start_session(services: Services, session_request: SessionRequest, key: str | None) -> Response:
-    """Start a session, or find the one that the same user's request with this Idempotency-Key started."""
+    """Start a session, or find the one that the same user's request with this Idempotency-Key started.
+
+    It belongs to the jurisdiction of this service.
+    """
+    session_request = session_request.model_copy(update={"jurisdiction": services.settings.jurisdiction})
     user_id = session_request.user_id
     digest = _digest(session_request)
     session_id = (
@@ -111,6 +117,13 @@ async def start_session(services: Services, session_request: SessionRequest, key
         status_code=201,
         headers={"Location": f"/api/sessions/{session_id}"},
     )
+
+
+def _check_jurisdiction(asked: str | None, settings: ApiSettings) -> None:
+    served = settings.jurisdiction
+    if asked is not None and asked != served:
+        here = f"those of {served}" if served else "sessions of no jurisdiction"
+        raise Refusal(NOT_SERVED, f"Sessions of jurisdiction {asked} are not served here; this service has {here}.")
 
 
 def _check_template(name: str | None, settings: ApiSettings) -> None:
@@ -223,7 +236,7 @@ ENDPOINTS: Final = (
             example=SessionCreated(id=EXAMPLE_ID, url=f"http://127.0.0.1:8300/s/{EXAMPLE_ID}"),
             headers=(("Location", "Address of the session."),),
         ),
-        problems=(KEY_REUSED, NO_IMAGE, LIMIT_REACHED, *AWAY),
+        problems=(KEY_REUSED, NO_IMAGE, NOT_SERVED, LIMIT_REACHED, *AWAY),
     ),
     Endpoint(
         method="GET",

@@ -5,12 +5,13 @@ import hmac
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from api.addresses import Network
+from schemas.deployments import Target
 from schemas.http import TemplateSummary
 from schemas.limits import LimitRules
 
@@ -70,6 +71,8 @@ class ApiSettings(BaseModel):
     user_id: str = "local"
     auth: Literal["local", "accounts"] = "local"
     sign_up: bool = True
+    jurisdiction: str | None = None
+    targets: frozenset[Target] = frozenset(get_args(Target))
     trusted_proxies: tuple[Network, ...] = ()
     smtp_url: SecretStr | None = None
     mail_from: str = "stich@localhost"

@@ -15,7 +15,7 @@ from inference.custom import UserCredentials, find
 from inference.errors import NotConfigured
 from inference.fingerprint import fingerprint
 from inference.providers import PROVIDERS, Provider
-from inference.settings import GatewaySettings, InferenceSettings
+from inference.settings import CUSTOM, GatewaySettings, InferenceSettings
 from schemas.inference import ModelCall
 
 METADATA_HEADER = "x-stich-metadata"
@@ -71,7 +71,15 @@ def build_gateway_url(provider: str | None, gateway: GatewaySettings) -> str:
 
 def usable(provider: str, settings: InferenceSettings, user: UserCredentials | None) -> bool:
     """Whether a call of `user` (None: of the platform) can go to `provider`."""
-    return settings.usable(provider) or (user is not None and user.has(provider))
+    if user is not None and user.has(provider):
+        return _permitted(provider, settings, user)
+    return settings.usable(provider)
+
+
+def _permitted(provider: str, settings: InferenceSettings, user: UserCredentials | None) -> bool:
+    """Whether the operator lets calls go to `provider`, or to the server that the user put in its place."""
+    own = user is not None and (provider in user.servers or provider in user.base_urls)
+    return settings.permits(CUSTOM if own else provider)
 
 
 def configuration_for_model(
@@ -107,6 +115,8 @@ def endpoint(
     """Where a call to `provider` goes and with whose key. The user's own key comes first. Raises NotConfigured."""
     if user is not None and call is not None and call.user_id not in (None, user.user_id):
         raise NotConfigured("a call of one user was given another user's keys", provider=provider)
+    if not _permitted(provider, settings, user):
+        raise NotConfigured(f"{provider}: this service does not call it", provider=provider)
     if user is not None and (server := user.servers.get(provider)) is not None:
         return Endpoint(server.provider, server.provider.base_url, server.key, "user", guarded=True)
     facts = PROVIDERS[provider]

@@ -12,6 +12,8 @@ from inference.providers import PROVIDERS, Provider, provider_id
 from schemas.inference import ActionKey, RoutingPolicy
 
 _PLACEHOLDERS = {"", "default", "none", "null", "changeme", "your-api-key", "your_api_key"}
+CUSTOM: Final = "custom"
+GATEWAY: Final = "gateway"
 _SECONDS: Final = {"STICH_CONNECT_TIMEOUT": 10.0, "STICH_FIRST_TOKEN_TIMEOUT": 120.0, "STICH_STALL_TIMEOUT": 60.0}
 
 VARIABLES: Final = frozenset(
@@ -21,6 +23,7 @@ VARIABLES: Final = frozenset(
         *_SECONDS,
         "STICH_MODEL",
         "STICH_ROUTING",
+        "STICH_PROVIDERS",
         "STICH_ANSWER_CACHE",
         "STICH_ALLOW_PRIVATE_ADDRESSES",
         "STICH_GATEWAY_URL",
@@ -72,7 +75,9 @@ class InferenceSettings(BaseModel):
 
     `models` overrides the model of actions, `model` of all. Times are seconds: `connect_timeout` for the connection,
     `first_token_timeout` from the request to the first token, `stall_timeout` between tokens. `allow_private` is
-    the operator's word that users may name servers on this machine and in its networks.
+    the operator's word that users may name servers on this machine and in its networks. `allowed`, where given, are the
+    only providers that calls may go to, whoever's key they use: `custom` stands for servers that users named, `gateway`
+    for a gateway in front of the others.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -87,17 +92,23 @@ class InferenceSettings(BaseModel):
     stall_timeout: float = Field(default=60, gt=0)
     answer_cache_size: int = Field(default=0, ge=0)
     allow_private: bool = False
+    allowed: frozenset[str] | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
         """Settings out of `env`. A base URL that is set needs no key: the server behind it may want none.
 
         Raises InvalidSetting for a URL, model key or number that cannot be meant."""
+        allowed = _allowed(env)
         found = {provider.id: _provider(env, provider) for provider in PROVIDERS.values()}
         models = {key: value for key in ActionKey if (value := env.get(f"STICH_MODEL_{key.upper()}", "").strip())}
         return cls(
-            providers={name: settings for name, settings in found.items() if settings is not None},
-            gateway=_gateway(env),
+            providers={
+                name: settings
+                for name, settings in found.items()
+                if settings is not None and (allowed is None or name in {*allowed, "demo"})
+            },
+            gateway=_gateway(env) if allowed is None or GATEWAY in allowed else None,
             model=env.get("STICH_MODEL", "").strip() or None,
             models=models,
             policy=_policy(env),
@@ -106,6 +117,7 @@ class InferenceSettings(BaseModel):
             stall_timeout=_seconds(env, "STICH_STALL_TIMEOUT"),
             answer_cache_size=_count(env, "STICH_ANSWER_CACHE", 0),
             allow_private=allows_private(env),
+            allowed=allowed,
         )
 
     @property
@@ -117,14 +129,24 @@ class InferenceSettings(BaseModel):
 
     def usable(self, provider: str) -> bool:
         """Whether calls can go to `provider` with what is configured here."""
+        if not self.permits(provider):
+            return False
         stored = self.gateway.stored_keys if self.gateway else frozenset()
         return provider in self.providers or provider in stored
+
+    def permits(self, provider: str) -> bool:
+        """Whether calls may go to `provider` at all. The demo model is a part of this service."""
+        if self.allowed is None or provider == "demo":
+            return True
+        return (provider if provider in PROVIDERS else CUSTOM) in self.allowed
 
     def why_not_usable(self, provider: str) -> str:
         """What to set so that `provider` can be used, in words; empty where it can."""
         if self.usable(provider):
             return ""
         facts = PROVIDERS[provider]
+        if not self.permits(provider):
+            return f"{facts.title}: this service does not call it"
         variables = facts.key_variables if facts.needs_key else facts.url_variables
         missing = f"{variables[0]} is not set"
         if provider == "cloudflare":
@@ -138,6 +160,7 @@ def invalid(env: Mapping[str, str]) -> list[str]:
         *(partial(_provider, env, provider) for provider in PROVIDERS.values()),
         partial(_gateway, env),
         partial(_policy, env),
+        partial(_allowed, env),
         *(partial(_seconds, env, name) for name in _SECONDS),
         partial(_count, env, "STICH_ANSWER_CACHE", 0),
         partial(allows_private, env),
@@ -237,6 +260,19 @@ def _stored_keys(env: Mapping[str, str]) -> frozenset[str]:
             f"{name} names a provider that is not known, {unknown[0]!r}: known are {', '.join(PROVIDERS)}"
         )
     return frozenset(found for word in named if (found := provider_id(word)))
+
+
+def _allowed(env: Mapping[str, str]) -> frozenset[str] | None:
+    """The providers that STICH_PROVIDERS names; None where it is not set."""
+    named = [word.lower() for word in re.split(r"[,\s]+", env.get("STICH_PROVIDERS", "")) if word]
+    if not named:
+        return None
+    known = {word: word if word in (CUSTOM, GATEWAY) else provider_id(word) for word in named}
+    unknown = [word[:40] for word, found in known.items() if found is None]
+    if unknown:
+        listed = ", ".join((*PROVIDERS, CUSTOM, GATEWAY))
+        raise InvalidSetting(f"STICH_PROVIDERS names {unknown[0]!r}; there are {listed}")
+    return frozenset(found for found in known.values() if found is not None)
 
 
 def _policy(env: Mapping[str, str]) -> RoutingPolicy:

@@ -15,6 +15,7 @@ from schemas.session import (
     MAX_PARALLEL_CALLS,
     PARALLEL_CALLS,
     ChatMessage,
+    Jurisdiction,
     MessageId,
     Mode,
     Progress,
@@ -35,6 +36,7 @@ class CreateSession(BaseModel):
     prompt: Prompt
     mode: Mode = "deterministic"
     urgency: Urgency = "interactive"
+    jurisdiction: Jurisdiction | None = None
     template: str | None = None
     review_cycles: int = Field(default=3, ge=0, le=10)
     max_phases: int = Field(default=10, ge=1, le=10)

@@ -21,6 +21,8 @@ which four do not need each other took 88 s in one call, and 62 s with two, thre
 MAX_IMAGES = 2  # of one message
 
 Mode = Literal["deterministic", "smart"]
+Jurisdiction = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,15}$")]
+"""Where a session's data may be: a short name such as `eu`, which operators give."""
 Urgency = Literal["interactive", "batch"]
 """Whether somebody waits for the session: what is `batch` comes after everything interactive."""
 State = Literal[
@@ -304,11 +306,12 @@ class CarriedState(BaseModel):
 class SessionRequest(BaseModel):
     """What starts a session, as JSON argument of the workflow `CodeGenSession`. The workflow id is the session id.
 
-    `images` belong to the prompt. With `fork` the session goes on from a version of another one, `prompt` being that
-    one's. `keep_open` False ends the workflow with the session's result instead of waiting for further messages.
-    `parallel_calls` is how many calls may write files of a phase side by side; `plan_ahead` says whether the next phase
-    is planned while the checks of the last run. Of more than one candidate the best goes on, and all are kept.
-    `max_cost_usd` is the session's budget; in the smart mode what a round may spend before it asks whether to go on.
+    With a `jurisdiction` it runs on workers, database and providers of that one, or not at all. `images` belong to the
+    prompt. With `fork` the session goes on from a version of another one, `prompt` being that one's. `keep_open` False
+    ends the workflow with the session's result instead of waiting for further messages. `parallel_calls` is how many
+    calls may write files of a phase side by side; `plan_ahead` says whether the next phase is planned while the checks
+    of the last run. Of more than one candidate the best goes on, and all are kept. `max_cost_usd` is the session's
+    budget; in the smart mode what a round may spend before it asks whether to go on.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -316,6 +319,7 @@ class SessionRequest(BaseModel):
     prompt: Prompt
     mode: Mode = "deterministic"
     urgency: Urgency = "interactive"
+    jurisdiction: Jurisdiction | None = None
     template: str | None = None
     user_id: str = "local"
     review_cycles: int = Field(default=3, ge=0, le=10)

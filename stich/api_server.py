@@ -18,13 +18,14 @@ from stich.database import open_database, required_url
 from stich.demo.recording import BUILT_IN, RecordingInvalid, load_all
 from stich.errors import StichError
 from stich.home import Home, token_of
+from stich.jurisdiction import claim_database, claim_namespace
 from stich.keys import codec_ticket, master_keys
 from stich.logging import configure_logging
 from stich.previews import PreviewPlace, naming_secret
 from stich.serving import listening_socket, serving, told_to_stop, until_stopped
 from stich.settings import Settings
 from stich.telemetry import telemetry
-from stich.temporal import connect_temporal
+from stich.temporal import connect_temporal, require_namespace
 
 WEB: Final = Path(stich.__file__).parent.parent / "web" / "dist"
 EXAMPLES: Final = (
@@ -47,6 +48,10 @@ async def run_api(settings: Settings, env: Mapping[str, str]) -> None:
             open_database(url, settings.database_connections, "stich-api") as database,
             Inference(small_calls(env)) as inference,
         ):
+            await claim_database(database, settings.jurisdiction)
+            if settings.jurisdiction is not None:
+                await require_namespace(temporal)
+                await claim_namespace(temporal, settings.jurisdiction)
             app = create_app(
                 api_settings,
                 database=database,
@@ -75,6 +80,8 @@ def api_settings_from(settings: Settings, env: Mapping[str, str]) -> ApiSettings
             allowed_hosts=frozenset(settings.allowed_hosts),
             allowed_origins=frozenset(settings.allowed_origins),
             auth=settings.auth,
+            jurisdiction=settings.jurisdiction,
+            targets=settings.targets,
             sign_up=settings.sign_up == "open",
             trusted_proxies=settings.trusted_proxies,
             smtp_url=settings.smtp_url,

@@ -44,7 +44,7 @@ def _where(settings: Settings) -> Settings:
 async def _replay(settings: Settings, arguments: argparse.Namespace) -> list[Replayed]:
     histories = saved(arguments.saved) if arguments.saved else _downloaded(settings, arguments.limit, arguments.save)
     found = []
-    async for each in replayed(histories, data_converter(settings)):
+    async for each in replayed(histories, data_converter(settings), settings.jurisdiction):
         found.append(each)
         verdict = "ok" if each.problem is None else f"FAILED: {each.problem}"
         print(f"{each.name} ({each.events} events): {verdict}", flush=True)

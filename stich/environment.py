@@ -44,6 +44,10 @@ def problems(env: Mapping[str, str]) -> Iterator[str]:
     yield from _told(lambda: _demo_speed(env))
     if settings is not None:
         known = settings
+        if known.jurisdiction is not None and not env.get("STICH_PROVIDERS", "").strip():
+            yield (
+                "STICH_JURISDICTION needs STICH_PROVIDERS: the providers that keep data there, such as openai, custom."
+            )
         yield from _told(lambda: PreviewPlace.of(known))
         yield from _told(lambda: check_given(known))
 

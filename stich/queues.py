@@ -18,6 +18,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.context import Rooms
 from activities.registry import inference_activities, session_activities
 from stich.builds import deployment
+from stich.jurisdiction import OwnJurisdiction
 from stich.sandbox_host import UNUSED_SLOTS, sandbox_workers
 from stich.settings import Queue, Settings
 from stich.telemetry import StepDurations
@@ -72,7 +73,7 @@ def _workers(client: Client, rooms: Rooms, settings: Settings) -> Iterator[Worke
             task_queue=WORKFLOW_QUEUE,
             workflows=WORKFLOWS,
             activities=session_activities(rooms),
-            interceptors=[StepDurations()],
+            interceptors=[StepDurations(), OwnJurisdiction(settings.jurisdiction)],
             workflow_runner=workflow_runner(),
             deployment_config=deployment(settings),
             tuner=_tuner(settings, FixedSizeSlotSupplier(settings.workflow_slots)),

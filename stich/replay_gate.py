@@ -14,6 +14,7 @@ from temporalio.worker import Replayer
 
 from schemas.session import State
 from stich.errors import StichError
+from stich.jurisdiction import OwnJurisdiction
 from stich.queues import WORKFLOWS, workflow_runner
 from workflows.cockpit import STATUS
 from workflows.names import SESSION_WORKFLOW
@@ -38,10 +39,18 @@ class SavedHistory(BaseModel):
 
 
 async def replayed(
-    histories: AsyncIterator[WorkflowHistory], converter: DataConverter, workflows: Sequence[type] = WORKFLOWS
+    histories: AsyncIterator[WorkflowHistory],
+    converter: DataConverter,
+    jurisdiction: str | None = None,
+    workflows: Sequence[type] = WORKFLOWS,
 ) -> AsyncIterator[Replayed]:
     """Replay each history with `workflows`."""
-    replayer = Replayer(workflows=workflows, data_converter=converter, workflow_runner=workflow_runner())
+    replayer = Replayer(
+        workflows=workflows,
+        data_converter=converter,
+        workflow_runner=workflow_runner(),
+        interceptors=[OwnJurisdiction(jurisdiction)],
+    )
     async for history in histories:
         result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
         problem = None if result.replay_failure is None else " ".join(str(result.replay_failure).split())

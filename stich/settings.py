@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self, TypeVar
+from typing import Annotated, Final, Literal, Self, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -17,8 +17,10 @@ from pydantic import (
     ValidationError,
 )
 
+from schemas.deployments import Target
 from schemas.limits import LimitRules
 from schemas.retention import RetentionRules
+from schemas.session import Jurisdiction
 from stich.errors import StichError
 
 DEFAULT_PORT: Final = 8080
@@ -59,6 +61,8 @@ VARIABLES: Final = {
     "sandbox_memory": ("STICH_SANDBOX_MEMORY", "a size such as 16G"),
     "sandbox_disk": ("STICH_SANDBOX_DISK", "a size such as 50G"),
     "host_name": ("STICH_HOST_NAME", "a name of letters, digits, dots and hyphens"),
+    "jurisdiction": ("STICH_JURISDICTION", "a short name of lower-case letters and digits, such as eu"),
+    "publish_targets": ("STICH_PUBLISH_TARGETS", "some of local, cloudflare, netlify, vercel, separated by commas"),
     "deployment": ("STICH_DEPLOYMENT", "a name of letters, digits, underscores and hyphens"),
     "build_id": ("STICH_BUILD_ID", "a name of letters, digits, dots, underscores and hyphens"),
     "unsafe_local": ("STICH_UNSAFE_LOCAL", "1 to run generated code without isolation, else nothing"),
@@ -196,6 +200,8 @@ class Settings(BaseModel):
     sandbox_memory: Size | None = None
     sandbox_disk: Size | None = None
     host_name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    jurisdiction: Jurisdiction | None = None
+    publish_targets: Listed[Target] = ()
     deployment: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")
     build_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     unsafe_local: bool = False
@@ -234,6 +240,13 @@ class Settings(BaseModel):
             if (f"{name}_client_id" in given) != (f"{name}_client_secret" in given):
                 raise StichError(f"STICH_{name.upper()}_CLIENT_ID and ..._CLIENT_SECRET belong together; set both.")
         return settings
+
+    @property
+    def targets(self) -> frozenset[Target]:
+        """Where applications may be published: what was set, else everywhere, or nowhere else in a jurisdiction."""
+        if self.publish_targets:
+            return frozenset(self.publish_targets)
+        return frozenset(("local",)) if self.jurisdiction else frozenset(get_args(Target))
 
     @property
     def loopback(self) -> bool:

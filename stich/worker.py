@@ -21,6 +21,7 @@ from stich.builds import build_id
 from stich.database import open_database, required_url
 from stich.errors import StichError
 from stich.home import token_of
+from stich.jurisdiction import claim_database, claim_namespace
 from stich.keys import fence_of, master_keys
 from stich.logging import configure_logging
 from stich.preview_reports import reporting
@@ -60,6 +61,7 @@ async def run_worker(settings: Settings, env: Mapping[str, str]) -> None:
     await require_namespace(await connect_temporal(settings, env))
     client = await connect_temporal(settings, env, lazy=False)
     await require_search_attributes(client)
+    await claim_namespace(client, settings.jurisdiction)
     await keep_schedule(client, settings.retention)
     with telemetry(env, "worker"):
         await _work(settings, env, client, stop)
@@ -103,6 +105,7 @@ async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterato
         database = await stack.enter_async_context(
             open_database(required_url(settings), settings.database_connections, "stich-worker")
         )
+        await claim_database(database, settings.jurisdiction)
         events = EventLog(database)
         await events.start()
         stack.push_async_callback(events.aclose)
@@ -162,6 +165,7 @@ async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterato
             published=published,
             sandbox_waits=SandboxWaits(database),
             deployment_tokens=EnvironmentTokens(env),
+            targets=settings.targets,
             places=deployment_places(settings),
         )
         await stack.enter_async_context(reporting(sandbox.previews, rooms.preview_reports))

@@ -10,6 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas.session import Operation, PhaseProgress, Progress
 
 USER: Final = SearchAttributeKey.for_keyword("StichUser")
+JURISDICTION: Final = SearchAttributeKey.for_keyword("StichJurisdiction")
 STATUS: Final = SearchAttributeKey.for_keyword("StichStatus")
 MODE: Final = SearchAttributeKey.for_keyword("StichMode")
 TEMPLATE: Final = SearchAttributeKey.for_keyword("StichTemplate")
@@ -17,7 +18,9 @@ MODEL: Final = SearchAttributeKey.for_keyword("StichModel")
 PHASE: Final = SearchAttributeKey.for_int("StichPhase")
 COST: Final = SearchAttributeKey.for_float("StichCost")
 
-SEARCH_ATTRIBUTES: Final[tuple[SearchAttributeKey[Any], ...]] = (USER, STATUS, MODE, TEMPLATE, MODEL, PHASE, COST)
+SEARCH_ATTRIBUTES: Final[tuple[SearchAttributeKey[Any], ...]] = (
+    USER, JURISDICTION, STATUS, MODE, TEMPLATE, MODEL, PHASE, COST,
+)  # fmt: skip
 
 MARKS: Final = {"planned": "○", "generating": "◐", "checking": "◐", "fixing": "◐", "completed": "●", "failed": "✗"}
 
@@ -25,8 +28,9 @@ MARKS: Final = {"planned": "○", "generating": "◐", "checking": "◐", "fixin
 class Cockpit:
     """Keeps the workflow's search attributes and current details in step with its progress."""
 
-    def __init__(self, user_id: str) -> None:
+    def __init__(self, user_id: str, jurisdiction: str | None = None) -> None:
         self._user_id = user_id
+        self._jurisdiction = jurisdiction
         self._shown: tuple[object, ...] | None = None
 
     def show(self, progress: Progress) -> None:
@@ -39,6 +43,8 @@ class Cockpit:
             MODE.value_set(progress.mode),
             PHASE.value_set(len(progress.phases)),
         ]
+        if self._jurisdiction is not None:
+            pairs.append(JURISDICTION.value_set(self._jurisdiction))
         if progress.template is not None:
             pairs.append(TEMPLATE.value_set(progress.template))
         if progress.model is not None:

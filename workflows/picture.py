@@ -57,11 +57,13 @@ class Picture:
     `progress` is the picture that the query answers; whatever changes it here also becomes an event.
     """
 
-    def __init__(self, progress: Progress, *, user_id: str, outbox_next: int = 1) -> None:
+    def __init__(
+        self, progress: Progress, *, user_id: str, jurisdiction: str | None = None, outbox_next: int = 1
+    ) -> None:
         self.progress = progress
         self.user_id = user_id
         self.journal = Journal(outbox_next)
-        self._cockpit = Cockpit(user_id)
+        self._cockpit = Cockpit(user_id, jurisdiction)
         self.changes = 0
         """How often the manifest changed."""
 

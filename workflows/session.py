@@ -89,6 +89,7 @@ class CodeGenSession:
             user_id=request.user_id,
             keep_open=request.keep_open,
             urgency=request.urgency,
+            jurisdiction=request.jurisdiction,
             outbox_next=carried.outbox_next if carried else 1,
             executions=carried.executions if carried else 0,
         )

@@ -72,10 +72,11 @@ class Session(Picture):
         user_id: str,
         keep_open: bool,
         urgency: Urgency = "interactive",
+        jurisdiction: str | None = None,
         outbox_next: int = 1,
         executions: int = 0,
     ) -> None:
-        super().__init__(progress, user_id=user_id, outbox_next=outbox_next)
+        super().__init__(progress, user_id=user_id, jurisdiction=jurisdiction, outbox_next=outbox_next)
         self._urgency: Urgency = urgency
         self.executions = executions
         self._keep_open = keep_open

@@ -9,7 +9,7 @@ import asyncpg
 
 from storage.database import Database
 
-NOBODYS: Final = {"provider_breakers", "schema_migrations", "sign_in_attempts", "signing_keys", "blobs"}
+NOBODYS: Final = {"installation", "provider_breakers", "schema_migrations", "sign_in_attempts", "signing_keys", "blobs"}
 """Tables that hold nothing of anybody: attempts are kept by digests, and contents, in `blobs`, come with the rows
 that refer to them."""
 
