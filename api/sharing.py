@@ -1,6 +1,7 @@
 """Sharing a session: with a user, by a link, taken back at any time; and who watches it."""
 
 import secrets
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -32,6 +33,7 @@ from schemas.sharing import (
     AcceptShare,
     CreateShareLink,
     Presence,
+    SessionAccess,
     ShareAccepted,
     SharedSession,
     SharedSessionList,
@@ -42,6 +44,7 @@ from schemas.sharing import (
     ShareWithUser,
     Watcher,
 )
+from storage.users import UserMissing
 
 LOOK_UPS_FREE: Final = 30
 """How many addresses a person may share with before pauses begin: it tells whether there is such an account."""
@@ -122,6 +125,15 @@ async def list_shared(request: Request) -> Response:
     return JsonResponse(SharedSessionList(sessions=shared))
 
 
+async def access(request: Request) -> Response:
+    session = await session_of(request, "view")
+    owner = principal_of(request).name
+    if session.access != "own" and session.record is not None:
+        with suppress(UserMissing):
+            owner = (await services_of(request).users.get(session.record.user_id)).name
+    return JsonResponse(SessionAccess(access=session.access, owner=owner))
+
+
 async def watchers(request: Request) -> Response:
     session = await session_of(request, "view")
     return JsonResponse(await services_of(request).watchers.present(session.id))
@@ -139,6 +151,19 @@ EXAMPLE_SHARES: Final = ShareList(
 )
 
 ENDPOINTS: Final = (
+    Endpoint(
+        method="GET",
+        path="/api/sessions/{session_id}/access",
+        handler=access,
+        name="session_access",
+        summary="What one may do with the session, and whose it is",
+        answer=Answer(
+            description="To view, comment, edit or own it, each including those before it.",
+            schema=SessionAccess,
+            example=SessionAccess(access="comment", owner="Ada"),
+        ),
+        problems=(NO_SESSION, *AWAY),
+    ),
     Endpoint(
         method="GET",
         path="/api/sessions/{session_id}/shares",

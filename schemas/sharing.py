@@ -91,6 +91,13 @@ class ShareAccepted(BaseModel):
     access: Access
 
 
+class SessionAccess(BaseModel):
+    """Answer of `GET /api/sessions/{id}/access`. `owner` is the name of whose session it is, empty without one."""
+
+    access: Access
+    owner: str
+
+
 class Watcher(BaseModel):
     """Somebody who has the session open."""
 

@@ -123,6 +123,13 @@ async def test_everybody_may_do_what_was_shared(
         assert expected or code(answer) == "not_allowed"
 
 
+async def test_everybody_is_told_what_they_may_do(people: dict[str, Person], session: str) -> None:
+    for name, access in (("owner", "own"), ("editor", "edit"), ("commenter", "comment"), ("viewer", "view")):
+        answer = await people[name].browser.get(f"/api/sessions/{session}/access")
+        assert answer.json() == {"access": access, "owner": "Owner"}
+    assert (await people["stranger"].browser.get(f"/api/sessions/{session}/access")).status_code == 404
+
+
 async def test_an_interruption_is_more_than_a_comment(people: dict[str, Person], session: str) -> None:
     body = {"text": "Stop that", "interrupt": True}
     path = f"/api/sessions/{session}/messages"

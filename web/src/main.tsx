@@ -10,7 +10,10 @@ import "./styles/base.css";
 
 // A sign-in that ended while the page was open: asking again who is there shows the way back in.
 const onError = (error: Error) => {
-  if (error instanceof Problem && error.code === "not_signed_in") void queries.invalidateQueries({ queryKey: ["about"] });
+  if (!(error instanceof Problem)) return;
+  if (error.code === "not_signed_in") void queries.invalidateQueries({ queryKey: ["about"] });
+  // What was shared with this person may have become less.
+  if (error.code === "not_allowed") void queries.invalidateQueries({ queryKey: ["access"] });
 };
 
 const queries = new QueryClient({

@@ -1,7 +1,8 @@
 // Apps of others that one may open.
 
 import { useQuery } from "@tanstack/react-query";
-import { listShared, type Access } from "../api/account";
+import { listShared } from "../api/account";
+import type { Access } from "../api/sharing";
 import { SessionCard } from "../home/recent";
 import { Section } from "../shell/shell";
 import { Button, ProblemNote } from "../ui/parts";

@@ -2,11 +2,11 @@
 
 import { json, post } from "./client";
 import { done, withMethod } from "./requests";
+import type { Access } from "./sharing";
 import type { SessionSummary } from "./types";
 
 export type Role = "user" | "operator";
 export type KeyScope = "read" | "sessions:write" | "keys" | "operator";
-export type Access = "view" | "comment" | "edit" | "own";
 
 export interface AuthOptions {
   mode: "local" | "accounts";
@@ -71,6 +71,13 @@ export const getMe = () => json<Me>("/api/me");
 export const changeName = (name: string) => json<Me>("/api/me", withMethod("PATCH", { name }));
 export const changePassword = (old: string | null, next: string) =>
   done("/api/me/password", post(old === null ? { new: next } : { old, new: next }));
+
+/** A zip of everything that is kept about oneself. */
+export const ACCOUNT_EXPORT = "/api/account/export";
+
+/** Ends the account; without a password of its own, by a recent sign-in. */
+export const deleteAccount = (password: string | null) =>
+  done("/api/account", withMethod("DELETE", password === null ? {} : { password }));
 
 export const listSignIns = async () => (await json<{ sign_ins: SignInInfo[] }>("/api/me/sign-ins")).sign_ins;
 export const endSignIn = (id: string) => done(`/api/me/sign-ins/${encodeURIComponent(id)}`, withMethod("DELETE"));

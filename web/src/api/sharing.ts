@@ -9,6 +9,17 @@ export interface ShareList {
   links: { id: string; access: SharedAccess; created_at: string; expires_at: string }[];
 }
 
+/** What one may do with a session, each including those before it. */
+export type Access = SharedAccess | "own";
+
+export interface SessionAccess {
+  access: Access;
+  /** The name of whose session it is. */
+  owner: string;
+}
+
+export const getAccess = (id: string, signal: AbortSignal) => json<SessionAccess>(`${sessionUrl(id)}/access`, { signal });
+
 export const listShares = (id: string, signal: AbortSignal) => json<ShareList>(`${sessionUrl(id)}/shares`, { signal });
 
 export const shareWith = (id: string, email: string, access: SharedAccess) =>

@@ -6,6 +6,7 @@ import { lazy, Suspense, useCallback, useEffect, useState, useSyncExternalStore 
 import { Link } from "wouter";
 import type { Problem } from "../api/client";
 import type { About } from "../api/types";
+import { AccessProvider } from "../session/access";
 import { Chat } from "../session/chat";
 import { CodePanel } from "../session/code";
 import { DraftProvider } from "../session/draft";
@@ -44,13 +45,15 @@ export function SessionPage({ id, about }: { id: string; about: About | undefine
   return (
     <SessionProvider stream={stream}>
       <ViewProvider narrow={narrow}>
-        <OutboxProvider>
-          <DraftProvider>
-            <EditsProvider>
-              <Workbench narrow={narrow} about={about} />
-            </EditsProvider>
-          </DraftProvider>
-        </OutboxProvider>
+        <AccessProvider>
+          <OutboxProvider>
+            <DraftProvider>
+              <EditsProvider>
+                <Workbench narrow={narrow} about={about} />
+              </EditsProvider>
+            </DraftProvider>
+          </OutboxProvider>
+        </AccessProvider>
       </ViewProvider>
     </SessionProvider>
   );

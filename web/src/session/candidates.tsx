@@ -9,6 +9,7 @@ import { candidatesOf } from "../state/selectors";
 import { useSession } from "../state/session-context";
 import { Button, Pill, ProblemNote } from "../ui/parts";
 import { plural, stateTone, type Tone } from "../words";
+import { useRights } from "./access";
 
 const words: Record<Candidate["status"], { text: string; tone: Tone }> = {
   writing: { text: "Being written", tone: "work" },
@@ -23,6 +24,7 @@ export function Candidates({ subject }: { subject: string }) {
   const all = useSession((one) => one.progress.candidates);
   const working = useSession((one) => stateTone[one.progress.state.name] === "work");
   const candidates = useMemo(() => candidatesOf(all, subject), [all, subject]);
+  const { may } = useRights();
   const choose = useMutation({ mutationFn: (id: string) => chooseCandidate(session, id) });
   if (candidates.length === 0) return null;
   return (
@@ -53,7 +55,7 @@ export function Candidates({ subject }: { subject: string }) {
                   {candidate.files > 0 && plural(candidate.files, "file")}
                   {candidate.errors !== null && `, ${candidate.errors === 0 ? "no errors" : plural(candidate.errors, "error")}`}
                 </span>
-                {!candidate.chosen && candidate.status === "ready" && (
+                {may("edit") && !candidate.chosen && candidate.status === "ready" && (
                   <Button small disabled={working || choose.isPending} onClick={() => choose.mutate(candidate.id)}>
                     Go on with this one
                   </Button>

@@ -7,6 +7,7 @@ import { useSession } from "../state/session-context";
 import { CopyButton } from "../ui/copy";
 import { Button, Empty, IconButton, ProblemNote } from "../ui/parts";
 import { plural, size } from "../words";
+import { useRights } from "./access";
 import { useEdits } from "./edits";
 import { FileMenu, NewFileButton } from "./file-actions";
 import { FileSearch } from "./file-search";
@@ -28,6 +29,7 @@ export function CodePanel({ narrow }: { narrow: boolean }) {
   const [list, setList] = useState(false);
   const [changes, setChanges] = useState(false);
   const textRef = useRef<string | null>(null);
+  const { may } = useRights();
   const shown = place?.path ?? writing ?? latest;
 
   const pick = (path: string, line?: number) => {
@@ -60,7 +62,7 @@ export function CodePanel({ narrow }: { narrow: boolean }) {
                 <X size={14} aria-hidden />
               </IconButton>
             )}
-            <NewFileButton />
+            {may("edit") && <NewFileButton />}
           </div>
           {query.trim() ? <FileSearch query={query.trim()} pick={pick} /> : <FileTree shown={shown} pick={pick} />}
         </aside>
@@ -125,10 +127,14 @@ function EditBar({ path }: { path: string }) {
   const { of, save, discard } = useEdits();
   const edit = of[path];
   const closed = useProtected(path);
+  const { may } = useRights();
   const stored = useSession((session) => session.progress.files.find((one) => one.path === path)?.sha256);
-  if (closed) {
+  if (closed || !may("edit")) {
     return (
-      <span className="code-note quiet" title="The service needs this file as it is">
+      <span
+        className="code-note quiet"
+        title={closed ? "The service needs this file as it is" : "The session is shared with you without the right to change it"}
+      >
         <Lock size={13} aria-hidden /> Read only
       </span>
     );
@@ -156,8 +162,9 @@ function EditBar({ path }: { path: string }) {
 
 function MenuOf({ path }: { path: string }) {
   const closed = useProtected(path);
+  const { may } = useRights();
   const stored = useSession((session) => session.progress.files.some((one) => one.path === path));
-  return closed || !stored ? null : <FileMenu path={path} />;
+  return closed || !stored || !may("edit") ? null : <FileMenu path={path} />;
 }
 
 /** An edit that met a change of the session; the choice opens by itself where it was this page's. */
@@ -165,14 +172,17 @@ function ConflictNote({ path }: { path: string }) {
   const conflict = useSession((session) => session.conflicts.find((one) => one.path === path));
   const [open, setOpen] = useState(false);
   const close = useCallback(() => setOpen(false), []);
+  const { may } = useRights();
   if (!conflict) return null;
   return (
     <div className="code-conflict" role="alert">
       <GitMerge size={15} aria-hidden />
       <p>Your edit and the session’s change touch the same lines. The session’s text stands until you choose.</p>
-      <Button small look="primary" onClick={() => setOpen(true)}>
-        Choose
-      </Button>
+      {may("edit") && (
+        <Button small look="primary" onClick={() => setOpen(true)}>
+          Choose
+        </Button>
+      )}
       {open && (
         <Suspense>
           <ConflictDialog path={path} close={close} />
@@ -207,6 +217,7 @@ function FileView({ path, line, changes, textRef }: FileViewProps) {
   const before = useBefore(path, changes && !live);
   const base = useSession((session) => session.progress.files.find((file) => file.path === path)?.sha256);
   const closed = useProtected(path);
+  const { may } = useRights();
   const { of, change, save } = useEdits();
   const edit = live ? undefined : of[path];
   const shown = edit?.text ?? text;
@@ -238,7 +249,7 @@ function FileView({ path, line, changes, textRef }: FileViewProps) {
         plain={diff}
         line={line}
         before={changes && !live ? (before.data ?? null) : null}
-        onEdit={closed || base === undefined ? undefined : (next) => change(path, next, base)}
+        onEdit={closed || base === undefined || !may("edit") ? undefined : (next) => change(path, next, base)}
         onSave={() => save(path)}
       />
     </Suspense>

@@ -6,6 +6,7 @@ import { IMAGE_TYPES } from "../api/messages";
 import { useSession } from "../state/session-context";
 import { Button, IconButton } from "../ui/parts";
 import { stateTone } from "../words";
+import { useRights, Withheld } from "./access";
 import { useDraft } from "./draft";
 import { AttachmentList } from "./message-images";
 import { useOutbox } from "./outbox";
@@ -18,6 +19,7 @@ export function Composer() {
   const { text, setText, attachments } = useDraft();
   const [over, setOver] = useState(false);
   const picker = useRef<HTMLInputElement>(null);
+  const { may } = useRights();
   const open = state.can.includes("message");
   const working = stateTone[state.name] === "work";
   const length = text.trim().length;
@@ -30,6 +32,7 @@ export function Composer() {
     setText("");
     attachments.clear();
   };
+  if (!may("comment")) return <Withheld what="write messages" />;
   const note = !open
     ? "This session takes no messages now."
     : tooLong
@@ -77,7 +80,7 @@ export function Composer() {
           onKeyDown={(event) => {
             if (event.key === "Enter" && !event.shiftKey && !event.nativeEvent.isComposing) {
               event.preventDefault();
-              submit(event.ctrlKey || event.metaKey);
+              submit((event.ctrlKey || event.metaKey) && may("edit"));
             }
           }}
         />
@@ -100,7 +103,7 @@ export function Composer() {
           <span role="status" className={tooLong || attachments.note ? "bad" : "quiet"}>
             {note}
           </span>
-          {working && length > 0 && (
+          {working && length > 0 && may("edit") && (
             <Button small look="plain" disabled={!ready} onClick={() => submit(true)}>
               <Zap size={14} aria-hidden /> Interrupt
             </Button>

@@ -12,6 +12,7 @@ import { useSession } from "../state/session-context";
 import { Modal } from "../ui/modal";
 import { Button, Empty, Pill, ProblemNote } from "../ui/parts";
 import { ago, plural, stateTone } from "../words";
+import { useRights } from "./access";
 import { useView } from "./view";
 import "./history.css";
 
@@ -124,6 +125,7 @@ function VersionItem({ version, newest, shown, pick }: VersionItemProps) {
 function VersionView({ version, newest, back }: { version: ProjectVersion; newest: boolean; back: (() => void) | null }) {
   const id = useSession((session) => session.progress.session_id);
   const working = useSession((session) => stateTone[session.progress.state.name] === "work");
+  const { may } = useRights();
   const [withNow, setWithNow] = useState(false);
   const from = withNow ? version.version : (version.parent ?? 0);
   const to = withNow ? null : version.version;
@@ -144,7 +146,7 @@ function VersionView({ version, newest, back }: { version: ProjectVersion; newes
         )}
         <h2>{version.reason || authors[version.author] || version.author}</h2>
         <div className="version-tools">
-          {!newest && (
+          {!newest && may("edit") && (
             <Button
               small
               look="primary"
@@ -155,9 +157,9 @@ function VersionView({ version, newest, back }: { version: ProjectVersion; newes
               <RotateCcw size={14} aria-hidden /> Restore
             </Button>
           )}
-          <ForkButton version={version.version} />
+          {may("own") && <ForkButton version={version.version} />}
         </div>
-        {!newest && working && <p className="quiet version-hint">To go back to this version, stop the session first.</p>}
+        {!newest && working && may("edit") && <p className="quiet version-hint">To go back to this version, stop the session first.</p>}
         <div className="segments" role="group" aria-label="Compare">
           <Button small look="plain" aria-pressed={!withNow} onClick={() => setWithNow(false)}>
             What it changed
@@ -180,7 +182,7 @@ function VersionView({ version, newest, back }: { version: ProjectVersion; newes
               file={file}
               from={from}
               to={to}
-              restore={newest || working ? null : () => setAsked({ path: file.path })}
+              restore={newest || working || !may("edit") ? null : () => setAsked({ path: file.path })}
             />
           ))}
         </ul>

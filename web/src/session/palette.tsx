@@ -35,10 +35,9 @@ const tabs: { tab: ViewTab; label: string; keys: string; icon: typeof Eye }[] = 
 
 export default function Palette({ close }: { close: () => void }) {
   const id = useSession((session) => session.progress.session_id);
-  const state = useSession((session) => session.progress.state);
   const files = useSession((session) => session.progress.files);
   const { setTab, openFile } = useView();
-  const { stop, resume } = useSwitch();
+  const { stop, resume, canStop, canResume } = useSwitch();
   const [, navigate] = useLocation();
   const dark = useDark();
 
@@ -54,12 +53,12 @@ export default function Palette({ close }: { close: () => void }) {
         <Command.List>
           <Command.Empty>Nothing of that name.</Command.Empty>
           <Command.Group heading="Session">
-            {state.can.includes("stop") && (
+            {canStop && (
               <Command.Item onSelect={run(() => stop.mutate())}>
                 <Square size={16} aria-hidden /> Stop
               </Command.Item>
             )}
-            {state.can.includes("resume") && (
+            {canResume && (
               <Command.Item onSelect={run(() => resume.mutate())}>
                 <Play size={16} aria-hidden /> Resume
               </Command.Item>

@@ -21,6 +21,7 @@ import { useSession } from "../state/session-context";
 import { Button, buttonClass, Empty, IconButton, ProblemNote, Stitch, Tooltip } from "../ui/parts";
 import { stateTone } from "../words";
 import { currentPhase } from "../state/selectors";
+import { useRights } from "./access";
 import { useDraft } from "./draft";
 import { useFrameTalk, type Picked } from "./frame-talk";
 import { useView } from "./view";
@@ -50,6 +51,7 @@ export function PreviewPanel({ narrow, hold }: { narrow: boolean; hold: () => vo
   const [loaded, setLoaded] = useState("");
   const way = useEntrance(round, setRound);
   const takeIn = useTakeIn(narrow);
+  const { may } = useRights();
   const talk = useFrameTalk(frame, way.entrance ?? preview.url ?? "", takeIn);
   const restart = useMutation({
     mutationFn: () => controlPreview(session, "restart"),
@@ -84,9 +86,11 @@ export function PreviewPanel({ narrow, hold }: { narrow: boolean; hold: () => vo
         <IconButton small label="Reload the preview" onClick={() => setRound(round + 1)}>
           <RotateCw size={15} aria-hidden />
         </IconButton>
-        <IconButton small label="Restart the preview’s server" disabled={restart.isPending} onClick={() => restart.mutate()}>
-          <ServerCog size={15} aria-hidden className={restart.isPending ? "spin" : undefined} />
-        </IconButton>
+        {may("edit") && (
+          <IconButton small label="Restart the preview’s server" disabled={restart.isPending} onClick={() => restart.mutate()}>
+            <ServerCog size={15} aria-hidden className={restart.isPending ? "spin" : undefined} />
+          </IconButton>
+        )}
         <span className="preview-address" title={new URL(address).origin}>
           {new URL(address).host}
         </span>
@@ -99,7 +103,7 @@ export function PreviewPanel({ narrow, hold }: { narrow: boolean; hold: () => vo
             ))}
           </div>
         )}
-        {talk.answers && (
+        {talk.answers && may("comment") && (
           <IconButton
             small
             label={talk.picking ? "Stop picking" : "Pick an element for the message"}

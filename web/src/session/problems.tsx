@@ -7,7 +7,8 @@ import type { Command } from "../state/session";
 import { lastChecks } from "../state/selectors";
 import { useSession } from "../state/session-context";
 import { Button, Empty, Pill } from "../ui/parts";
-import { plural, sourceWords, type Tone } from "../words";
+import { plural, sourcesWords, sourceWords, type Tone } from "../words";
+import { useMaySay } from "./access";
 import { useOutbox } from "./outbox";
 import { fixAll, fixOne } from "./problem-text";
 import { useView } from "./view";
@@ -17,7 +18,7 @@ const icons = { error: CircleAlert, warning: TriangleAlert, info: Info };
 export function ProblemsPanel() {
   const phases = useSession((session) => session.progress.phases);
   const commands = useSession((session) => session.commands);
-  const canSend = useSession((session) => session.progress.state.can.includes("message"));
+  const canSend = useMaySay();
   const { send } = useOutbox();
   const last = useMemo(() => lastChecks(phases), [phases]);
   const groups = useMemo(() => byFile(last?.report.issues ?? []), [last]);
@@ -45,7 +46,7 @@ export function ProblemsPanel() {
           </h2>
           <p className="quiet">
             {last.report.ran.length > 0
-              ? `Checked: ${last.report.ran.map((source) => sourceWords[source]).join(", ")}, in ${last.report.seconds.toFixed(1)} s`
+              ? `Checked: ${sourcesWords(last.report.ran)}, in ${last.report.seconds.toFixed(1)} s`
               : "No check came to its end."}
           </p>
         </div>

@@ -7,6 +7,7 @@ import { exportUrl } from "../api/client";
 import { useSession } from "../state/session-context";
 import { CopyLine } from "../ui/copy";
 import { Button, buttonClass, IconButton } from "../ui/parts";
+import { useRights } from "./access";
 
 const PublishDialog = lazy(() => import("./publish"));
 const ShareDialog = lazy(() => import("./share"));
@@ -15,6 +16,8 @@ export function TakeHome({ narrow }: { narrow: boolean }) {
   const live = useSession((session) => session.progress.deployments.some((one) => one.status === "live"));
   const [open, setOpen] = useState<"publish" | "share" | null>(null);
   const close = useCallback(() => setOpen(null), []);
+  const { may } = useRights();
+  if (!may("own")) return <GetTheCode />;
   return (
     <>
       <GetTheCode />
