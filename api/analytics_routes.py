@@ -21,6 +21,8 @@ from inference.gateway_analytics import GatewayAnalytics, GatewayAway
 from inference.prices import price
 from schemas.analytics import (
     Analytics,
+    CallInfo,
+    CallList,
     ErrorAnalytics,
     ErrorPattern,
     ModelAnalytics,
@@ -28,8 +30,9 @@ from schemas.analytics import (
     Percentiles,
     Tally,
 )
-from schemas.inference import Usage
+from schemas.inference import AttemptRecord, Usage
 from storage.analytics import LedgerSums, Sums
+from storage.ledger import Ledger
 
 
 class AnalyticsQuery(BaseModel):
@@ -67,6 +70,38 @@ async def of_session(request: Request) -> Response:
     found = _analytics(query.since, sums)
     found.sessions = found.users = []
     return JsonResponse(await _with_gateway(services, found, session.id))
+
+
+class CallsQuery(BaseModel):
+    """Query of a session's calls."""
+
+    limit: int = Field(default=20, ge=1, le=200, description="How many of the latest calls.")
+
+
+async def calls(request: Request) -> Response:
+    session, services = await session_of(request, "view"), services_of(request)
+    query = read_query(request, CallsQuery)
+    found = await Ledger(services.database).newest(session.id, query.limit)
+    return JsonResponse(CallList(calls=[_call(record) for record in found]))
+
+
+def _call(record: AttemptRecord) -> CallInfo:
+    known = MODELS.get(record.model)
+    return CallInfo(
+        operation_id=record.operation_id,
+        action=record.action,
+        provider=record.provider,
+        model=record.model,
+        outcome=record.outcome,
+        started_at=record.started_at,
+        duration=record.duration,
+        input_tokens=record.input_tokens,
+        cached_tokens=record.cached_input_tokens,
+        output_tokens=record.output_tokens,
+        cost_usd=record.price,
+        context_window=known.context_window if known else None,
+        context_parts=record.context_parts,
+    )
 
 
 async def models(request: Request) -> Response:
@@ -165,6 +200,21 @@ EXAMPLE_ANALYTICS: Final = Analytics(
     providers=[Part(name="openai", tally=EXAMPLE_TALLY)],
     days=[Part(name="2026-01-15", tally=EXAMPLE_TALLY)],
 )
+EXAMPLE_CALL: Final = CallInfo(
+    operation_id="phase-2/implement",
+    action="phase_implementation",
+    provider="openai",
+    model="openai/gpt-4.1",
+    outcome="succeeded",
+    started_at=EXAMPLE_TIME,
+    duration=38.2,
+    input_tokens=21_400,
+    cached_tokens=9_800,
+    output_tokens=6_100,
+    cost_usd=Decimal("0.0769"),
+    context_window=1_047_576,
+    context_parts={"stable prefix": 9_900, "user": 11_500, "of which files": 8_700},
+)
 EXAMPLE_ERRORS: Final = ErrorAnalytics(
     since=EXAMPLE_TIME,
     errors=[
@@ -212,6 +262,18 @@ ENDPOINTS: Final = (
         summary="A session's calls of models",
         query=AnalyticsQuery,
         answer=Answer(description="The sums.", schema=Analytics, example=EXAMPLE_ANALYTICS),
+        problems=(NO_SESSION, *AWAY),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/sessions/{session_id}/calls",
+        handler=calls,
+        name="session_calls",
+        summary="The latest calls of models of a session: what each cost, and what filled its window",
+        query=CallsQuery,
+        answer=Answer(
+            description="The calls, the newest first.", schema=CallList, example=CallList(calls=[EXAMPLE_CALL])
+        ),
         problems=(NO_SESSION, *AWAY),
     ),
     Endpoint(

@@ -47,6 +47,32 @@ class Part(BaseModel):
     tally: Tally
 
 
+class CallInfo(BaseModel):
+    """One call of a model. `context_parts` are estimated tokens of what filled its window, by part (a part "of which
+    ..." is a share of another); `context_window` is None where the model's is not known, `cost_usd` where its price
+    is not."""
+
+    operation_id: str
+    action: str
+    provider: str
+    model: str
+    outcome: str
+    started_at: datetime
+    duration: float
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    cost_usd: Decimal | None
+    context_window: int | None
+    context_parts: dict[str, int]
+
+
+class CallList(BaseModel):
+    """Answer of `GET /api/sessions/{id}/calls`, the newest first."""
+
+    calls: list[CallInfo]
+
+
 class GatewayTotals(BaseModel):
     """What Cloudflare's AI Gateway counted for the same user or session; tokens and money by its own prices."""
 

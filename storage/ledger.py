@@ -134,6 +134,16 @@ class Ledger:
         )
         return [_record(row) for row in rows]
 
+    async def newest(self, session_id: str, limit: int) -> list[AttemptRecord]:
+        """The latest calls of a session, the newest first."""
+        rows = await self._database.pool.fetch(
+            f"SELECT {', '.join(_COLUMNS)} FROM model_attempts WHERE session_id = $1"
+            " ORDER BY started_at DESC, call_number DESC LIMIT $2",
+            session_id,
+            limit,
+        )
+        return [_record(row) for row in rows]
+
     async def speeds(self, hours: float = 24) -> dict[str, Speed]:
         """How fast each model was of late, by `provider/model`: medians over its successful calls.
 

@@ -84,6 +84,9 @@ async def test_a_sessions_calls_are_its_owners_to_see(accounts: Service) -> None
         found = Analytics.model_validate_json((await kim.browser.get("/api/analytics/sessions/kims")).content)
         assert found.totals.calls == 5 and found.actions[0].name == "blueprint"
         assert (await other.browser.get("/api/analytics/sessions/kims")).status_code == 404
+        newest = (await kim.browser.get("/api/sessions/kims/calls?limit=1")).json()["calls"]
+        assert [(call["model"], call["context_window"]) for call in newest] == [("openai/gpt-5", 400_000)]
+        assert (await other.browser.get("/api/sessions/kims/calls")).status_code == 404
 
 
 # ---------------------------------------------------------------- the gateway's own counts

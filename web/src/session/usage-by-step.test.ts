@@ -30,7 +30,7 @@ describe("usageBySteps", () => {
       used("p1/write", "phase_implementation", 2, 400, "0.05"),
       started("p1/fix", "p1"),
       used("p1/fix", "fast_code_fixer", 3, 450, "0.06"),
-      used("talk", "conversation", 4, 500, "0.06"),
+      used("message-m1", "conversation", 4, 500, "0.06"),
     ]);
     expect(steps.map((step) => [step.phaseId, step.action, step.tokens, step.cost?.toFixed(2)])).toEqual([
       [null, "blueprint", 100, "0.01"],
@@ -38,6 +38,17 @@ describe("usageBySteps", () => {
       [null, "conversation", 50, "0.00"],
     ]);
     expect(steps.reduce((sum, step) => sum + step.tokens, 0)).toBe(500);
+  });
+
+  it("tells the answers to messages apart", () => {
+    const steps = usageBySteps([
+      used("message-m1", "conversation", 1, 100, "0.01"),
+      used("message-m2", "conversation", 2, 250, "0.03"),
+    ]);
+    expect(steps.map((step) => [step.messageId, step.tokens])).toEqual([
+      ["m1", 100],
+      ["m2", 150],
+    ]);
   });
 
   it("does not invent a cost that is unknown", () => {

@@ -1,10 +1,13 @@
-// What each phase cost. The log says the totals after every model call, and which step made it; the rest is subtraction.
+// What each phase and each answer to a message cost. The log says the totals after every model call, and which step made it; the rest is subtraction.
 
 import type { SessionEvent } from "../api/types";
 
 export interface StepUsage {
+  key: string;
   /** The phase it was spent on; null for planning and talk. */
   phaseId: string | null;
+  /** The message it was spent on answering. */
+  messageId: string | null;
   action: string;
   tokens: number;
   cost: number | null;
@@ -13,7 +16,9 @@ export interface StepUsage {
 export const USAGE_TYPES = ["operation_started", "usage"] as const;
 export type UsageEntry = Extract<SessionEvent, { type: (typeof USAGE_TYPES)[number] }>;
 
-/** What each model call added to the totals, summed by phase, and by action where it belongs to none. */
+const ANSWER = "message-";
+
+/** What each model call added to the totals, summed by phase, by message, and by action where it belongs to neither. */
 export function usageBySteps(log: UsageEntry[]): StepUsage[] {
   const phases = new Map<string, string | null>();
   const steps = new Map<string, StepUsage>();
@@ -30,8 +35,10 @@ export function usageBySteps(log: UsageEntry[]): StepUsage[] {
     const newTokens = usage.input_tokens + usage.output_tokens;
     const newCost = usage.cost_usd === null ? null : Number(usage.cost_usd);
     const phaseId = phases.get(entry.operation_id) ?? null;
-    const key = phaseId ?? `action ${entry.action}`;
-    const step = steps.get(key) ?? { phaseId, action: entry.action, tokens: 0, cost: 0 };
+    const { operation_id: operation } = entry;
+    const messageId = phaseId === null && operation.startsWith(ANSWER) ? operation.slice(ANSWER.length) : null;
+    const key = phaseId ?? (messageId ? operation : `action ${entry.action}`);
+    const step = steps.get(key) ?? { key, phaseId, messageId, action: entry.action, tokens: 0, cost: 0 };
     step.tokens += newTokens - tokens;
     step.cost = step.cost === null || newCost === null || cost === null ? null : step.cost + newCost - cost;
     steps.set(key, step);

@@ -8,7 +8,8 @@ import { readLog } from "../state/log";
 import { useSession } from "../state/session-context";
 import { ProblemNote } from "../ui/parts";
 import { actionWords, money, tokens } from "../words";
-import { BudgetForm, BudgetRows } from "./budget";
+import { BudgetForm, BudgetRows, BudgetUsed } from "./budget";
+import { ContextFill } from "./context-fill";
 import { USAGE_TYPES, usageBySteps } from "./usage-by-step";
 
 export function UsageChip() {
@@ -21,13 +22,19 @@ export function UsageChip() {
         <span className="visually-hidden">Usage: </span>
         <span>{money(usage.cost_usd)}</span>
         <span className="usage-tokens">{tokens(usage.input_tokens + usage.output_tokens)} tokens</span>
+        <BudgetUsed />
       </Popover.Trigger>
       <Popover.Portal>
         <Popover.Content className="popover" aria-label="Usage" align="end" sideOffset={8} collisionPadding={12}>
           <Totals />
           <BudgetRows />
           <BudgetForm label="Limit of this session, in dollars" />
-          {usage.calls > 0 && <Steps />}
+          {usage.calls > 0 && (
+            <>
+              <Steps />
+              <ContextFill />
+            </>
+          )}
         </Popover.Content>
       </Popover.Portal>
     </Popover.Root>
@@ -66,6 +73,7 @@ function Steps() {
   const calls = useSession((session) => session.progress.usage.calls);
   const seq = useSession((session) => session.seq);
   const phases = useSession((session) => session.progress.phases);
+  const conversation = useSession((session) => session.conversation);
   const log = useQuery({
     queryKey: ["usage", id, calls],
     queryFn: ({ signal }) => readLog(id, USAGE_TYPES, { after: 0, upto: seq }, signal),
@@ -73,10 +81,11 @@ function Steps() {
     placeholderData: (previous) => previous,
   });
   if (log.error) return <ProblemNote error={log.error} />;
+  const said = new Map(conversation.map((message) => [message.id, message.text]));
   const names = new Map(phases.map((phase, index) => [phase.id, `${index + 1}. ${phase.plan.name}`]));
   return (
-    <section className="usage-steps" aria-label="By phase" aria-busy={log.isPending}>
-      <strong>By phase</strong>
+    <section className="usage-steps" aria-label="By phase and message" aria-busy={log.isPending}>
+      <strong>By phase and message</strong>
       <table className="numeric">
         <thead className="visually-hidden">
           <tr>
@@ -87,8 +96,11 @@ function Steps() {
         </thead>
         <tbody>
           {usageBySteps((log.data ?? []).map((entry) => entry.event)).map((step) => (
-            <tr key={step.phaseId ?? step.action}>
-              <th scope="row">{(step.phaseId && names.get(step.phaseId)) ?? actionWords(step.action)}</th>
+            <tr key={step.key}>
+              <th scope="row">
+                {(step.phaseId && names.get(step.phaseId)) ??
+                  (step.messageId ? `Answer to “${said.get(step.messageId) ?? "a message"}”` : actionWords(step.action))}
+              </th>
               <td>{tokens(step.tokens)}</td>
               <td>{step.cost === null ? "unknown" : money(step.cost)}</td>
             </tr>
