@@ -242,7 +242,11 @@ async def _attempted(
     except InferenceError as error:
         await entry.settle("failed", error)
         raise to_application_error(
-            error, attempt=plan.attempt, waits=plan.waits(error), steps_left=plan.steps_left
+            error,
+            attempt=plan.attempt,
+            waits=plan.waits(error),
+            steps_left=plan.steps_left,
+            then=plan.after(error),
         ) from None
     finally:
         stop.cancel()

@@ -200,7 +200,7 @@ def _announce(step: Step, error: ApplicationError) -> None:
         WaitingEvent(
             operation_id=step.id,
             code=failure.code if failure else error.type or "failed",
-            reason=failure.explanation if failure else error.message,
+            reason=f"{failure.explanation} {failure.then}".strip() if failure else error.message,
             until=datetime.now(UTC) + delay,
         )
     )

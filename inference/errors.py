@@ -37,6 +37,7 @@ from typing import ClassVar
 
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from inference.providers import PROVIDERS
 from schemas.secrets import mask_known
 
 LONG_WAIT = 60.0
@@ -136,7 +137,7 @@ def _rebuild(cls: type[InferenceError], state: dict[str, object]) -> InferenceEr
 class ProviderFailure(InferenceError):
     code = "provider_failure"
     sentence = "The model provider failed."
-    next_action = "Nothing to do: stich tries again, then another provider."
+    next_action = "Resume in a while, or choose a model of another provider."
     retryable = True
     elsewhere = True
     health = True
@@ -145,7 +146,7 @@ class ProviderFailure(InferenceError):
 class RateLimited(ProviderFailure):
     code = "rate_limited"
     sentence = "The model provider asks to slow down."
-    next_action = "Nothing to do: stich waits as long as the provider asks, or uses another provider."
+    next_action = "Resume in a while, choose a model of another provider, or use a key of your own."
 
 
 class Overloaded(ProviderFailure):
@@ -284,14 +285,20 @@ def rejects(code: str | None) -> bool:
     return any(kind.code == code and not kind.retryable for kind in kinds)
 
 
+def _named(error: InferenceError) -> str:
+    """The sentence with the provider's name in it, where it has one."""
+    known = PROVIDERS.get(error.provider)
+    return error.sentence.replace("The model provider", known.title) if known else error.sentence
+
+
 def to_application_error(
-    error: InferenceError, *, attempt: int = 1, waits: bool = True, steps_left: int = 0
+    error: InferenceError, *, attempt: int = 1, waits: bool = True, steps_left: int = 0, then: str = ""
 ) -> ApplicationError:
     """`error` as Temporal reads it.
 
     `waits` says whether the next attempt goes to where the failure's `Retry-After` holds (only then it is waited for);
-    `steps_left` is how many other steps the route has. Details are one JSON object: code, sentence, next_action,
-    provider, model, retry_after, attempt.
+    `steps_left` is how many other steps the route has, `then` what the next attempt does, in plain words. Details are
+    one JSON object: code, sentence, next_action, provider, model, retry_after, attempt, then.
     """
     retry_after = error.retry_after if waits else None
     too_long = retry_after is not None and retry_after > LONG_WAIT
@@ -299,13 +306,14 @@ def to_application_error(
     moves_on = error.elsewhere and steps_left > 0 and not too_long
     details = {
         "code": error.code,
-        "sentence": error.sentence,
+        "sentence": _named(error),
         "detail": error.detail,
         "next_action": error.next_action,
         "provider": error.provider,
         "model": error.model,
         "retry_after": error.retry_after,
         "attempt": attempt,
+        "then": then,
     }
     return ApplicationError(
         str(error),

@@ -10,6 +10,7 @@ from inference.errors import (
     RateLimited,
 )
 from inference.gateway import Endpoint
+from inference.providers import PROVIDERS
 from inference.routing import Step, Tried
 from inference.wire import AnswerReader, Target
 from schemas.inference import (
@@ -63,6 +64,17 @@ class Plan:
         opened = self.breaker(error) if error.retry_after is not None else None
         avoid = self.avoid | {opened} if opened else self.avoid
         return routing.ordered(self.steps, (*self.tried, taken), avoid)[0]
+
+    def after(self, error: InferenceError) -> str:
+        """What the next attempt does after `error`, in plain words."""
+        following = self.next_step(error)
+        known = PROVIDERS.get(following.provider)
+        place = known.title if known else following.provider
+        if following.model.name != self.step.model.name:
+            return f"It goes on with {following.model.title} at {place}."
+        if following.provider != self.step.provider:
+            return f"It goes on at {place}, with the same model."
+        return "It is tried again."
 
     def waits(self, error: InferenceError) -> bool:
         """Whether the next attempt goes to where the limit holds that `error` speaks of."""

@@ -10,7 +10,7 @@ LIMIT_REACHED = "limit_reached"
 
 class Failure(BaseModel):
     """`code` for programs, a plain sentence, what to do next; `retry_after` in seconds, or `until` a time, when waiting
-    helps."""
+    helps. `then` says what happens next by itself, where something does."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -20,6 +20,7 @@ class Failure(BaseModel):
     next_action: str = "Resume the session to try again."
     retry_after: float | None = None
     until: datetime | None = None
+    then: str = ""
 
     @property
     def waits(self) -> bool:
@@ -28,5 +29,9 @@ class Failure(BaseModel):
 
     @property
     def explanation(self) -> str:
-        """The sentence with its detail."""
-        return f"{self.sentence} {self.detail}".strip()
+        """The sentence with its detail, which may be a sentence of its own or a few words."""
+        if not self.detail:
+            return self.sentence
+        if self.detail[0].isupper():
+            return f"{self.sentence} {self.detail}"
+        return f"{self.sentence.removesuffix('.')}: {self.detail.removesuffix('.')}."

@@ -11,6 +11,7 @@ import { useConnection, useReopen, useSession } from "../state/session-context";
 import { Button, IconButton, LogoMark, Pill, ProblemNote, Tooltip } from "../ui/parts";
 import { ThemeMenu } from "../ui/theme-menu";
 import { duration, stateTone, stateWords } from "../words";
+import { AccessBadge, useRights } from "./access";
 import { Company, TakeHome } from "./take-home";
 import { UsageChip } from "./usage";
 
@@ -33,6 +34,7 @@ export function SessionHeader({ narrow, about, openPalette }: HeaderProps) {
       </div>
       <div className="top-tools">
         <Company />
+        <AccessBadge />
         <ConnectionBadge />
         {!narrow && <Facts about={about} narrow={false} />}
         <StopOrResume />
@@ -74,7 +76,7 @@ function StateLine() {
       {stale && (
         <Tooltip text={stale.reason}>
           <button type="button" className="pill pill--warn">
-            {Math.round(stale.age)} s old
+            As of {duration(stale.age * 1000)} ago
           </button>
         </Tooltip>
       )}
@@ -131,18 +133,19 @@ function DemoBadge({ about }: { about: About | undefined }) {
   );
 }
 
+/** Stop and resume, and which of them are possible now for whoever looks at the page. */
 export function useSwitch() {
   const id = useSession((session) => session.progress.session_id);
+  const can = useSession((session) => session.progress.state.can);
+  const { may } = useRights();
   const stop = useMutation({ mutationFn: () => stopSession(id) });
   const resume = useMutation({ mutationFn: () => resumeSession(id) });
-  return { stop, resume };
+  const allowed = may("edit");
+  return { stop, resume, canStop: allowed && can.includes("stop"), canResume: allowed && can.includes("resume") };
 }
 
 function StopOrResume() {
-  const state = useSession((session) => session.progress.state);
-  const { stop, resume } = useSwitch();
-  const canResume = state.can.includes("resume");
-  const canStop = state.can.includes("stop");
+  const { stop, resume, canStop, canResume } = useSwitch();
   const action = stop.error ? stop : resume;
   return (
     <>

@@ -1,8 +1,9 @@
 // What happens now and since when: the step at work, a wait with its countdown, or why nothing happens and what to do.
 
-import { CirclePause, Hourglass, LoaderCircle, Wallet } from "lucide-react";
+import { CirclePause, Hourglass, LoaderCircle, MessageCircleQuestion, Wallet } from "lucide-react";
 import { useNow } from "../state/clock";
 import { writingPath } from "../state/selectors";
+import type { Session } from "../state/session";
 import { useSession } from "../state/session-context";
 import { Button, Stitch } from "../ui/parts";
 import { duration, stateTone } from "../words";
@@ -14,6 +15,7 @@ export function NowStrip() {
   const state = useSession((session) => session.progress.state);
   const waiting = useSession((session) => session.waiting);
   const path = useSession(writingPath);
+  const detour = useSession(detourOfWork);
   const now = useNow();
   const operation = operations.at(-1);
   const working = stateTone[state.name] === "work" || operation !== undefined;
@@ -36,7 +38,7 @@ export function NowStrip() {
         <p>
           {state.reason} {state.until ? <Left until={state.until} now={now} /> : <Since at={state.since} now={now} />}
         </p>
-        {state.can.includes("resume") && <GoOn label="Try now" />}
+        <GoOn label="Try now" />
         {state.name === "waiting_for_budget" && <BudgetForm label="Raise the limit of this session to, in dollars" />}
       </div>
     );
@@ -48,8 +50,20 @@ export function NowStrip() {
         <p>
           <span className="now-title">{operation?.title ?? state.reason}</span>
           {path && <code>{path}</code>}
+          {detour && <span className="now-detour">{detour}</span>}
         </p>
         <span className="quiet numeric">{duration(now - Date.parse(operation?.since ?? state.since))}</span>
+      </div>
+    );
+  }
+  if (state.name === "idle") {
+    return (
+      <div className="now now--resting" aria-label="What happens now" role="group">
+        <MessageCircleQuestion size={15} aria-hidden />
+        <p>
+          {state.code === "question" ? "It waits for your answer." : state.reason} <Since at={state.since} now={now} />
+        </p>
+        <GoOn label="Go on" />
       </div>
     );
   }
@@ -61,11 +75,16 @@ export function NowStrip() {
           {state.reason} <Since at={state.since} now={now} />
           <Kept />
         </p>
-        {state.can.includes("resume") && <GoOn label="Resume" />}
+        <GoOn label="Resume" />
       </div>
     );
   }
   return null;
+}
+
+/** Why the step at work is not at its first attempt. */
+function detourOfWork({ detour, progress }: Session): string | null {
+  return detour && progress.operations.at(-1)?.id === detour.operationId ? detour.reason : null;
 }
 
 /** What a stop left standing. */
@@ -82,7 +101,8 @@ function Kept() {
 }
 
 function GoOn({ label }: { label: string }) {
-  const { resume } = useSwitch();
+  const { resume, canResume } = useSwitch();
+  if (!canResume) return null;
   return (
     <Button small disabled={resume.isPending} onClick={() => resume.mutate()}>
       {label}
