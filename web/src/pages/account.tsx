@@ -7,6 +7,7 @@ import { ApiKeysSection } from "../account/api-keys";
 import { DevicesSection, IdentitiesSection } from "../account/devices";
 import { ProfileSection } from "../account/profile";
 import { SharedSection } from "../account/shared-with-me";
+import { YourDataSection } from "../account/your-data";
 import { useAuth } from "../shell/me";
 import { Page, Shell } from "../shell/shell";
 import { Button, ProblemNote } from "../ui/parts";
@@ -27,6 +28,7 @@ export default function AccountPage() {
             {accounts && <DevicesSection />}
             {accounts && <IdentitiesSection />}
             {accounts && <SharedSection />}
+            <YourDataSection me={me.data} accounts={accounts} />
           </>
         )}
       </Page>

@@ -7,9 +7,10 @@ import { useNow } from "../state/clock";
 import { parsePartial } from "../state/partial-json";
 import { useSession } from "../state/session-context";
 import { Empty, Pill } from "../ui/parts";
-import { duration, phaseWords, plural, sourceWords, stateTone, type Tone } from "../words";
+import { duration, phaseWords, plural, sourcesWords, stateTone, type Tone } from "../words";
 import { Candidates } from "./candidates";
 import { PhasePictures } from "./pictures";
+import { RetryPhase } from "./retry";
 import { useView } from "./view";
 
 type Draft = Partial<Blueprint>;
@@ -204,6 +205,7 @@ function PhaseItem({ phase, number }: { phase: PhaseProgress; number: number }) 
             {unfinished && resting ? "Not finished" : phaseWords[phase.status]}
           </Pill>
           {!(unfinished && resting) && <PhaseTime phase={phase} />}
+          <RetryPhase phase={phase} />
         </div>
         {phase.plan.description && <p className="phase-text">{phase.plan.description}</p>}
         <PhaseFiles phase={phase} />
@@ -282,7 +284,7 @@ function PhaseChecks({ phase }: { phase: PhaseProgress }) {
   if (!report) return null;
   const errors = report.issues.filter((issue) => issue.severity === "error").length;
   const warnings = report.issues.filter((issue) => issue.severity === "warning").length;
-  const ran = report.ran.map((source) => sourceWords[source]).join(", ");
+  const ran = sourcesWords(report.ran);
   return (
     <>
       <p className="phase-line">
