@@ -8,6 +8,7 @@ export interface SessionBudget {
     limit_usd: string | null;
     spent_usd: string;
     left_usd: string | null;
+    percent: number | null;
   }[];
 }
 

@@ -248,6 +248,16 @@ export interface Progress {
   last_seq: number;
 }
 
+/** Part of a budget is used up: at least `percent` of it. */
+export interface BudgetNotice {
+  id: number;
+  kind: "session" | "day" | "month" | "total";
+  percent: number;
+  limit_usd: Money;
+  spent_usd: Money;
+  at: string;
+}
+
 export interface Staleness {
   age: number;
   reason: string;
@@ -332,6 +342,7 @@ export type SessionEvent =
   | { type: "message"; message: ChatMessage }
   | { type: "conversation_delta"; operation_id: string; message_id: string; offset: number; text: string }
   | { type: "usage"; operation_id: string; action: string; model: string; usage: UsageTotals }
+  | { type: "budget"; notice: BudgetNotice }
   | { type: "waiting"; operation_id: string; code: string; reason: string; until: string | null }
   | { type: "error"; operation_id: string | null; code: string; sentence: string; next_action: string };
 
@@ -360,6 +371,7 @@ export const EVENT_TYPES: readonly SessionEvent["type"][] = [
   "message",
   "conversation_delta",
   "usage",
+  "budget",
   "waiting",
   "error",
 ];

@@ -242,6 +242,15 @@ describe("work", () => {
     expect(play(waiting, [opened], 5).waiting).toBeNull();
   });
 
+  it("remembers why a step is at another attempt until it ends", () => {
+    const waiting: SessionEvent = { type: "waiting", operation_id: "op", code: "overloaded", reason: "It moved on.", until: null };
+    const piece: SessionEvent = { type: "blueprint_chunk", operation_id: "op", offset: 0, text: "{" };
+    const again = play(fromSnapshot(snapshot()), [waiting, piece]);
+    expect([again.waiting, again.detour?.reason]).toEqual([null, "It moved on."]);
+    const over = play(again, [{ type: "operation_finished", operation_id: "op", outcome: "done" }], 5);
+    expect(over.detour).toBeNull();
+  });
+
   it("streams the blueprint and ends it with the finished one", () => {
     const session = play(fromSnapshot(snapshot()), [piece(0, '{"ti'), piece(2, 'title": "B')]);
     expect(session.blueprintText?.text).toBe('{"title": "B');
@@ -477,6 +486,16 @@ describe("what stands beside the work", () => {
     const fixing = play(fromSnapshot(snapshot()), [fix]);
     expect(fixing.fixes["src/App.tsx"]?.status).toBe("fixing");
     expect(play(fixing, [opened], 5).fixes).toEqual({});
+  });
+
+  it("holds each notice about a budget once, over a new snapshot and out of the log too", () => {
+    const told = (id: number, percent: number): SessionEvent => ({
+      type: "budget",
+      notice: { id, kind: "session", percent, limit_usd: "2", spent_usd: "1", at: AT },
+    });
+    const live = play(fromSnapshot(snapshot()), [told(2, 80), told(2, 80)]);
+    const recalled = recall(fromSnapshot(snapshot(), live), [{ seq: 1, at: AT, event: told(1, 50) }], 0);
+    expect(recalled.budgetNotices.map((notice) => notice.percent).toSorted()).toEqual([50, 80]);
   });
 
   it("shows who is here, over a new snapshot too", () => {

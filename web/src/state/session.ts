@@ -6,6 +6,7 @@
 // may tell of a state that has passed already: those never turn the picture back.
 
 import type {
+  BudgetNotice,
   Candidate,
   ChatMessage,
   CheckReport,
@@ -96,6 +97,8 @@ export interface Session {
   drafts: Record<string, OpenText>;
   commands: Command[];
   waiting: Waiting | null;
+  /** Why a step that runs is at another attempt, perhaps at another provider: the last of its waits. */
+  detour: Waiting | null;
   errors: SessionError[];
   /** Steps in the order they began, the newest ones. */
   steps: Step[];
@@ -103,6 +106,8 @@ export interface Session {
   fixes: Record<string, Fix>;
   /** Edits that wait for a choice between two texts. */
   conflicts: FileConflict[];
+  /** Parts of budgets that are used up, each once. */
+  budgetNotices: BudgetNotice[];
   /** Who has the session open. */
   watchers: Watcher[];
   /** Texts of which a piece is missing: paths, message ids, or the blueprint. */
@@ -134,31 +139,35 @@ export function fromSnapshot(snapshot: SessionSnapshot, before?: Session | null)
     drafts: {},
     commands: before?.commands ?? [],
     waiting: null,
+    detour: before?.detour ?? null,
     errors: before?.errors ?? [],
     steps: begun(before?.steps ?? [], snapshot.progress),
     fixes: {},
     conflicts: snapshot.conflicts ?? [],
+    budgetNotices: before?.budgetNotices ?? [],
     watchers: before?.watchers ?? [],
     gaps: [],
   };
 }
 
 /** What `recall` reads out of the log. */
-export const RECALLED = ["command", "error", "waiting", "operation_started", "operation_finished"] as const;
+export const RECALLED = ["command", "error", "waiting", "budget", "operation_started", "operation_finished"] as const;
 
-/** Puts in place what a snapshot does not hold, from the log up to it: commands, errors, steps, and a wait not over. */
+/** Puts in place what a snapshot does not hold, from the log up to it: commands, errors, steps, notices, and a wait not over. */
 export function recall(session: Session, past: readonly Sequenced[], now: number): Session {
   const commands = [...session.commands];
   const errors = new Map(session.errors.map((error) => [error.seq, error]));
-  let { waiting } = session;
-  let { steps } = session;
+  let { waiting, detour } = session;
+  let { steps, budgetNotices } = session;
   for (const { seq, at, event } of past) {
     if (event.type === "command") commands.push(commandOf(seq, event));
     else if (event.type === "error") errors.set(seq, errorOf(seq, at, event));
     else if (event.type === "operation_started") steps = withStep(steps, stepOf(seq, event.operation));
     else if (event.type === "operation_finished") steps = withEnd(steps, event, at);
+    else if (event.type === "budget") budgetNotices = withNotice(budgetNotices, event.notice);
     else if (event.type === "waiting" && session.waiting === null) {
       const running = session.progress.operations.some((operation) => operation.id === event.operation_id);
+      if (running) detour = waitingOf(event);
       if (running && Date.parse(event.until ?? "") > now) waiting = waitingOf(event);
     }
   }
@@ -167,7 +176,9 @@ export function recall(session: Session, past: readonly Sequenced[], now: number
     commands: commands.toSorted((a, b) => a.seq - b.seq).reduce(withCommand, []),
     errors: [...errors.values()].toSorted((a, b) => a.seq - b.seq).slice(-MAX_ERRORS),
     steps: steps.toSorted((a, b) => a.seq - b.seq).slice(-MAX_STEPS),
+    budgetNotices,
     waiting,
+    detour,
   };
 }
 
@@ -191,7 +202,8 @@ function advance(session: Session, event: SessionEvent, seq: number, at: string)
     case "operation_finished": {
       // What a step left open when it ended was never stored; the answer and the plan of a finished one still arrive.
       const kept = event.outcome === "done" ? forgetFiles(session, event.operation_id) : forget(session, event.operation_id);
-      return withProgress(resume({ ...kept, steps: withEnd(kept.steps, event, at) }, event.operation_id), {
+      const detour = kept.detour?.operationId === event.operation_id ? null : kept.detour;
+      return withProgress(resume({ ...kept, detour, steps: withEnd(kept.steps, event, at) }, event.operation_id), {
         operations: session.progress.operations.filter((operation) => operation.id !== event.operation_id),
       });
     }
@@ -202,7 +214,7 @@ function advance(session: Session, event: SessionEvent, seq: number, at: string)
     case "blueprint":
       return { ...withProgress(closeGap(session, BLUEPRINT), { blueprint: event.blueprint }), blueprintText: null };
     case "phase":
-      if (event.phase.discarded_at != null) {
+      if (typeof event.phase.discarded_at === "number") {
         const left = session.progress.phases.filter((held) => held.id !== event.phase.id);
         return withProgress(session, { phases: left });
       }
@@ -273,8 +285,12 @@ function advance(session: Session, event: SessionEvent, seq: number, at: string)
       return event.usage.calls < session.progress.usage.calls
         ? session
         : withProgress(session, { usage: event.usage });
-    case "waiting":
-      return { ...session, waiting: waitingOf(event) };
+    case "budget":
+      return { ...session, budgetNotices: withNotice(session.budgetNotices, event.notice) };
+    case "waiting": {
+      const waiting = waitingOf(event);
+      return { ...session, waiting, detour: waiting };
+    }
     case "error":
       return session.errors.some((error) => error.seq === seq)
         ? session
@@ -414,6 +430,10 @@ function withCandidate(candidates: Candidate[], candidate: Candidate): Candidate
     ? candidates.map((one) => (one.subject === candidate.subject && one.chosen ? { ...one, chosen: false } : one))
     : candidates;
   return upsert(others, candidate);
+}
+
+function withNotice(notices: BudgetNotice[], notice: BudgetNotice): BudgetNotice[] {
+  return notices.some((one) => one.id === notice.id) ? notices : [...notices, notice];
 }
 
 function stepOf(seq: number, operation: Operation): Step {
