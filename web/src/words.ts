@@ -57,6 +57,9 @@ export const sourceWords: Record<IssueSource, string> = {
   sandbox: "Sandbox",
 };
 
+/** What looked at the app, each named once. */
+export const sourcesWords = (ran: IssueSource[]): string => [...new Set(ran)].map((source) => sourceWords[source]).join(", ");
+
 export function messageWords(state: MessageState, phase: string | undefined): string {
   switch (state) {
     case "queued":

@@ -6,10 +6,12 @@ import { asProblem, type Problem } from "../api/client";
 import { editMessage, withdrawMessage } from "../api/messages";
 import type { Turn } from "../state/selectors";
 import type { SessionError } from "../state/session";
+import { useMe } from "../shell/me";
 import { useSession } from "../state/session-context";
 import { Markdown } from "../ui/markdown";
 import { Button, IconButton } from "../ui/parts";
 import { messageWords } from "../words";
+import { useMaySay, useRights } from "./access";
 import { SentImages } from "./message-images";
 import { useOutbox, type Outgoing } from "./outbox";
 
@@ -35,7 +37,7 @@ export const TurnView = memo(function TurnView({ turn, asks }: { turn: Turn; ask
 /** Answers to choose from; the message box takes any other one. */
 function Options({ options, open }: { options: string[]; open: boolean }) {
   const { send } = useOutbox();
-  const canSend = useSession((session) => session.progress.state.can.includes("message"));
+  const canSend = useMaySay();
   if (!open) return null;
   return (
     <div className="options" role="group" aria-label="Answers to choose from">
@@ -50,10 +52,14 @@ function Options({ options, open }: { options: string[]; open: boolean }) {
 
 function UserTurn({ turn }: { turn: Turn }) {
   const [editing, setEditing] = useState(false);
+  const { may } = useRights();
+  const me = useMe();
   const taken = useSession((session) => session.progress.messages.some((one) => one.id === turn.id && one.taken_up));
   const words = messageWords(turn.state, turn.phase);
-  const open = (turn.state === "queued" || turn.state === "being_read") && turn.id !== "prompt" && !taken;
-  if (editing && open) return <Editing turn={turn} close={() => setEditing(false)} />;
+  const mine = may("edit") || (turn.author !== null && turn.author === me?.id);
+  // While it is being read it cannot be changed either; what it asks for may be in line again afterwards.
+  const open = mine && turn.state === "queued" && turn.id !== "prompt" && !taken;
+  if (editing) return <Editing turn={turn} late={!open} close={() => setEditing(false)} />;
   return (
     <li className="said said--user" data-state={turn.state}>
       <span className="visually-hidden">{turn.author_name ? `${turn.author_name}: ` : "You: "}</span>
@@ -97,15 +103,22 @@ function Change({ turn, edit }: { turn: Turn; edit: () => void }) {
   );
 }
 
-function Editing({ turn, close }: { turn: Turn; close: () => void }) {
+/** `late`: the message was taken up while it was being changed, so that the change goes out as a message of its own. */
+function Editing({ turn, late, close }: { turn: Turn; late: boolean; close: () => void }) {
   const session = useSession((one) => one.progress.session_id);
+  const { send } = useOutbox();
   const [text, setText] = useState(turn.text);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [busy, setBusy] = useState(false);
   const save = () => {
     if (!text.trim() || busy) return;
+    const images = (turn.images ?? []).map((image) => image.id);
+    if (late) {
+      send(text.trim(), { images });
+      return close();
+    }
     setBusy(true);
-    editMessage(session, turn.id, text.trim(), (turn.images ?? []).map((image) => image.id))
+    editMessage(session, turn.id, text.trim(), images)
       .then(close, (error: unknown) => setProblem(asProblem(error)))
       .finally(() => setBusy(false));
   };
@@ -128,9 +141,10 @@ function Editing({ turn, close }: { turn: Turn; close: () => void }) {
           Cancel
         </Button>
         <Button small look="primary" disabled={busy || !text.trim()} onClick={save}>
-          Save the message
+          {late ? "Send as a new message" : "Save the message"}
         </Button>
       </div>
+      {late && <small role="status">The message is being read or was taken up, as it was.</small>}
       {problem && (
         <small role="alert" className="bad">
           {problem.message} {problem.nextAction}

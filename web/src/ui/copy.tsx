@@ -30,7 +30,9 @@ export function CopyButton({ label, text }: { label: string; text: () => string 
 export function CopyLine({ label, text }: { label: string; text: string }) {
   return (
     <div className="copy-line">
-      <code>{text}</code>
+      {/* A long line is scrolled, also by keyboard. */}
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+      <code tabIndex={0}>{text}</code>
       <CopyButton label={label} text={() => text} />
     </div>
   );
