@@ -40,6 +40,10 @@ class Message(BaseModel):
             return "\n".join(part.text for part in self.content if part.text)
         return self.content or ""
 
+    @property
+    def pictures(self) -> int:
+        return sum(part.type == "image_url" for part in self.content) if isinstance(self.content, list) else 0
+
 
 class StreamOptions(BaseModel):
     include_usage: bool = False
@@ -72,6 +76,7 @@ class Prompt:
     """What matching needs to know of one request.
 
     text: all messages' text. request: the user's prompt, "" if none is marked. phase: id of the phase asked about.
+    pictures: how many came along.
     """
 
     action: str
@@ -86,6 +91,7 @@ class Prompt:
     messages_sha256: str
     operation: str = ""
     fingerprint: str = ""
+    pictures: int = 0
 
 
 def read_metadata(header: str | None) -> Metadata:
@@ -118,6 +124,7 @@ def read_prompt(request: ChatRequest, metadata: Metadata) -> Prompt:
         messages_sha256=hash_messages(request.messages),
         operation=metadata.operation,
         fingerprint=metadata.fingerprint,
+        pictures=sum(message.pictures for message in request.messages),
     )
 
 

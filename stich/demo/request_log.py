@@ -19,7 +19,8 @@ class LoggedRequest(BaseModel):
 
     outcome: `completed` the answer was sent whole; `refused` an HTTP error was sent; `aborted` the client closed the
     connection first (at `ended`); `broken` a fault ended the answer early; `running` none of these yet.
-    characters: how much of the answer's content was sent. usage: what the whole answer is charged with.
+    characters: how much of the answer's content was sent. pictures: how many the request carried. usage: what the
+    whole answer is charged with.
     exact: the exchange was recorded for this very request.
     """
 
@@ -32,6 +33,7 @@ class LoggedRequest(BaseModel):
     phase: str | None
     prompt_sha256: str
     already_written: list[str]
+    pictures: int = 0
     recording: str | None = None
     exchange: int | None = None
     exact: bool = False
@@ -66,6 +68,7 @@ class RequestLog:
             phase=prompt.phase,
             prompt_sha256=prompt.messages_sha256,
             already_written=sorted(prompt.already_written),
+            pictures=prompt.pictures,
         )
         self._requests.append(entry)
         return entry

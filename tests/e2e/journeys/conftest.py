@@ -12,12 +12,14 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from sandbox.machine import browser_path
 from stich.client import StichClient
+from stich.demo.recording import BUILT_IN
 from stich.demo.request_log import LoggedRequest
 from stich.demo.server import DemoModel
 from stich.home import RunningUp
 from tests.e2e.service import Up
 from tests.stich.demo_server import demo
 
+TOUR_RECORDING = Path(__file__).parents[2] / "recordings"
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -81,7 +83,7 @@ async def running(folder: Path, model: Model, **settings: str) -> AsyncIterator[
 
 @pytest.fixture(scope="session")
 async def model() -> AsyncIterator[Model]:
-    async with demo() as (server, client):
+    async with demo(BUILT_IN, TOUR_RECORDING) as (server, client):
         yield Model(server, str(client.base_url).rstrip("/"))
 
 

@@ -1,37 +1,30 @@
-"""Where people have accounts: a prompt typed before the sign-up is built after it."""
+"""Where people have accounts: signing up, sessions for several, and budgets that end and are raised."""
 
-import asyncio
 import re
-import time
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 
-from tests.e2e.journeys.conftest import Model, Stich, running
-from tests.e2e.journeys.test_access import look
-from tests.e2e.journeys.test_page import SECONDS, reach
+from tests.e2e.journeys.conftest import Model
+from tests.e2e.journeys.house import PASSWORD, House, house_of
+from tests.e2e.journeys.test_access import findings, look
+from tests.e2e.journeys.test_page import SECONDS, build, reach
 
 PROMPT = "Build a simple counter app"
-PASSWORD = "correct horse battery"
+
+pytestmark = pytest.mark.timeout(240)
 
 
-async def mailed(stich: Stich, what: str) -> str:
-    """The address in the newest mail that the terminal showed, without the host."""
-    deadline = time.monotonic() + 30
-    while not (found := re.findall(rf"/sign-in#{what}=\S+", stich.up.output)):
-        assert time.monotonic() < deadline, "no mail came"
-        await asyncio.sleep(0.2)
-    return found[-1]
+@pytest.fixture(scope="module")
+async def house(model: Model, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    async with house_of(tmp_path_factory.mktemp("house"), model, browser) as house:
+        yield house
 
 
-@pytest.mark.timeout(240)
-async def test_from_a_prompt_over_the_sign_up_to_an_app(browser: Browser, model: Model, tmp_path: Path) -> None:
-    async with running(tmp_path, model, STICH_AUTH="accounts") as stich:
-        origin = stich.at.local_url
-        context = await browser.new_context(viewport={"width": 1280, "height": 800})
-        page = await context.new_page()
-        await page.goto(origin)
+async def test_from_a_prompt_over_the_sign_up_to_an_app(house: House) -> None:
+    async with house.nobody() as page:
+        await page.goto(house.origin)
         await look(page)
         await page.get_by_role("textbox", name="Describe the app").fill(PROMPT)
         await page.get_by_role("button", name="Sign up and build it").click()
@@ -43,8 +36,8 @@ async def test_from_a_prompt_over_the_sign_up_to_an_app(browser: Browser, model:
         await expect(page.get_by_role("heading", name="Look into your mail")).to_be_visible()
 
         # The mail opens in a tab of its own.
-        tab = await context.new_page()
-        await tab.goto(origin + await mailed(stich, "verify"))
+        tab = await page.context.new_page()
+        await tab.goto(house.origin + await house.mailed("ada@example.org", "verify"))
         await tab.get_by_role("button", name="Confirm the address").click()
         await expect(tab.get_by_role("status")).to_contain_text("Your address is confirmed")
         await tab.get_by_label("E-mail address").fill("ada@example.org")
@@ -57,16 +50,86 @@ async def test_from_a_prompt_over_the_sign_up_to_an_app(browser: Browser, model:
         await tab.get_by_role("button", name="Build it").click()
         await reach(tab, "Finished", 120)
 
-        await tab.goto(f"{origin}/account")
+        await tab.goto(f"{house.origin}/account")
         await expect(tab.get_by_role("list", name="Devices")).to_contain_text("This device")
         await look(tab)
         await expect(tab.get_by_role("navigation", name="Pages").get_by_role("link", name="Operators")).to_have_count(0)
-        await tab.goto(f"{origin}/operators")
+        await tab.goto(f"{house.origin}/operators")
         await expect(tab.get_by_role("heading", name="This page is for operators")).to_be_visible()
 
-        await tab.goto(f"{origin}/account")
+        await tab.goto(f"{house.origin}/account")
         await tab.get_by_role("button", name="Sign out").click()
         await expect(tab.get_by_role("heading", name="Sign in to stich")).to_be_visible(timeout=10 * SECONDS)
-        await tab.goto(origin)
+        await tab.goto(house.origin)
         await expect(tab.get_by_role("textbox", name="Describe the app")).to_have_value("")
-        await context.close()
+
+
+async def share(page: Page, what: str) -> None:
+    """Open the dialog and choose what people may do."""
+    await page.get_by_role("button", name="Share", exact=True).click()
+    await page.get_by_role("dialog", name="Share").get_by_role("combobox").select_option(label=what)
+
+
+async def test_a_session_is_shared_and_everybody_sees_who_is_there(house: House) -> None:
+    async with house.person("Grace") as grace, house.person("Hedy") as hedy, house.person("Joan") as joan:
+        await build(grace, PROMPT)
+        await share(grace, "Can look and write")
+        dialog = grace.get_by_role("dialog", name="Share")
+        await dialog.get_by_role("button", name="Make a link").click()
+        link = await dialog.locator("code").inner_text()
+        await dialog.get_by_role("combobox").select_option(label="Can look")
+        await dialog.get_by_label("Address of a person").fill("joan@example.org")
+        await dialog.get_by_role("button", name="Share", exact=True).click()
+        await expect(dialog.get_by_role("region", name="Shared with")).to_contain_text("Joan")
+        assert await findings(grace) == []
+        await grace.keyboard.press("Escape")
+
+        await hedy.goto(link)
+        await hedy.wait_for_url(re.compile("/s/session-"))
+        await expect(grace.get_by_role("list", name=re.compile("Here now: .*Hedy"))).to_be_visible(timeout=20 * SECONDS)
+        await expect(hedy.get_by_role("button", name="May write: a session of Grace")).to_be_visible()
+        for name in ("Publish", "Share", "Stop"):
+            await expect(hedy.get_by_role("button", name=name, exact=True)).to_have_count(0)
+        await hedy.get_by_role("textbox", name="Message").fill("What can you do?")
+        await hedy.get_by_role("button", name="Send").click()
+        said = grace.get_by_role("log", name="Conversation").get_by_role("listitem").filter(has_text="What can you do?")
+        await expect(said).to_contain_text("Hedy", timeout=20 * SECONDS)
+        assert await findings(hedy) == []
+
+        await joan.goto(f"{house.origin}/account")
+        await joan.get_by_role("region", name="Shared with you").get_by_role("link").first.click()
+        await expect(joan.get_by_text("without the right to write messages")).to_be_visible()
+        await expect(joan.get_by_role("textbox", name="Message")).to_have_count(0)
+        assert await findings(joan) == []
+
+        await share(grace, "Can look")
+        await dialog.get_by_role("button", name="End it").click()
+        await expect(hedy.get_by_role("heading", level=1)).to_contain_text("no session", timeout=30 * SECONDS)
+        await grace.keyboard.press("Escape")
+        await reach(grace, "Finished", 120)
+
+
+async def test_a_budget_ends_is_raised_and_the_work_goes_on(house: House) -> None:
+    async with house.person("Mary") as page:
+        await page.goto(f"{house.origin}/usage")
+        await page.get_by_role("region", name="Budgets").get_by_role("button", name="Change").click()
+        form = page.get_by_role("form", name="Budgets")
+        await form.get_by_label("Each app, US$").fill("0.01")
+        await form.get_by_role("button", name="Save the budgets").click()
+        await expect(page.get_by_role("list", name="Budgets")).to_contain_text("$0.01")
+        await page.goto(house.origin)
+        await build(page, PROMPT)
+        await reach(page, "Over budget", 60)
+        now = page.get_by_role("group", name="What happens now")
+        await expect(now).to_contain_text("budget")
+        await expect(page.get_by_role("log", name="Conversation")).to_contain_text("The session's budget is used up")
+        assert await findings(page) == []
+        await page.reload()
+        await now.get_by_label("Raise the limit of this session to").fill("50")
+        await now.get_by_role("button", name="Set").click()
+        await reach(page, "Finished", 120)
+        await page.get_by_role("button", name="Usage:").click()
+        usage = page.get_by_role("dialog", name="Usage")
+        await expect(usage).to_contain_text("of $50.00")
+        await expect(usage.get_by_role("region", name="By phase and message")).to_contain_text("$0.0")
+        assert await findings(page) == []
