@@ -244,8 +244,8 @@ describe("work", () => {
 
   it("remembers why a step is at another attempt until it ends", () => {
     const waiting: SessionEvent = { type: "waiting", operation_id: "op", code: "overloaded", reason: "It moved on.", until: null };
-    const piece: SessionEvent = { type: "blueprint_chunk", operation_id: "op", offset: 0, text: "{" };
-    const again = play(fromSnapshot(snapshot()), [waiting, piece]);
+    const alive: SessionEvent = { type: "blueprint_chunk", operation_id: "op", offset: 0, text: "{" };
+    const again = play(fromSnapshot(snapshot()), [waiting, alive]);
     expect([again.waiting, again.detour?.reason]).toEqual([null, "It moved on."]);
     const over = play(again, [{ type: "operation_finished", operation_id: "op", outcome: "done" }], 5);
     expect(over.detour).toBeNull();
