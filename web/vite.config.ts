@@ -1,12 +1,10 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
-import { mockApi } from "./dev/mock.ts";
 
-const api = process.env.STICH_API;
+// The editor is by far the largest piece, and comes when the first file is shown.
+const EDITOR_KB = 700;
 
-// `vite` serves the page over a scripted API; `STICH_API=http://127.0.0.1:PORT vite` over a running `stich up`.
 export default defineConfig({
-  plugins: [react(), ...(api ? [] : [mockApi()])],
-  server: { proxy: api ? { "/api": api, "/sign-in": api } : undefined },
-  build: { target: "es2022", assetsInlineLimit: 0 },
+  plugins: [react()],
+  build: { target: "es2022", assetsInlineLimit: 0, chunkSizeWarningLimit: EDITOR_KB },
 });

@@ -13,6 +13,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.phase_generation import PhaseGenerationActivities
     from schemas.blueprint import PhasePlan
+    from schemas.budgets import dollars
     from schemas.failures import Failure
     from schemas.operations import PhaseGenerationInput, PhaseGenerationResult
     from workflows.options import MODEL_STEP
@@ -60,7 +61,7 @@ class PlanAhead:
         self._session.give_up(self._operation_id)
         made = await self._end()
         cost = made.cost_usd if isinstance(made, PhaseGenerationResult) else Decimal(0)
-        paid = f"It had cost {cost} US dollars" if made else "It was stopped before it was finished"
+        paid = f"It had cost ${dollars(cost)}" if made else "It was stopped before it was finished"
         self._session.notice(self._operation_id, f"The plan made ahead was dropped: {why}. {paid}.")
 
     async def take(self) -> PhasePlan | None:

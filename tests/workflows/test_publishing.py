@@ -59,7 +59,7 @@ async def test_a_refusal_is_told_and_the_session_goes_on(start: Start) -> None:
     await handle.execute_update("publish", DeploymentRequest(id="d1", target="vercel"))
     shown = await until(handle, lambda p: statuses(p) == {"d1": "failed"})
     assert shown.deployments[0].code == "no_deployment_token"
-    assert shown.deployments[0].detail == "It said no_deployment_token: wait."
+    assert shown.deployments[0].detail == "It said no_deployment_token. wait"
     assert shown.state.name == "completed"
     await handle.execute_update("publish", DeploymentRequest(id="d2", target="vercel"))
     await until(handle, lambda p: statuses(p)["d2"] == "live")

@@ -94,7 +94,7 @@ async def test_a_session_waits_for_its_budget_and_goes_on_when_it_is_raised(star
     handle = await start(Script(phases=1, fail={"blueprint": [refusal("over_budget")]}))
     waiting = await until(handle, lambda p: p.state.name == "waiting_for_budget")
     assert (waiting.state.code, waiting.state.until) == ("over_budget", None)
-    assert waiting.state.reason == "It said over_budget: wait."
+    assert waiting.state.reason == "It said over_budget. wait"
     assert waiting.state.can == ["message", "stop", "resume"]
     await handle.signal("budget_changed")
     await until(handle, lambda p: p.state.name == "completed")

@@ -108,7 +108,7 @@ async def test_a_plan_made_ahead_is_dropped_when_checks_fail_and_its_cost_is_tol
     await handle.result()
     assert rooms.runs[handle.id].count("phase-2/plan") == 1
     told = [e["message"]["text"] for e in rooms.events[handle.id].values() if e["type"] == "message"]
-    assert told == ["The plan made ahead was dropped: the checks found one problem. It had cost 0.0123 US dollars."]
+    assert told == ["The plan made ahead was dropped: the checks found one problem. It had cost $0.01."]
 
 
 async def test_a_plan_under_way_is_stopped_when_checks_fail(start: Start, rooms: Rooms) -> None:

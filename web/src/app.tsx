@@ -33,7 +33,7 @@ export function App() {
         <Route path="/">
           <HomePage about={about.data} aboutError={about.error} />
         </Route>
-        <Route path="/s/:id">{({ id }) => <SessionPage key={id} id={id} about={about.data} />}</Route>
+        <Route path="/s/:id">{({ id }) => <SessionPage key={id} id={id} />}</Route>
         <Route path="/shared">
           <SharedPage />
         </Route>

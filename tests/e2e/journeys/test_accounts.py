@@ -85,6 +85,7 @@ async def test_a_session_is_shared_and_everybody_sees_who_is_there(house: House)
         await grace.keyboard.press("Escape")
 
         await hedy.goto(link)
+        await hedy.get_by_role("button", name="Open the app").click()
         await hedy.wait_for_url(re.compile("/s/session-"))
         await expect(grace.get_by_role("list", name=re.compile("Here now: .*Hedy"))).to_be_visible(timeout=20 * SECONDS)
         await expect(hedy.get_by_role("button", name="May write: a session of Grace")).to_be_visible()
@@ -107,6 +108,40 @@ async def test_a_session_is_shared_and_everybody_sees_who_is_there(house: House)
         await expect(hedy.get_by_role("heading", level=1)).to_contain_text("no session", timeout=30 * SECONDS)
         await grace.keyboard.press("Escape")
         await reach(grace, "Finished", 120)
+
+
+async def test_another_provider_goes_on_and_the_page_says_why(house: House, model: Model) -> None:
+    house.gateway.down.add("openai")
+    try:
+        async with house.person("Barbara") as page:
+            with model.pace(40):
+                await build(page, PROMPT)
+                now = page.get_by_role("group", name="What happens now")
+                await expect(now).to_contain_text("OpenAI is overloaded", timeout=40 * SECONDS)
+                await expect(now).to_contain_text("It goes on at OpenRouter, with the same model.")
+                await page.get_by_role("button", name="Stop").click()
+                await reach(page, "Stopped")
+    finally:
+        house.gateway.down.clear()
+
+
+async def test_an_account_is_deleted_with_all_that_is_in_it(house: House) -> None:
+    async with house.person("Ida") as page:
+        await page.goto(f"{house.origin}/account")
+        await page.get_by_role("button", name="Delete the account").click()
+        dialog = page.get_by_role("dialog", name="Delete your account?")
+        await dialog.get_by_label("Your password").fill("not the password")
+        await dialog.get_by_role("button", name="Delete the account").click()
+        await expect(dialog.get_by_role("alert")).to_contain_text("wrong")
+        assert await findings(page) == []
+        await dialog.get_by_label("Your password").fill(PASSWORD)
+        await dialog.get_by_role("button", name="Delete the account").click()
+        await expect(page.get_by_role("button", name="Sign up and build it")).to_be_visible(timeout=20 * SECONDS)
+        await page.goto(f"{house.origin}/sign-in")
+        await page.get_by_label("E-mail address").fill("ida@example.org")
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.get_by_role("alert")).to_contain_text("wrong")
 
 
 async def test_a_budget_ends_is_raised_and_the_work_goes_on(house: House) -> None:

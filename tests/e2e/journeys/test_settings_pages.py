@@ -2,6 +2,7 @@
 
 import re
 from io import BytesIO
+from zipfile import ZipFile
 
 from PIL import Image
 from playwright.async_api import Page, expect
@@ -129,6 +130,28 @@ async def test_an_api_key_is_shown_once_works_and_is_revoked(page: Page, stich: 
     await page.get_by_role("dialog", name="Revoke Nightly?").get_by_role("button", name="Revoke").click()
     await expect(page.get_by_text("Nightly")).to_have_count(0)
     assert (await page.request.get(about, headers=headers)).status == 401
+
+
+async def test_a_program_is_told_what_happens_and_all_data_are_taken_along(page: Page) -> None:
+    await go(page, "Account")
+    section = page.get_by_role("region", name="Notifications")
+    await section.get_by_role("button", name="Add an address").click()
+    form = section.get_by_role("form", name="New address")
+    await form.get_by_label("Address").fill("https://example.org/told-by-stich")
+    await form.get_by_label("Money").check()
+    await look(page)
+    await form.get_by_role("button", name="Add the address").click()
+    await expect(section.get_by_role("status", name="The new secret").locator("code")).to_contain_text("whsec_")
+    await section.get_by_role("button", name="I have it").click()
+    addresses = section.get_by_role("list", name="Addresses")
+    await expect(addresses).to_contain_text("It waits for me, Money")
+    await addresses.get_by_role("button", name="Delete").click()
+    await page.get_by_role("dialog", name="Delete this address?").get_by_role("button", name="Delete").click()
+    await expect(addresses).to_have_count(0)
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="Download everything").click()
+    assert (await download.value).suggested_filename.endswith(".zip")
+    assert {"README.txt", "account/profile.jsonl"} <= set(ZipFile(await (await download.value).path()).namelist())
 
 
 async def test_operators_see_who_builds_what(page: Page, model: Model, stich: Stich) -> None:

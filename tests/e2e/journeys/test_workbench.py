@@ -6,9 +6,9 @@ import pytest
 from playwright.async_api import Page, expect
 
 from schemas.http import CreateSession
-from tests.e2e.journeys.conftest import Stich
+from tests.e2e.journeys.conftest import Model, Stich
 from tests.e2e.journeys.test_access import findings
-from tests.e2e.journeys.test_page import SECONDS, preview, reach
+from tests.e2e.journeys.test_page import SECONDS, build, preview, reach
 
 COUNTER = "Build a simple counter app with plus and minus buttons"
 APP = "src/App.tsx"
@@ -117,6 +117,41 @@ async def test_an_element_of_the_app_goes_into_the_message(page: Page, counter: 
     await page.get_by_role("button", name="Console").click()
     await page.frames[-1].evaluate("console.error('said by the app')")
     await expect(page.get_by_text("said by the app")).to_be_visible()
+
+
+async def test_a_phase_is_built_anew(page: Page, counter: str, model: Model) -> None:
+    def times_written() -> int:
+        return sum("implementation" in request.action for request in model.asked(counter.rpartition("/")[2]))
+
+    before = times_written()
+    await page.get_by_role("tab", name="Plan").click()
+    await page.get_by_role("button", name=re.compile("^Build “.*” anew")).last.click()
+    dialog = page.get_by_role("dialog", name=re.compile("anew"))
+    await expect(dialog).to_contain_text("every version stays in the history")
+    assert await findings(page) == []
+    await dialog.get_by_role("button", name="Build it anew").click()
+    await expect(dialog).to_have_count(0, timeout=20 * SECONDS)
+    await expect(page.get_by_role("region", name="Phases").locator("[aria-current=step]")).to_be_visible(
+        timeout=20 * SECONDS
+    )
+    await reach(page, "Finished", 90)
+    assert times_written() > before
+
+
+async def test_candidates_are_compared_and_another_one_is_chosen(page: Page) -> None:
+    await page.get_by_role("button", name="More").click()
+    await page.get_by_role("combobox", name="Candidates of a phase").select_option("2")
+    await build(page, COUNTER)
+    await reach(page, "Finished", 120)
+    await page.get_by_role("tab", name="Plan").click()
+    first, second = await page.get_by_role("region", name="Candidates").get_by_role("listitem").all()
+    await expect(first).to_contain_text("Goes on")
+    await expect(second).to_contain_text("79 of 100")
+    assert await findings(page) == []
+    await second.get_by_role("button", name="Go on with this one").click()
+    await expect(second).to_contain_text("Goes on", timeout=30 * SECONDS)
+    await expect(first.get_by_role("button", name="Go on with this one")).to_be_visible()
+    await reach(page, "Finished", 60)
 
 
 async def test_it_is_published_and_withdrawn(page: Page, counter: str) -> None:

@@ -1,7 +1,7 @@
 // Keys for programs: each with what it may do and until when, shown in full exactly once.
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Check, Copy, Plus } from "lucide-react";
+import { Plus } from "lucide-react";
 import { useState } from "react";
 import { createApiKey, listApiKeys, revokeApiKey, type KeyScope, type Me } from "../api/account";
 import { Section } from "../shell/shell";
@@ -9,6 +9,7 @@ import { useNow } from "../state/clock";
 import { BusyButton, CheckField, ConfirmButton, SelectField, TextField } from "../ui/forms";
 import { Button, Pill, ProblemNote } from "../ui/parts";
 import { ago } from "../words";
+import { ShownOnce } from "./shown-once";
 
 const scopes: { scope: KeyScope; label: string; hint: string }[] = [
   { scope: "read", label: "Read", hint: "See your apps, files and usage." },
@@ -41,7 +42,7 @@ export function ApiKeysSection({ me }: { me: Me }) {
       }
     >
       {keys.error && <ProblemNote error={keys.error} action={<Button onClick={() => void keys.refetch()}>Try again</Button>} />}
-      {made && <MadeKey value={made} close={() => setMade(null)} />}
+      {made && <ShownOnce what="key" value={made} close={() => setMade(null)} />}
       {making && (
         <NewKey
           me={me}
@@ -158,28 +159,5 @@ function NewKey({ me, made, close }: { me: Me; made: (key: string) => void; clos
         <Button onClick={close}>Cancel</Button>
       </div>
     </form>
-  );
-}
-
-function MadeKey({ value, close }: { value: string; close: () => void }) {
-  const [copied, setCopied] = useState(false);
-  return (
-    <div className="made-key" role="status" aria-label="The new key">
-      <p>
-        <strong>Copy the key now: it is shown only this once.</strong>
-      </p>
-      <code>{value}</code>
-      <div className="form-foot">
-        <Button
-          look="primary"
-          onClick={() => {
-            void navigator.clipboard.writeText(value).then(() => setCopied(true));
-          }}
-        >
-          {copied ? <Check size={15} aria-hidden /> : <Copy size={15} aria-hidden />} {copied ? "Copied" : "Copy the key"}
-        </Button>
-        <Button onClick={close}>I have it</Button>
-      </div>
-    </div>
   );
 }

@@ -5,6 +5,7 @@ import { getMe } from "../api/account";
 import "../account/account.css";
 import { ApiKeysSection } from "../account/api-keys";
 import { DevicesSection, IdentitiesSection } from "../account/devices";
+import { NotificationsSection } from "../account/notifications";
 import { ProfileSection } from "../account/profile";
 import { SharedSection } from "../account/shared-with-me";
 import { YourDataSection } from "../account/your-data";
@@ -25,6 +26,7 @@ export default function AccountPage() {
           <>
             <ProfileSection me={me.data} />
             <ApiKeysSection me={me.data} />
+            <NotificationsSection />
             {accounts && <DevicesSection />}
             {accounts && <IdentitiesSection />}
             {accounts && <SharedSection />}

@@ -5,7 +5,6 @@ import { Tabs } from "radix-ui";
 import { lazy, Suspense, useCallback, useEffect, useState, useSyncExternalStore } from "react";
 import { Link } from "wouter";
 import type { Problem } from "../api/client";
-import type { About } from "../api/types";
 import { AccessProvider } from "../session/access";
 import { Chat } from "../session/chat";
 import { CodePanel } from "../session/code";
@@ -33,7 +32,7 @@ import "../session/sheets.css";
 const Palette = lazy(() => import("../session/palette"));
 const HistoryPanel = lazy(() => import("../session/history"));
 
-export function SessionPage({ id, about }: { id: string; about: About | undefined }) {
+export function SessionPage({ id }: { id: string }) {
   const [stream] = useState(() => new SessionStream(id));
   // Only what this decides on: the session itself changes with every frame while a file is written.
   const connection = useSyncExternalStore(stream.subscribe, () => stream.getState().connection);
@@ -49,7 +48,7 @@ export function SessionPage({ id, about }: { id: string; about: About | undefine
           <OutboxProvider>
             <DraftProvider>
               <EditsProvider>
-                <Workbench narrow={narrow} about={about} />
+                <Workbench narrow={narrow} />
               </EditsProvider>
             </DraftProvider>
           </OutboxProvider>
@@ -59,7 +58,7 @@ export function SessionPage({ id, about }: { id: string; about: About | undefine
   );
 }
 
-function Workbench({ narrow, about }: { narrow: boolean; about: About | undefined }) {
+function Workbench({ narrow }: { narrow: boolean }) {
   const { tab, setTab, hold } = useView();
   const title = useSession((session) => session.progress.title);
   const [palette, setPalette] = useState(false);
@@ -98,7 +97,7 @@ function Workbench({ narrow, about }: { narrow: boolean; about: About | undefine
       <a className="skip-link" href="#message">
         Skip to the message box
       </a>
-      <SessionHeader narrow={narrow} about={about} openPalette={() => setPalette(true)} />
+      <SessionHeader narrow={narrow} openPalette={() => setPalette(true)} />
       <Tabs.Root
         className="workbench-body"
         value={tab}
@@ -117,7 +116,7 @@ function Workbench({ narrow, about }: { narrow: boolean; about: About | undefine
               <Tabs.Content value="chat" className="panel panel--chat">
                 <div className="chat-page">
                   <div className="facts">
-                    <Facts about={about} narrow />
+                    <Facts narrow />
                     <ThemeMenu />
                   </div>
                   <Chat />

@@ -58,9 +58,8 @@ export function AccessBadge() {
   const { name, text } = words[access];
   return (
     <Tooltip text={`A session of ${owner || "somebody else"}. ${text}`}>
-      <button type="button" className="pill pill--info pill--button">
+      <button type="button" className="pill pill--info pill--button" aria-label={`${name}: a session of ${owner || "somebody else"}`}>
         <Users size={13} aria-hidden /> {name}
-        <span className="visually-hidden">: a session of {owner || "somebody else"}</span>
       </button>
     </Tooltip>
   );

@@ -6,8 +6,8 @@ export interface ContextPart {
 }
 
 const titles: Record<string, string> = {
-  "stable prefix": "Instructions",
-  system: "Further instructions",
+  "stable prefix": "Instructions, always the same",
+  system: "Instructions",
   user: "What is asked, with files",
   assistant: "Its answers so far",
   tool: "Results of tools",

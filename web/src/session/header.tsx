@@ -1,11 +1,12 @@
 // Who this is, how far it is and since when, what it costs, and the two switches that matter: stop and resume.
 
 import { useMutation } from "@tanstack/react-query";
-import { Command, FlaskConical, Play, Square, Unplug } from "lucide-react";
+import { Command, FlaskConical, KeyRound, Play, Square, Unplug } from "lucide-react";
 import { Popover } from "radix-ui";
+import { lazy, Suspense, useCallback, useState } from "react";
 import { Link } from "wouter";
 import { resumeSession, stopSession } from "../api/client";
-import type { About, StateInfo } from "../api/types";
+import type { StateInfo } from "../api/types";
 import { useNow } from "../state/clock";
 import { useConnection, useReopen, useSession } from "../state/session-context";
 import { Button, IconButton, LogoMark, Pill, ProblemNote, Tooltip } from "../ui/parts";
@@ -15,13 +16,14 @@ import { AccessBadge, useRights } from "./access";
 import { Company, TakeHome } from "./take-home";
 import { UsageChip } from "./usage";
 
+const KeyDialog = lazy(() => import("../models/key-dialog"));
+
 interface HeaderProps {
   narrow: boolean;
-  about: About | undefined;
   openPalette: () => void;
 }
 
-export function SessionHeader({ narrow, about, openPalette }: HeaderProps) {
+export function SessionHeader({ narrow, openPalette }: HeaderProps) {
   const title = useSession((session) => session.progress.title);
   return (
     <header className="top">
@@ -36,7 +38,7 @@ export function SessionHeader({ narrow, about, openPalette }: HeaderProps) {
         <Company />
         <AccessBadge />
         <ConnectionBadge />
-        {!narrow && <Facts about={about} narrow={false} />}
+        {!narrow && <Facts narrow={false} />}
         <StopOrResume />
         <IconButton label="Commands (Ctrl+K)" onClick={openPalette}>
           <Command size={17} aria-hidden />
@@ -48,11 +50,11 @@ export function SessionHeader({ narrow, about, openPalette }: HeaderProps) {
 }
 
 /** Who answers, what it cost, and the way to take it home. In the header, or on a phone above the conversation. */
-export function Facts({ about, narrow }: { about: About | undefined; narrow: boolean }) {
+export function Facts({ narrow }: { narrow: boolean }) {
   const demo = useSession((session) => session.progress.demo);
   return (
     <>
-      {demo && <DemoBadge about={about} />}
+      {demo && <DemoBadge />}
       <UsageChip />
       <TakeHome narrow={narrow} />
     </>
@@ -109,27 +111,39 @@ function ConnectionBadge() {
   );
 }
 
-function DemoBadge({ about }: { about: About | undefined }) {
+function DemoBadge() {
+  const [open, setOpen] = useState(false);
+  const [adding, setAdding] = useState(false);
+  const stopAdding = useCallback(() => setAdding(false), []);
+  const add = () => {
+    setOpen(false);
+    setAdding(true);
+  };
   return (
-    <Popover.Root>
-      <Popover.Trigger className="pill pill--info pill--button">
-        <FlaskConical size={13} aria-hidden /> Demo model
-      </Popover.Trigger>
-      <Popover.Portal>
-        <Popover.Content className="popover" aria-label="Demo model" align="end" sideOffset={8} collisionPadding={12}>
-          <strong>Demo model: plays recorded sessions</strong>
-          <p>
-            Files, checks and preview are real; the words come from a recording. For your own apps, set a key in the
-            environment and start stich again:
-          </p>
-          <pre>export OPENAI_API_KEY=…{"\n"}stich up</pre>
-          <p>
-            <code>ANTHROPIC_API_KEY</code>, <code>GEMINI_API_KEY</code> and others work too
-            {about && about.models.length > 0 ? `. Now answering: ${about.models.join(", ")}.` : "."}
-          </p>
-        </Popover.Content>
-      </Popover.Portal>
-    </Popover.Root>
+    <>
+      <Popover.Root open={open} onOpenChange={setOpen}>
+        <Popover.Trigger className="pill pill--info pill--button">
+          <FlaskConical size={13} aria-hidden /> Demo model
+        </Popover.Trigger>
+        <Popover.Portal>
+          <Popover.Content className="popover" aria-label="Demo model" align="end" sideOffset={8} collisionPadding={12}>
+            <strong>Demo model: plays recorded sessions</strong>
+            <p>
+              Files, checks and preview are real; the words come from a recording. With a key of a model provider real
+              models answer, in every app that you begin from then on.
+            </p>
+            <Button look="primary" onClick={add}>
+              <KeyRound size={15} aria-hidden /> Add a key
+            </Button>
+          </Popover.Content>
+        </Popover.Portal>
+      </Popover.Root>
+      {adding && (
+        <Suspense>
+          <KeyDialog close={stopAdding} />
+        </Suspense>
+      )}
+    </>
   );
 }
 

@@ -39,7 +39,8 @@ export default function HistoryPanel({ narrow }: { narrow: boolean }) {
     placeholderData: keepPreviousData,
   });
   const [picked, setPicked] = useState<number | null>(null);
-  const all = versions.data?.pages.flatMap((page) => page.versions) ?? [];
+  // A step that wrote what was there already leaves a version without a change.
+  const all = versions.data?.pages.flatMap((page) => page.versions).filter(tells) ?? [];
   const shown = all.find((one) => one.version === picked) ?? (narrow ? undefined : all[0]);
 
   if (versions.error) {
@@ -91,6 +92,8 @@ export default function HistoryPanel({ narrow }: { narrow: boolean }) {
     </div>
   );
 }
+
+const tells = (version: ProjectVersion): boolean => version.growing || version.changes.length > 0;
 
 /** Changes when a file is written, or leaves the project. */
 function lastChange(session: { progress: { files: { version: number }[] } }): string {

@@ -19,6 +19,8 @@ const sections: { label: string; path: string }[] = [
   { label: "Catalogue of models and prices", path: "/models#catalogue" },
   { label: "Budgets", path: "/usage#budgets" },
   { label: "API keys", path: "/account#api-keys" },
+  { label: "Notifications", path: "/account#notifications" },
+  { label: "Download your data, delete the account", path: "/account#data" },
   { label: "Signed-in devices", path: "/account#devices" },
   { label: "Shared with you", path: "/account#shared" },
 ];

@@ -115,10 +115,17 @@ export type Item = { kind: "turn"; turn: Turn } | { kind: "error"; error: Sessio
 
 const time = (at: string): number => (at === "" ? Number.MAX_SAFE_INTEGER : Date.parse(at));
 
-/** Errors and finished steps at their time among what was said, a row of steps as one; what is being written stays last. */
+/**
+ * Errors and finished steps at their time among what was said, a row of steps as one; what is being written stays last.
+ * What was said keeps its order: the clocks of those who wrote it down may differ by a little.
+ */
 export function timeline(shown: Turn[], errors: SessionError[], steps: Step[]): Item[] {
+  let said = Number.NEGATIVE_INFINITY;
   const all: { at: number; item: Item }[] = [
-    ...shown.map((turn) => ({ at: time(turn.at), item: { kind: "turn" as const, turn } })),
+    ...shown.map((turn) => {
+      said = Math.max(said, time(turn.at));
+      return { at: said, item: { kind: "turn" as const, turn } };
+    }),
     ...errors.map((error) => ({ at: time(error.at), item: { kind: "error" as const, error } })),
     ...steps
       .filter((step) => step.outcome !== null)

@@ -54,6 +54,11 @@ describe("the timeline", () => {
     ]);
   });
 
+  it("keeps an answer behind what it answers, whatever the clocks say", () => {
+    const items = timeline([turn("asked", 3), turn("answer", 2)], [], [step("between", 1)]);
+    expect(items.map((item) => (item.kind === "turn" ? item.turn.id : item.kind))).toEqual(["steps", "asked", "answer"]);
+  });
+
   it("makes the same of the same twice", () => {
     const steps = [step("a", 2), step("b", 3)];
     expect(timeline([], [], steps)).toEqual(timeline([], [], steps));
