@@ -119,6 +119,7 @@ async def test_an_element_of_the_app_goes_into_the_message(page: Page, counter: 
     await expect(page.get_by_text("said by the app")).to_be_visible()
 
 
+@pytest.mark.timeout(300)
 async def test_a_phase_is_built_anew(page: Page, counter: str, model: Model) -> None:
     def times_written() -> int:
         return sum("implementation" in request.action for request in model.asked(counter.rpartition("/")[2]))
@@ -138,6 +139,7 @@ async def test_a_phase_is_built_anew(page: Page, counter: str, model: Model) -> 
     assert times_written() > before
 
 
+@pytest.mark.timeout(300)
 async def test_candidates_are_compared_and_another_one_is_chosen(page: Page) -> None:
     await page.get_by_role("button", name="More").click()
     await page.get_by_role("combobox", name="Candidates of a phase").select_option("2")

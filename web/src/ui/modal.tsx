@@ -16,6 +16,8 @@ export function Modal({ label, className, close, children }: ModalProps) {
     const box = dialog.current;
     if (!box) return undefined;
     box.showModal();
+    // On a button with a tooltip the first Escape would close that alone.
+    if (document.activeElement?.closest(".sheet-close")) box.focus();
     // A press on the dialog itself, not on what it holds, is one beside the box.
     const onPress = (event: MouseEvent) => event.target === box && close();
     box.addEventListener("click", onPress);
@@ -25,7 +27,7 @@ export function Modal({ label, className, close, children }: ModalProps) {
     };
   }, [close]);
   return (
-    <dialog ref={dialog} className={className} aria-label={label} onCancel={close}>
+    <dialog ref={dialog} tabIndex={-1} className={className} aria-label={label} onCancel={close}>
       {children}
     </dialog>
   );
