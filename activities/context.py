@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import get_args
 
+from activities.mcp_clients import McpClients
 from inference import Inference
 from sandbox import Sandbox
 from sandbox.browser import Browser
@@ -53,3 +54,4 @@ class Rooms:
     deployment_tokens: DeploymentTokens
     targets: frozenset[Target] = frozenset(get_args(Target))
     places: Places
+    mcp: McpClients

@@ -1,6 +1,8 @@
 """Answer a user's message at once, beside the work, and notice when it asks for a change or a search for a fault."""
 
+import dataclasses
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +14,7 @@ from activities.model_call import use_tools
 from activities.step import Step, running
 from activities.tools import READING_TOOLS, Bench, Result, ToolFailed
 from activities.tools import Tool as ProjectTool
+from activities.tools.external import ExternalTool, external_tools
 from codegen.prompts import render
 from inference.tools import Tool, ToolError
 from sandbox import SandboxError
@@ -127,7 +130,7 @@ class ConversationActivities:
             step,
             ActionKey.CONVERSATION,
             messages,
-            _tools(given, step, answer),
+            [*_tools(given, step, answer), *await _external(given, step)],
             depth=DEPTH,
             on_delta=lambda delta: answer.add(delta.text, join="") if isinstance(delta, TextDelta) else None,
             on_result=lambda call, result: answer.paragraph(),
@@ -179,6 +182,19 @@ def _tools(given: ConversationInput, step: Step, answer: _Answer) -> list[Tool[A
         ),
         *(_reading(kind, step, given) for kind in READING_TOOLS.values()),
     ]
+
+
+async def _external(given: ConversationInput, step: Step) -> list[Tool[Any]]:
+    """The tools of other programs. Those of one program are called one after the other."""
+    found = await external_tools(step.rooms.mcp)
+    return [
+        dataclasses.replace(_reading(kind, step, given), effect="external", resources=partial(_program, kind))
+        for kind in found.values()
+    ]
+
+
+def _program(kind: type[ExternalTool], _: BaseModel) -> tuple[str, ...]:
+    return (f"program:{kind.server}",)
 
 
 def _reading(kind: type[ProjectTool], step: Step, given: ConversationInput) -> Tool[Any]:

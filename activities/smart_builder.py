@@ -8,7 +8,8 @@ from activities.material import asked_for, blueprint_of, describe, template_name
 from activities.project_files import changes_of
 from activities.step import Step, fail, running
 from activities.tool_turns import Conversation, digest
-from activities.tools import BUILDER_TOOLS, Bench, Result, summary_of
+from activities.tools import BUILDER_TOOLS, Bench, Result, Tools, summary_of
+from activities.tools.external import PREFIX, external_tools
 from codegen.prompts import fenced, render
 from schemas.failures import Failure
 from schemas.inference import ActionKey, ImagePart, Message, ToolCall
@@ -30,7 +31,8 @@ class SmartBuilderActivities:
     async def turn(self, given: BuilderTurnInput) -> BuilderTurnResult:
         """Tell the model what is new, and let it speak and choose tools."""
         async with running(self._rooms, given) as step:
-            conversation = Conversation(step, ActionKey.SMART_BUILDER, given.phase_id, BUILDER_TOOLS)
+            tools = await self._tools()
+            conversation = Conversation(step, ActionKey.SMART_BUILDER, given.phase_id, tools)
             system, opening = await self._opening(given)
             await conversation.tell(OPENING, opening.text)
             await self._tell_news(conversation, given)
@@ -43,8 +45,12 @@ class SmartBuilderActivities:
             if said.text.strip():
                 await step.say(ChatMessage(id=step.id, role="assistant", text=said.text, at=given.operation.since))
             seq, usage = await step.ended()
-            calls = [_request(call, index) for index, call in enumerate(said.tool_calls)]
+            calls = [_request(call, index, tools) for index, call in enumerate(said.tool_calls)]
             return BuilderTurnResult(last_seq=seq, usage=usage, calls=calls, cut=cut)
+
+    async def _tools(self) -> Tools:
+        """The builder's own, and those of the programs that the operator allows."""
+        return {**BUILDER_TOOLS, **await external_tools(self._rooms.mcp)}
 
     async def _opening(self, given: BuilderTurnInput) -> tuple[Message, Message]:
         """The system message, and the user's with which the thread of a phase begins: it is kept as it first was."""
@@ -77,7 +83,8 @@ class SmartBuilderActivities:
     async def use_tool(self, given: ToolInput) -> ToolResult:
         """Carry out one tool call, once. Whatever goes wrong with it is told to the model as the tool's result."""
         async with running(self._rooms, given) as step:
-            conversation = Conversation(step, ActionKey.SMART_BUILDER, given.phase_id, BUILDER_TOOLS)
+            tools = await self._tools() if given.call.name.startswith(PREFIX) else BUILDER_TOOLS
+            conversation = Conversation(step, ActionKey.SMART_BUILDER, given.phase_id, tools)
             call = await self._call(conversation, given)
             begun = await self._rooms.operations.begin(given.session_id, step.id)
             if begun.result is not None:
@@ -94,7 +101,7 @@ class SmartBuilderActivities:
             result, failed = await conversation.use(step.id, bench, call)
             outcome = await self._outcome(step, call, result, failed)
             await self._rooms.operations.finish(given.session_id, step.id, outcome.model_dump_json())
-            kind = BUILDER_TOOLS.get(call.name)
+            kind = tools.get(call.name)
             seq, usage = await step.ended(kind.calls if kind is not None else None)
             return outcome.model_copy(update={"last_seq": seq, "usage": usage})
 
@@ -120,12 +127,12 @@ class SmartBuilderActivities:
         )
 
 
-def _request(call: ToolCall, index: int) -> ToolRequest:
-    kind = BUILDER_TOOLS.get(call.name)
+def _request(call: ToolCall, index: int, tools: Tools) -> ToolRequest:
+    kind = tools.get(call.name)
     return ToolRequest(
         id=call.id,
         name=call.name[:100],
-        summary=summary_of(call, BUILDER_TOOLS),
+        summary=summary_of(call, tools),
         index=index,
         queue=kind.queue if kind is not None else "inference",
     )

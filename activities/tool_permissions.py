@@ -7,16 +7,18 @@ page was read, only addresses can be fetched that a person named or that stand i
 from collections.abc import Sequence
 
 from activities.tools import Tool, ToolFailed
+from activities.tools.external import PREFIX, ExternalTool
 from activities.tools.web import FetchPage
 from schemas.inference import Message
 
 
 def permit(tool: Tool, thread: Sequence[Message]) -> None:
     """Raises ToolFailed, with a sentence for the model, where `thread` forbids this call."""
-    if not isinstance(tool, FetchPage):
-        return
     pages = [message.text for message in thread if _is_page(message)]
-    if not pages:
+    if isinstance(tool, ExternalTool) and pages and not tool.after_pages:
+        raise ToolFailed("After a page of the web was read, tools of other programs cannot be used in this round.")
+    pages += [message.text for message in thread if _is_outside(message)]
+    if not isinstance(tool, FetchPage) or not pages:
         return
     people = [message.text for message in thread if message.role == "user"]
     address = tool.url.partition("#")[0].rstrip("/")
@@ -29,3 +31,7 @@ def permit(tool: Tool, thread: Sequence[Message]) -> None:
 
 def _is_page(message: Message) -> bool:
     return message.role == "tool" and message.name == FetchPage.name and not message.is_error
+
+
+def _is_outside(message: Message) -> bool:
+    return message.role == "tool" and (message.name or "").startswith(PREFIX) and not message.is_error

@@ -24,8 +24,9 @@ from schemas.inference import Answer, Delta, Message, ModelCall, ToolCall, ToolS
 
 A = TypeVar("A", bound=BaseModel)
 
-SideEffect = Literal["none", "reads", "writes", "exclusive"]
-"""`none` touches nothing, `reads` and `writes` touch their resources, `exclusive` runs alone."""
+SideEffect = Literal["none", "reads", "writes", "external", "exclusive"]
+"""`none` touches nothing, `reads` and `writes` touch their resources, `exclusive` runs alone. `external` works on what
+is outside, and is not carried out again after a crash: nobody can know what came of it."""
 
 RESULT_LIMIT = 20_000
 """Characters of a result; what is longer is cut in the middle."""

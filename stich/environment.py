@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from inference import settings as inference
 from stich.errors import StichError
 from stich.keys import check_given
+from stich.mcp_servers import allowed_servers
 from stich.previews import PreviewPlace
 from stich.settings import VARIABLES, Settings
 
@@ -50,6 +51,7 @@ def problems(env: Mapping[str, str]) -> Iterator[str]:
             )
         yield from _told(lambda: PreviewPlace.of(known))
         yield from _told(lambda: check_given(known))
+        yield from _told(lambda: allowed_servers(known.mcp_servers))
 
 
 def _misspelt(env: Mapping[str, str]) -> Iterator[str]:

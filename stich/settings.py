@@ -75,6 +75,7 @@ VARIABLES: Final = {
     "retention": ("STICH_RETENTION", "days such as archive_sessions=90, delete_sessions=365, ledger=off"),
     "webhook_url": ("STICH_WEBHOOK_URL", "the address that notices about budgets are sent to"),
     "webhook_secret": ("STICH_WEBHOOK_SECRET", "at least 16 characters, which the notices are signed with"),
+    "mcp_servers": ("STICH_MCP_SERVERS", "a JSON file with the MCP servers that sessions may use"),
     "log_level": ("STICH_LOG_LEVEL", "one of debug, info, warning, error"),
     "log_format": ("STICH_LOG_FORMAT", "json or console"),
     "listen_fd": ("STICH_LISTEN_FD", "a file descriptor, set by `stich up`"),
@@ -214,6 +215,7 @@ class Settings(BaseModel):
     retention: Annotated[RetentionRules, BeforeValidator(_retention)] = RetentionRules()
     webhook_url: HttpUrl | None = None
     webhook_secret: SecretStr | None = Field(default=None, min_length=16)
+    mcp_servers: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] | None = None
     listen_fd: int | None = Field(default=None, ge=3)

@@ -10,6 +10,7 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.context import Rooms
+from activities.mcp_clients import McpClients
 from codegen.prompts import set_fence
 from inference import Inference
 from inference.settings import InferenceSettings, InvalidSetting
@@ -24,6 +25,7 @@ from stich.home import token_of
 from stich.jurisdiction import claim_database, claim_namespace
 from stich.keys import fence_of, master_keys
 from stich.logging import configure_logging
+from stich.mcp_servers import allowed_servers
 from stich.preview_reports import reporting
 from stich.previews import PreviewPlace, naming_secret, page_origins
 from stich.queues import serves, temporal_workers
@@ -167,6 +169,7 @@ async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterato
             deployment_tokens=EnvironmentTokens(env),
             targets=settings.targets,
             places=deployment_places(settings),
+            mcp=McpClients(allowed_servers(settings.mcp_servers)),
         )
         await stack.enter_async_context(reporting(sandbox.previews, rooms.preview_reports))
         yield rooms, gateway

@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 from temporalio.testing import ActivityEnvironment
 
+from activities.mcp_clients import McpClients
 from inference import Inference
 from inference.settings import InferenceSettings, ProviderSettings
 from sandbox.catalogue import templates
@@ -103,6 +104,7 @@ async def model_rooms(database: Database) -> AsyncIterator[ModelRooms]:
             vault=Vault(database, KeySource.given(KeyRing([new_key()]).text())),
             model_choices=ModelChoices(database),
             inference=Inference(settings, client=shared_client()),
+            mcp=McpClients({}),
             sandbox=SimpleNamespace(templates=lambda: [entry.info for entry in templates().values()]),
         )
         await rooms.sessions.create(SessionRecord(id="s1", prompt="A board", mode="deterministic"))
