@@ -7,9 +7,7 @@ port, led there through a unix socket. It is driven over pipes, so it listens no
 import asyncio
 import contextlib
 import os
-import secrets
 import shlex
-import shutil
 import signal
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from sandbox.isolation import Box, Isolation, Mount, owner_of
 from sandbox.machine import bin_folder, browser_missing, browser_path, programs_folder
 from sandbox.pagewatch import PageWatch
 from sandbox.process import resident_bytes
+from sandbox.runs import RunFolder
 from sandbox.settings import MEBIBYTE, Limits, SandboxSettings
 from schemas.checks import CheckReport, Issue
 
@@ -74,6 +73,7 @@ class Browser:
         self._settings = settings
         self._isolation = Isolation(settings.unsafe_local)
         self._port = port
+        self._running: RunFolder | None = None
         self._folder: Path | None = None
         self._relay: asyncio.Server | None = None
         self._driver: playwright.Playwright | None = None
@@ -101,9 +101,9 @@ class Browser:
         if self._relay is not None:
             self._relay.close()
             self._relay = None
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+        if self._running is not None:
+            self._running.close()
+        self._running = self._folder = None
 
     async def capture(
         self, url: str, sizes: Sequence[Size] = (DESKTOP, PHONE), *, timeout: float = 20.0, settle: float = 0.6
@@ -215,9 +215,8 @@ class Browser:
         """Make the folder the browser sees, with the socket that leads to the gateway, and the program to start it."""
         if self._folder is not None:
             return self._folder
-        folder = self._settings.cache / "run" / secrets.token_hex(8)
-        await asyncio.to_thread(folder.mkdir, parents=True)
-        folder.chmod(0o711)
+        running = self._running = await asyncio.to_thread(RunFolder, self._settings, 0o711)
+        folder = running.path
         sockets = folder / "net"
         sockets.mkdir()
         sockets.chmod(0o711)

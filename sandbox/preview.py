@@ -105,11 +105,11 @@ class DevServer:
         self.start()
         try:
             async with asyncio.timeout(timeout), self._changed:
-                await self._changed.wait_for(lambda: self.state in (ServerState.READY, ServerState.FAILED))
+                await self._changed.wait_for(lambda: self.state is not ServerState.STARTING)
         except TimeoutError:
             raise PreviewFailed(f"The preview did not start within {timeout:.0f} s.") from None
-        if self.state is ServerState.FAILED:
-            raise PreviewFailed(self.failure)
+        if self.state is not ServerState.READY:
+            raise PreviewFailed(self.failure or "The preview was stopped while it started.")
 
     async def stop(self) -> None:
         """End the server and everything it started."""

@@ -1,12 +1,11 @@
 """All development servers of this process: no more than the machine carries, none that nobody looks at."""
 
 import asyncio
-import secrets
-import shutil
 import time
 from pathlib import Path
 
 from sandbox.preview import DevServer, Served
+from sandbox.runs import RunFolder
 from sandbox.settings import SandboxSettings
 
 _REAP_SECONDS = 5.0
@@ -20,7 +19,7 @@ class Previews:
         self._most = most
         self._servers: dict[str, DevServer] = {}
         self._reaper: asyncio.Task[None] | None = None
-        self._sockets: Path | None = None
+        self._sockets: RunFolder | None = None
 
     def find(self, session_id: str) -> DevServer | None:
         """The session's server where one was started."""
@@ -59,14 +58,13 @@ class Previews:
         self._servers.clear()
         await asyncio.gather(*(server.stop() for server in servers))
         if self._sockets is not None:
-            shutil.rmtree(self._sockets, ignore_errors=True)
+            self._sockets.close()
             self._sockets = None
 
     def _socket_folder(self) -> Path:
         if self._sockets is None:
-            self._sockets = self._settings.cache / "run" / secrets.token_hex(8)
-            self._sockets.mkdir(parents=True, mode=0o700)
-        return self._sockets
+            self._sockets = RunFolder(self._settings, 0o700)
+        return self._sockets.path
 
     async def _make_room(self) -> None:
         """Stop the server that was used longest ago where there are as many as may be."""

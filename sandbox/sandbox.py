@@ -16,6 +16,7 @@ from sandbox.isolation import Box, Isolation, owner_of
 from sandbox.machine import bin_folder, programs_folder
 from sandbox.previews import Previews
 from sandbox.process import run
+from sandbox.runs import sweep_runs
 from sandbox.settings import SandboxSettings
 from sandbox.store import Store
 from sandbox.workspace import Workspace
@@ -44,6 +45,7 @@ class Sandbox:
 
     async def __aenter__(self) -> "Sandbox":
         await asyncio.to_thread(sweep_homes, self.settings)
+        await asyncio.to_thread(sweep_runs, self.settings)
         self._sweeper = asyncio.create_task(self._sweep(), name="unused workspaces")
         return self
 

@@ -23,6 +23,7 @@ from sandbox.files import Folder
 from sandbox.isolation import Box, Isolation, Mount, owner_of
 from sandbox.machine import bin_folder, programs_folder, registry
 from sandbox.process import Finished, run
+from sandbox.runs import RunFolder
 from sandbox.settings import SandboxSettings
 from sandbox.specs import Requirement, Spec, is_exact, parse_requirement, parse_spec, requirements_in
 from sandbox.wheels import install_wheels, python_version
@@ -134,16 +135,14 @@ class Store:
         source = registry(settings)
         address = urlsplit(source)
         host, port = address.hostname or "", address.port or (443 if address.scheme == "https" else 80)
-        run_folder = settings.cache / "run" / secrets.token_hex(8)
-        run_folder.mkdir(parents=True)
-        run_folder.chmod(0o711)
-        socket = run_folder / "out.sock"
+        running = RunFolder(settings, 0o711)
+        socket = running.path / "out.sock"
         box = Box(
             mounts=(
                 Mount(settings.store, "/store", writable=True),
                 Mount(bin_folder(settings), "/opt/stich/bin"),
                 Mount(programs_folder(settings), "/opt/stich/programs"),
-                Mount(run_folder, "/run/egress"),
+                Mount(running.path, "/run/egress"),
             ),
             owner=INSTALLER,
             limits=settings.installer,
@@ -174,7 +173,7 @@ class Store:
             async with Egress(socket, frozenset({(host, port)})):
                 return await run(self._isolation, [*relay, *bun], box)
         finally:
-            shutil.rmtree(run_folder, ignore_errors=True)
+            running.close()
 
     def _inside(self, target: str) -> str:
         return target if self._isolation.contained else str(self._settings.store) + target.removeprefix("/store")
