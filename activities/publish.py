@@ -16,9 +16,9 @@ from schemas.failures import Failure
 from schemas.operations import PublishInput, PublishResult
 
 CONNECT = {
-    "cloudflare": "Set CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID.",
-    "netlify": "Set NETLIFY_AUTH_TOKEN.",
-    "vercel": "Set VERCEL_TOKEN.",
+    "cloudflare": "Store a token and the account's id on the account page.",
+    "netlify": "Store a token on the account page.",
+    "vercel": "Store a token on the account page.",
 }
 
 

@@ -47,6 +47,7 @@ PATH_PARAMETERS = {
     "webhook_id": "Id of a webhook.",
     "phase_id": "Id of a phase, as the session lists it.",
     "image_id": "Id of an uploaded picture.",
+    "target": "Where an application is published: cloudflare, netlify or vercel.",
     "sha256": "SHA-256 of an image, as a phase names it.",
 }
 

@@ -94,6 +94,10 @@ NO_PROVIDER: Final = Kind(
     "provider_not_found", 404, "There is no such provider", "Look at the list of providers that take a key."
 )
 NO_PROVIDER_KEY: Final = Kind("provider_key_not_found", 404, "No key of this provider is stored", "Store one first.")
+NO_TARGET: Final = Kind("target_not_found", 404, "There is no such place to publish at", "Choose one of those offered.")
+NO_DEPLOYMENT_ACCOUNT: Final = Kind(
+    "deployment_account_not_found", 404, "No token for this place is stored", "Store one first."
+)
 NO_ACTION: Final = Kind("action_not_found", 404, "There is no such action", "Look at the list of actions.")
 KEY_NOT_ACCEPTED: Final = Kind(
     "key_not_accepted", 422, "The provider refuses the key", "Check that the whole key was copied and is still valid."

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 Target = Literal["local", "cloudflare", "netlify", "vercel"]
 DeploymentStatus = Literal["requested", "building", "uploading", "live", "withdrawing", "withdrawn", "failed"]
@@ -55,3 +55,29 @@ class DeploymentWithdrawal(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     target: Target
+
+
+class PutDeploymentAccount(BaseModel):
+    """Body of `PUT /api/deployment-accounts/{target}`. `owner` is Cloudflare's account id or Vercel's team id."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    token: Annotated[SecretStr, Field(min_length=8, max_length=1_000)]
+    owner: str = Field(default="", pattern=r"^[A-Za-z0-9_-]{0,100}$")
+
+
+class DeploymentAccount(BaseModel):
+    """A stored token, as far as it is ever shown. `hint` is its last characters."""
+
+    target: Target
+    title: str
+    owner: str = ""
+    hint: str
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+class DeploymentAccountList(BaseModel):
+    """Answer of `GET /api/deployment-accounts`."""
+
+    accounts: tuple[DeploymentAccount, ...]

@@ -20,6 +20,7 @@ from sandbox.gateway import PreviewGateway
 from sandbox.hosting import EnvironmentTokens, Places
 from stich.builds import build_id
 from stich.database import open_database, required_url
+from stich.deployment_tokens import UserTokens
 from stich.errors import StichError
 from stich.home import token_of
 from stich.jurisdiction import claim_database, claim_namespace
@@ -35,6 +36,7 @@ from stich.settings import Settings
 from stich.stored_projects import StoredProjects
 from stich.telemetry import telemetry
 from stich.temporal import connect_temporal, require_namespace, require_search_attributes
+from storage.deployment_accounts import DeploymentAccounts
 from storage.events import EventLog
 from storage.files import Files
 from storage.ledger import Ledger
@@ -126,6 +128,7 @@ async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterato
         preview_port = settings.preview_port or settings.port + 1
         browser = await stack.enter_async_context(Browser(sandbox.settings, preview_port))
         access = PreviewAccess(database)
+        vault = Vault(database, master_keys(settings))
         sessions, files, published = Sessions(database), Files(database), PublishedSites(database)
         gateway = PreviewGateway(
             sandbox,
@@ -154,7 +157,7 @@ async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterato
             operations=Operations(database),
             transcripts=Transcripts(database),
             ledger=Ledger(database, settings.limits),
-            vault=Vault(database, master_keys(settings)),
+            vault=vault,
             model_choices=ModelChoices(database),
             inference=inference,
             sandbox=sandbox,
@@ -166,7 +169,7 @@ async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterato
             site_url=lambda session_id: place.address(gateway.site_host(session_id)),
             published=published,
             sandbox_waits=SandboxWaits(database),
-            deployment_tokens=EnvironmentTokens(env),
+            deployment_tokens=UserTokens(DeploymentAccounts(vault), EnvironmentTokens(env)),
             targets=settings.targets,
             places=deployment_places(settings),
             mcp=McpClients(allowed_servers(settings.mcp_servers)),

@@ -12,7 +12,7 @@ from sandbox.errors import HostingFailed
 from sandbox.hosting import Account, EnvironmentTokens, Places
 from sandbox.sites import Site
 from schemas.deployments import Target
-from tests.sandbox.conftest import free_port
+from stich.home import free_port
 from tests.sandbox.hosting_services import TOKEN, Fault, HostingServices
 
 NAME = "stich-session-1"

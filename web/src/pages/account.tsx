@@ -6,6 +6,7 @@ import "../account/account.css";
 import { ApiKeysSection } from "../account/api-keys";
 import { DevicesSection, IdentitiesSection } from "../account/devices";
 import { NotificationsSection } from "../account/notifications";
+import { PublishingSection } from "../account/publishing";
 import { ProfileSection } from "../account/profile";
 import { SharedSection } from "../account/shared-with-me";
 import { YourDataSection } from "../account/your-data";
@@ -27,6 +28,7 @@ export default function AccountPage() {
             <ProfileSection me={me.data} />
             <ApiKeysSection me={me.data} />
             <NotificationsSection />
+            <PublishingSection />
             {accounts && <DevicesSection />}
             {accounts && <IdentitiesSection />}
             {accounts && <SharedSection />}
