@@ -28,7 +28,7 @@ from inference.custom import UserCredentials
 from inference.prices import per_million
 from inference.providers import PROVIDERS
 from schemas.inference import ActionKey, ModelOverrides
-from schemas.model_settings import KeyInfo, KeyList, KeyProvider, PutKey, TryAnswer
+from schemas.model_settings import KeyInfo, KeyLimits, KeyList, KeyProvider, PutKey, TryAnswer
 from storage.vault import StoredSecret, VaultLocked
 
 TAKES_KEYS: Final = tuple(provider for provider in PROVIDERS.values() if provider.needs_key and provider.base_url)
@@ -89,13 +89,25 @@ async def delete_key(request: Request) -> Response:
     return Response(status_code=204)
 
 
+async def limit_key(request: Request) -> Response:
+    """For keys of users' own servers too."""
+    name: str = request.path_params["provider"]
+    body = body_of(request, KeyLimits)
+    stored = await services_of(request).vault.set_limits(
+        principal_of(request).user_id, name, body.calls_per_minute, body.tokens_per_minute
+    )
+    if stored is None:
+        raise Refusal(NO_PROVIDER_KEY, f"You have stored no key of “{name[:80]}”.")
+    return JsonResponse(key_info(stored))
+
+
 def key_info(stored: StoredSecret) -> KeyInfo:
     """A stored key as people see it."""
     facts = PROVIDERS.get(stored.name)
     return KeyInfo(
         provider=stored.name,
         title=facts.title if facts else stored.name,
-        **stored.model_dump(include={"hint", "note", "created_at", "checked_at", "last_used_at"}),
+        **stored.model_dump(exclude={"name", "bound"}),
     )
 
 
@@ -190,6 +202,22 @@ ENDPOINTS: Final = (
         problems=(NO_PROVIDER, NO_PROVIDER_KEY, VAULT_LOCKED, DATABASE_AWAY, TOO_SLOW),
         scope="keys",
         seconds=SECONDS + 5,
+    ),
+    Endpoint(
+        method="PUT",
+        path="/api/keys/{provider}/limits",
+        handler=limit_key,
+        name="limit_provider_key",
+        summary="Bound what a stored key may be used for in a minute; sessions wait, with a countdown",
+        body=KeyLimits,
+        body_example=KeyLimits(calls_per_minute=20, tokens_per_minute=200_000),
+        answer=Answer(
+            description="The key with its limits.",
+            schema=KeyInfo,
+            example=EXAMPLE.model_copy(update={"calls_per_minute": 20, "tokens_per_minute": 200_000}),
+        ),
+        problems=(NO_PROVIDER_KEY, DATABASE_AWAY, TOO_SLOW),
+        scope="keys",
     ),
     Endpoint(
         method="DELETE",

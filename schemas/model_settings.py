@@ -113,6 +113,15 @@ class KeyInfo(Strict):
     created_at: datetime
     checked_at: datetime | None
     last_used_at: datetime | None
+    calls_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+
+
+class KeyLimits(Strict):
+    """Body of `PUT /api/keys/{provider}/limits`: what the key may be used for in a minute; null is no limit."""
+
+    calls_per_minute: int | None = Field(default=None, ge=1, le=1_000_000)
+    tokens_per_minute: int | None = Field(default=None, ge=1_000, le=2_000_000_000)
 
 
 class KeyList(Strict):

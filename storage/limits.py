@@ -5,13 +5,14 @@ that time further into the future than the limit's period; one statement decides
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from schemas.inference import AttemptRecord
 from schemas.limits import LimitRules, Rate
 from storage.database import Connection, Database
 
+MINUTE: Final = 60
 HOLD_SECONDS: Final = 120.0
 """How long a session holds its place after its last call of a model began."""
 START_SECONDS: Final = 60.0
@@ -92,14 +93,16 @@ async def take_call(connection: Connection, rules: LimitRules, record: AttemptRe
     if record.session_id:
         await hold_session(connection, rules, record.user_id or "", record.session_id, HOLD_SECONDS)
     # In order of key, so that two calls never wait for each other in a circle.
-    for use in sorted([*_calls(rules, record), *_tokens(rules, record, tokens)]):
+    own = await _of_key(connection, record, {"calls": 1, "tokens": tokens})
+    for use in sorted([*_calls(rules, record), *_tokens(rules, record, tokens), *own]):
         await _take(connection, use)
 
 
 async def give_back(connection: Connection, rules: LimitRules, record: AttemptRecord, tokens: int) -> None:
     """Count the tokens that a call took instead of those it might have taken."""
     taken = record.input_tokens + record.output_tokens
-    for use in sorted(_tokens(rules, record, tokens)):
+    own = await _of_key(connection, record, {"tokens": tokens})
+    for use in sorted([*_tokens(rules, record, tokens), *own]):
         seconds = use.seconds - taken * use.rate.seconds / use.rate.count
         await connection.execute(
             "UPDATE rate_limits SET tat = tat - $2 * interval '1 second' WHERE key = $1", use.key, seconds
@@ -122,6 +125,28 @@ def _uses(rules: LimitRules, record: AttemptRecord, counted: str, amount: int) -
             kind = f"{name}_{counted}"
             found.append((kind, one, rules.rate(kind, one), f"{counted} of {one}"))
     return [Use(f"{kind}:{owner}", rate, what, amount) for kind, owner, rate, what in found if rate is not None]
+
+
+async def _of_key(connection: Connection, record: AttemptRecord, amounts: Mapping[str, int]) -> list[Use]:
+    """The limits that a user set for the own key that the call goes by."""
+    if record.credential != "user":
+        return []
+    row = await connection.fetchrow(
+        """SELECT calls_per_minute AS calls, tokens_per_minute AS tokens FROM vault_secrets
+           WHERE user_id = $1 AND name = $2""",
+        record.user_id or "",
+        record.provider,
+    )
+    return [
+        Use(
+            f"key_{counted}:{record.user_id}:{record.provider}",
+            Rate(row[counted], MINUTE),
+            f"{counted} of your key of {record.provider}",
+            amount,
+        )
+        for counted, amount in amounts.items()
+        if row is not None and row[counted] is not None
+    ]
 
 
 async def _take(connection: Connection, use: Use) -> Standing:

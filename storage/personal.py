@@ -15,8 +15,8 @@ ABOUT: Final = {
                              ORDER BY provider""",
     "api-keys": """SELECT id, name, hint, scopes, created_at, expires_at, last_used_at, revoked_at FROM api_keys
                    WHERE user_id = $1 ORDER BY created_at, id""",
-    "provider-keys": """SELECT name AS provider, bound AS address, hint, note, created_at, checked_at, last_used_at
-                        FROM vault_secrets WHERE user_id = $1 ORDER BY name""",
+    "provider-keys": """SELECT name AS provider, bound AS address, hint, note, created_at, checked_at, last_used_at,
+                          calls_per_minute, tokens_per_minute FROM vault_secrets WHERE user_id = $1 ORDER BY name""",
     "own-servers": """SELECT id, title, base_url, models, created_at, updated_at FROM custom_providers
                       WHERE user_id = $1 ORDER BY id""",
     "webhooks": """SELECT id, url, events, description, created_at, disabled_at, disabled_reason FROM webhooks

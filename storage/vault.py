@@ -32,6 +32,8 @@ class StoredSecret(BaseModel):
     created_at: datetime
     checked_at: datetime | None
     last_used_at: datetime | None
+    calls_per_minute: int | None = None
+    tokens_per_minute: int | None = None
 
 
 class Vault:
@@ -142,6 +144,19 @@ class Vault:
             name,
             note,
         )
+
+    async def set_limits(self, user_id: str, name: str, calls: int | None, tokens: int | None) -> StoredSecret | None:
+        """What the secret may be used for in a minute; None where there is no such secret. A newer secret of that name
+        keeps the limits."""
+        row = await self._database.pool.fetchrow(
+            """UPDATE vault_secrets SET calls_per_minute = $3, tokens_per_minute = $4
+               WHERE user_id = $1 AND name = $2 RETURNING *""",
+            user_id,
+            name,
+            calls,
+            tokens,
+        )
+        return None if row is None else _stored(row)
 
     async def used(self, user_id: str, names: Collection[str]) -> None:
         """Note that secrets were used, to the minute."""

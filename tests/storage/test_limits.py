@@ -4,11 +4,15 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import SecretStr
 
+from schemas.inference import AttemptRecord
 from schemas.limits import LimitRules, Rate
 from storage.database import Database
+from storage.keyring import KeyRing, KeySource, new_key
 from storage.ledger import Ledger
 from storage.limits import LimitReached, Limits, release_session
+from storage.vault import Vault
 from tests.storage.test_ledger import record
 
 
@@ -50,6 +54,43 @@ async def test_calls_are_counted_by_user_provider_and_model_or_not_at_all(databa
         await reserve(5, model="openai/gpt-4.1")
     await reserve(6, credential="user")
     assert len(await ledger.attempts("s1")) == 4, "what was refused is not on record"
+
+
+async def test_a_user_s_own_key_has_the_limits_that_its_user_gave_it(database: Database) -> None:
+    vault = Vault(database, KeySource.given(KeyRing([new_key()]).text()))
+    await vault.put("u1", "openai", SecretStr("a key of the user"))
+    assert await vault.set_limits("u1", "groq", 1, 1) is None
+    limited = await vault.set_limits("u1", "openai", 2, 1_000)
+    assert limited is not None and (limited.calls_per_minute, limited.tokens_per_minute) == (2, 1_000)
+    again = await vault.put("u1", "openai", SecretStr("another key of the user"))
+    assert again.calls_per_minute == 2, "a newer key keeps the limits"
+    ledger = Ledger(database)
+
+    async def reserve(name: str, tokens: int = 0, **changes: object) -> AttemptRecord:
+        call = record(
+            operation_id=name,
+            outcome="started",
+            started_at=datetime.now(UTC),
+            credential="user",
+            user_id="u1",
+            **changes,
+        )
+        await ledger.reserve(call, tokens)
+        return call
+
+    outcomes = await asyncio.gather(*(reserve(f"o{number}") for number in range(20)), return_exceptions=True)
+    refused = [outcome for outcome in outcomes if isinstance(outcome, LimitReached)]
+    assert len(refused) == 18 and all(0 < error.retry_after <= 31 for error in refused)
+    assert "2 per minute for calls of your key of openai" in refused[0].sentence
+    await reserve("other key", provider="groq")
+    await vault.set_limits("u1", "openai", None, 1_000)
+    call = await reserve("many tokens", 900)
+    with pytest.raises(LimitReached, match="tokens of your key"):
+        await reserve("more tokens", 200)
+    await ledger.settle(call.model_copy(update={"outcome": "succeeded", "input_tokens": 50, "output_tokens": 50}), 900)
+    await reserve("more tokens", 200)
+    await vault.set_limits("u1", "openai", None, None)
+    await reserve("no limit", 10**9)
 
 
 async def test_tokens_are_reserved_and_given_back(database: Database) -> None:

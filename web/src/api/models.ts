@@ -15,6 +15,8 @@ export interface KeyInfo {
   created_at: string;
   checked_at: string | null;
   last_used_at: string | null;
+  calls_per_minute: number | null;
+  tokens_per_minute: number | null;
 }
 
 export interface KeyProvider {
@@ -112,6 +114,8 @@ export const listKeys = () => json<{ keys: KeyInfo[]; providers: KeyProvider[] }
 export const putKey = (provider: string, value: string) =>
   json<KeyInfo>(key(provider), withMethod("PUT", { key: value }));
 export const tryKey = (provider: string) => json<TryAnswer>(`${key(provider)}/test`, { method: "POST" });
+export const limitKey = (provider: string, calls: number | null, tokens: number | null) =>
+  json<KeyInfo>(`${key(provider)}/limits`, withMethod("PUT", { calls_per_minute: calls, tokens_per_minute: tokens }));
 export const deleteKey = (provider: string) => done(key(provider), withMethod("DELETE"));
 
 export const listServers = async () => (await json<{ providers: CustomProvider[] }>("/api/providers")).providers;

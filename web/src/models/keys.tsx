@@ -3,10 +3,10 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { KeyRound } from "lucide-react";
 import { useState } from "react";
-import { deleteKey, listKeys, tryKey, type KeyInfo } from "../api/models";
+import { deleteKey, limitKey, listKeys, tryKey, type KeyInfo } from "../api/models";
 import { Section } from "../shell/shell";
 import { useNow } from "../state/clock";
-import { BusyButton, ConfirmButton } from "../ui/forms";
+import { BusyButton, ConfirmButton, TextField } from "../ui/forms";
 import { Button, Pill, ProblemNote } from "../ui/parts";
 import { ago } from "../words";
 import { KeyForm } from "./key-form";
@@ -72,6 +72,7 @@ export function KeysSection() {
 function KeyRow({ info, replace }: { info: KeyInfo; replace: () => void }) {
   const now = useNow();
   const changed = useModelsChanged();
+  const [limiting, setLimiting] = useState(false);
   const check = useMutation({ mutationFn: () => tryKey(info.provider), onSuccess: changed });
   return (
     <li>
@@ -84,12 +85,16 @@ function KeyRow({ info, replace }: { info: KeyInfo; replace: () => void }) {
           {info.last_used_at ? `used ${ago(info.last_used_at, now)}` : "not used yet"} · stored {ago(info.created_at, now)}
         </span>
         {info.note && <span>{info.note}</span>}
+        <span>{limitsOf(info)}</span>
       </div>
       <div className="row-tools">
         <Pill tone={info.note ? "warn" : "ok"}>{info.note ? "Look at this" : "Works"}</Pill>
         <BusyButton small busy={check.isPending} aria-label={`Test the key of ${info.title}`} onClick={() => check.mutate()}>
           Test
         </BusyButton>
+        <Button small aria-expanded={limiting} aria-label={`Limits of the key of ${info.title}`} onClick={() => setLimiting(!limiting)}>
+          Limits
+        </Button>
         <Button small aria-label={`Replace the key of ${info.title}`} onClick={replace}>
           Replace
         </Button>
@@ -108,8 +113,52 @@ function KeyRow({ info, replace }: { info: KeyInfo; replace: () => void }) {
           </p>
         </ConfirmButton>
       </div>
+      {limiting && <LimitsForm info={info} close={() => setLimiting(false)} />}
       {check.data && <TryResult answer={check.data} />}
       {check.error && <ProblemNote error={check.error} />}
     </li>
+  );
+}
+
+function limitsOf({ calls_per_minute: calls, tokens_per_minute: tokens }: KeyInfo) {
+  const limits = [calls && `${calls.toLocaleString()} calls`, tokens && `${tokens.toLocaleString()} tokens`].filter(Boolean);
+  return limits.length > 0 ? `At most ${limits.join(" and ")} a minute; apps wait for their turn` : "No limit of its own";
+}
+
+/** What the key may be used for in a minute. An empty field is no limit. */
+function LimitsForm({ info, close }: { info: KeyInfo; close: () => void }) {
+  const changed = useModelsChanged();
+  const [calls, setCalls] = useState(String(info.calls_per_minute ?? ""));
+  const [tokens, setTokens] = useState(String(info.tokens_per_minute ?? ""));
+  const save = useMutation({
+    mutationFn: () => limitKey(info.provider, calls ? Number(calls) : null, tokens ? Number(tokens) : null),
+    onSuccess: async () => {
+      await changed();
+      close();
+    },
+  });
+  return (
+    <form
+      className="action-form"
+      onSubmit={(event) => {
+        event.preventDefault();
+        save.mutate();
+      }}
+    >
+      <TextField label="Calls a minute" type="number" min={1} max={1_000_000} value={calls} onChange={(event) => setCalls(event.target.value)} />
+      <TextField
+        label="Tokens a minute"
+        hint="Leave a field empty for no limit. At a limit an app waits and goes on by itself."
+        type="number"
+        min={1_000}
+        max={2_000_000_000}
+        value={tokens}
+        onChange={(event) => setTokens(event.target.value)}
+      />
+      <BusyButton look="primary" type="submit" busy={save.isPending}>
+        Save the limits
+      </BusyButton>
+      {save.error && <ProblemNote error={save.error} />}
+    </form>
   );
 }
