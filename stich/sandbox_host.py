@@ -33,10 +33,11 @@ from temporalio.worker import (
 
 from activities.context import Rooms
 from activities.registry import sandbox_activities
-from schemas.operations import OperationInput, OperationResult
+from schemas.operations import OperationInput, OperationResult, PublishInput
 from stich.builds import deployment, told_only
 from stich.settings import Settings
 from stich.telemetry import StepDurations
+from storage.sandbox_hosts import SandboxHosts
 from workflows.names import SANDBOX_QUEUE, host_queue
 
 log = structlog.get_logger(__name__)
@@ -159,6 +160,8 @@ class _Noting(ActivityInboundInterceptor):
         waits, step = self._rooms.sandbox_waits, (given.session_id, given.operation.id)
         try:
             await waits.started(*step, activity.info().task_queue)
+            if not isinstance(given, PublishInput):  # which leaves the session's workspace alone
+                await SandboxHosts(self._rooms.database).move(given.session_id, self._host)
             result = await super().execute_activity(input)
         finally:
             try:

@@ -32,6 +32,7 @@ VARIABLES: Final = {
     "host": ("STICH_HOST", "the address to listen on, such as 127.0.0.1 or 0.0.0.0"),
     "port": ("PORT", "a port number, 0 for any free one"),
     "preview_port": ("STICH_PREVIEW_PORT", "a port number, 0 for any free one"),
+    "preview_address": ("STICH_PREVIEW_ADDRESS", "host:port under which other hosts reach this one's previews"),
     "public_url": ("STICH_PUBLIC_URL", "the address people open, such as https://stich.example.org"),
     "preview_origin": ("STICH_PREVIEW_ORIGIN", "a wildcard origin, such as https://*.preview.example.org"),
     "url": ("STICH_URL", "the address of a running stich, for the commands that talk to one"),
@@ -172,6 +173,7 @@ class Settings(BaseModel):
     host: str = "127.0.0.1"
     port: Port = DEFAULT_PORT
     preview_port: Port | None = None
+    preview_address: Annotated[str, AfterValidator(_address)] | None = None
     public_url: HttpUrl | None = None
     preview_origin: str | None = None
     url: HttpUrl | None = None

@@ -27,10 +27,12 @@ from stich.jurisdiction import claim_database, claim_namespace
 from stich.keys import fence_of, master_keys
 from stich.logging import configure_logging
 from stich.mcp_servers import allowed_servers
+from stich.preview_places import PreviewPlaces, reached_at
 from stich.preview_reports import reporting
 from stich.previews import PreviewPlace, naming_secret, page_origins
 from stich.queues import serves, temporal_workers
 from stich.retention import keep_schedule
+from stich.sandbox_host import host_name
 from stich.serving import listening_socket, told_to_stop, until_stopped
 from stich.settings import Settings
 from stich.stored_projects import StoredProjects
@@ -46,6 +48,7 @@ from storage.operations import Operations
 from storage.preview_access import PreviewAccess
 from storage.preview_reports import PreviewReports
 from storage.published import PublishedSites
+from storage.sandbox_hosts import SandboxHosts
 from storage.sandbox_waits import SandboxWaits
 from storage.screenshots import Screenshots
 from storage.sessions import Sessions
@@ -130,12 +133,18 @@ async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterato
         access = PreviewAccess(database)
         vault = Vault(database, master_keys(settings))
         sessions, files, published = Sessions(database), Files(database), PublishedSites(database)
+        preview_places = PreviewPlaces(
+            SandboxHosts(database),
+            host_name(settings, str(sandbox.settings.workspaces)),
+            settings.preview_address or reached_at(settings.host, preview_port),
+        )
         gateway = PreviewGateway(
             sandbox,
             naming_secret(token_of(settings)),
             StoredProjects(sessions, files, sandbox),
             published=published,
             revision=access.revision,
+            places=preview_places,
             secure=place.secure,
             session_page=lambda session_id: f"{page_origins(settings)[0]}/s/{session_id}",
             frame_ancestors=page_origins(settings),
@@ -175,6 +184,8 @@ async def open_rooms(settings: Settings, env: Mapping[str, str]) -> AsyncIterato
             mcp=McpClients(allowed_servers(settings.mcp_servers)),
         )
         await stack.enter_async_context(reporting(sandbox.previews, rooms.preview_reports))
+        if serves(settings, "sandbox", "host"):
+            await stack.enter_async_context(preview_places.kept(sandbox))
         yield rooms, gateway
 
 
