@@ -66,6 +66,20 @@ NO_SIGN_IN: Final = Kind("sign_in_not_found", 404, "There is no such sign-in", "
 NO_RECORDING: Final = Kind(
     "recording_not_kept", 404, "There is nothing to record", "Export a session within 14 days of its work."
 )
+NO_GITHUB_TOKEN: Final = Kind(
+    "github_token_missing", 404, "No token of GitHub is stored", "Store one: PUT /api/github/token."
+)
+NO_GITHUB_REPOSITORY: Final = Kind(
+    "github_repository_not_found",
+    404,
+    "There is no such repository at GitHub",
+    "Check its name and what the token may see, or have it made with `create`.",
+)
+GITHUB_REFUSED: Final = Kind(
+    "github_refused", 422, "GitHub does not do this", "Check what the token may do, then try again."
+)
+GITHUB_OFF: Final = Kind("github_off", 409, "There is no export to GitHub here", "Clone the session with git instead.")
+GITHUB_AWAY: Final = Kind("github_unavailable", 502, "GitHub does not answer", TRY_AGAIN)
 NO_WEBHOOK: Final = Kind(
     "webhook_not_found", 404, "There is no such webhook", "Look for the webhook in the list of your webhooks."
 )

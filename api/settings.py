@@ -85,6 +85,7 @@ class ApiSettings(BaseModel):
     templates: tuple[TemplateSummary, ...] = ()
     examples: tuple[str, ...] = ()
     limits: LimitRules = LimitRules()
+    github_api: str | None = None
     webhook_url: str | None = None
     webhook_secret: SecretStr | None = None
 

@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "build": "build an application from a prompt into a folder",
     "publish": "publish a session's application under an address of its own",
     "export": "write a session's project, or its recording, to this machine",
+    "github": "push a session's repository to GitHub",
     "replay": "play an exported session again, or try another model on it",
     "batch": "build many applications from a file of prompts",
     "mcp": "offer sessions as tools to a program that speaks MCP",
@@ -44,6 +45,10 @@ EXAMPLES: Final = {
         "stich publish SESSION --withdraw",
     ],
     "export": ["stich export SESSION", "stich export SESSION --recording board.zip"],
+    "github": [
+        "stich github --token < token.txt",
+        "stich github SESSION ada/board --create",
+    ],
     "replay": [
         "stich replay board.zip",
         "stich replay board.zip --out board",
@@ -125,6 +130,7 @@ def parser() -> argparse.ArgumentParser:
     add_build(made["build"])
     add_publish(made["publish"])
     add_export(made["export"])
+    add_github(made["github"])
     add_replay(made["replay"])
     add_batch(made["batch"])
     add_models(made["models"])
@@ -181,6 +187,15 @@ def add_export(export: argparse.ArgumentParser) -> None:
         "--recording", type=Path, metavar="FILE",
         help="write the session as a recording instead: answers of models, messages, decisions; no secrets",
     )  # fmt: skip
+
+
+def add_github(github: argparse.ArgumentParser) -> None:
+    github.add_argument("session", nargs="?", metavar="SESSION", help="the session")
+    github.add_argument("repository", nargs="?", metavar="OWNER/NAME", help="where it goes")
+    github.add_argument("--branch", default="main", metavar="NAME", help="the branch there (default: main)")
+    github.add_argument("--create", action="store_true", help="make the repository where it is not there")
+    github.add_argument("--public", action="store_true", help="make it for everybody to see")
+    github.add_argument("--token", action="store_true", help="store the token that is read from stdin, instead")
 
 
 def add_replay(replay: argparse.ArgumentParser) -> None:

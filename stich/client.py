@@ -19,12 +19,13 @@ from urllib.parse import quote
 
 import httpx
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from schemas.analytics import Analytics
 from schemas.budgets import Budgets, SessionBudget, SetOwnBudgets, SetSessionBudget
 from schemas.deployments import Deployment, DeploymentWithdrawal, Target
 from schemas.events import Event
+from schemas.github import ExportToGithub, GithubAccount, GithubExport
 from schemas.http import (
     CreateDeployment,
     CreateSession,
@@ -260,6 +261,17 @@ class StichClient:
     async def recording(self, session_id: str) -> bytes:
         """A session at rest as a recording, for `stich replay`: a ZIP archive."""
         return (await self._call("GET", _path(session_id, "recording"), seconds=RECORDING_SECONDS)).content
+
+    async def export_to_github(self, session_id: str, wanted: ExportToGithub) -> GithubExport:
+        """Push the session's repository to GitHub, with the user's stored token. Doing it again sends what is new."""
+        body = wanted.model_dump_json(exclude_defaults=True)
+        answer = await self._call("POST", _path(session_id, "github"), body, seconds=RECORDING_SECONDS)
+        return GithubExport.model_validate_json(answer.content)
+
+    async def put_github_token(self, token: SecretStr) -> GithubAccount:
+        """Store the user's token of GitHub in the vault."""
+        body = orjson.dumps({"token": token.get_secret_value()})
+        return GithubAccount.model_validate_json((await self._call("PUT", "/api/github/token", body)).content)
 
     async def follow(
         self, session_id: str, after: int | None = None

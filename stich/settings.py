@@ -48,6 +48,7 @@ VARIABLES: Final = {
     "google_client_secret": ("STICH_GOOGLE_CLIENT_SECRET", "the secret that belongs to the client id"),
     "github_client_id": ("STICH_GITHUB_CLIENT_ID", "the client id that GitHub gave"),
     "github_client_secret": ("STICH_GITHUB_CLIENT_SECRET", "the secret that belongs to the client id"),
+    "github_api": ("STICH_GITHUB_API", "the address of GitHub's interface, or off"),
     "temporal_address": ("TEMPORAL_ADDRESS", "host:port of the Temporal frontend"),
     "temporal_namespace": ("TEMPORAL_NAMESPACE", "the name of a Temporal namespace"),
     "temporal_ui": ("STICH_TEMPORAL_UI", "the address of the Temporal web page"),
@@ -189,6 +190,7 @@ class Settings(BaseModel):
     google_client_secret: SecretStr | None = None
     github_client_id: str | None = None
     github_client_secret: SecretStr | None = None
+    github_api: Literal["off"] | HttpUrl = "https://api.github.com"
     temporal_address: Annotated[str, AfterValidator(_address)] | None = None
     temporal_namespace: str = "default"
     temporal_ui: HttpUrl | None = None
