@@ -14,6 +14,7 @@ from inference import Inference
 from inference.settings import InferenceSettings, InvalidSetting
 from sandbox.catalogue import templates
 from schemas.http import TemplateSummary
+from stich.collector import spare_what_stays
 from stich.database import open_database, required_url
 from stich.demo.recording import BUILT_IN, RecordingInvalid, load_all
 from stich.errors import StichError
@@ -60,6 +61,7 @@ async def run_api(settings: Settings, env: Mapping[str, str]) -> None:
                 vault_keys=master_keys(settings),
             )
             async with serving(app, listener) as server:
+                spare_what_stays()
                 if settings.ready_file is not None:
                     settings.ready_file.touch()
                 await until_stopped(stop, server)

@@ -19,6 +19,7 @@ from sandbox.browser import Browser
 from sandbox.gateway import PreviewGateway
 from sandbox.hosting import EnvironmentTokens, Places
 from stich.builds import build_id
+from stich.collector import spare_what_stays
 from stich.database import open_database, required_url
 from stich.deployment_tokens import UserTokens
 from stich.errors import StichError
@@ -81,6 +82,7 @@ async def _work(settings: Settings, env: Mapping[str, str], client: Client, stop
         log.info("worker started", build=build_id(settings), queues=[worker.task_queue for worker in workers])
         try:
             await asyncio.sleep(0)
+            spare_what_stays()
             if settings.ready_file is not None:
                 settings.ready_file.touch()
             await until_stopped(stop, *previews, *running)

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from api.sse import event_id_of, event_stream
 from api.stream import Stream
 from schemas.http import SessionSnapshot
+from stich.collector import spare_what_stays
 from storage.database import Database
 from storage.sessions import SessionRecord
 from tests.api.watching import snapshot_of
@@ -25,6 +26,7 @@ def stream_app(dsn: str) -> Starlette:
         database = await Database.connect(dsn, max_size=8)
         app.state.stream = Stream(database)
         await app.state.stream.start()
+        spare_what_stays()
         print("ready", flush=True)
         yield
         await app.state.stream.aclose()

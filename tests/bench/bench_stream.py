@@ -33,6 +33,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from schemas.events import FileChunk, SessionInfoEvent
+from stich.collector import spare_what_stays
 from storage.database import Database
 from storage.events import EventLog, EventWriter
 from tests.fragile_postgres import FragilePostgres
@@ -99,6 +100,7 @@ async def worker(dsn: str, name: str, sessions: int, seconds: float, flooding: b
     event_log = EventLog(database)
     await event_log.start()
     writers = [await event_log.open(f"{name}-{n}", "op", run_id="run", attempt=1) for n in range(sessions)]
+    spare_what_stays()  # as workers do
     work = flood if flooding else produce
     await asyncio.gather(*(work(writer, seconds) for writer in writers))
     await event_log.aclose()

@@ -51,3 +51,24 @@ def test_bad_names_are_refused(migrations_folder: Path, names: list[str]) -> Non
         (migrations_folder / name).touch()
     with pytest.raises(MigrationError):
         read_migrations(migrations_folder)
+
+
+async def test_a_connection_comes_back_without_the_transaction_that_was_left_open(database_dsn: str) -> None:
+    database = await Database.connect(database_dsn, max_size=1)
+    async with database.pool.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute("CREATE TABLE left_open (x int)")
+    assert await database.pool.fetchval("SELECT to_regclass('left_open')") is None
+    await database.aclose()
+
+
+async def test_a_migration_leaves_no_lock_behind(database_dsn: str) -> None:
+    database = await Database.connect(database_dsn, max_size=1)
+    await database.migrate()
+    held = """SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+              WHERE l.locktype = 'advisory' AND d.datname = current_database()"""
+    async with asyncio.timeout(10):
+        while await database.pool.fetchval(held):  # the server may take a moment to see that the connection ended
+            await asyncio.sleep(0.02)
+    await database.aclose()
