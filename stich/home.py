@@ -180,3 +180,9 @@ def listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def port_of(listener: socket.socket) -> int:
+    """The port that it listens on."""
+    port: int = listener.getsockname()[1]
+    return port

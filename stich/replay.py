@@ -26,9 +26,9 @@ from stich.demo.request_log import LoggedRequest
 from stich.demo.server import DemoModel
 from stich.environment import checked_settings
 from stich.errors import StichError
-from stich.home import listen
+from stich.home import listen, port_of
 from stich.serving import serving
-from stich.supervisor import PLAIN_VARIABLES, Supervisor, port_of
+from stich.supervisor import PLAIN_VARIABLES, Supervisor
 
 LARGEST: Final = 512 * 1024 * 1024
 """Bytes of a recording when it is unpacked."""

@@ -3,16 +3,17 @@
 import asyncio
 import os
 import shutil
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from stich.database import migrate
 from stich.errors import StichError
-from stich.home import Home, RunningUp, listen, token_of
+from stich.home import Home, RunningUp, token_of
 from stich.keys import codec_ticket, master_keys, payload_keys
+from stich.processes.door import Door
 from stich.processes.orphans import adopt_orphans, end_orphans
 from stich.processes.postgres import Postgres
 from stich.processes.program import Child, Program
@@ -34,7 +35,7 @@ class Supervisor:
         self._env = env
         self._report = report
         self._children: list[Child] = []
-        self._sockets: list[socket.socket] = []
+        self._doors: list[Door] = []
         self._postgres: Postgres | None = None
 
     async def start(self) -> RunningUp:
@@ -48,17 +49,17 @@ class Supervisor:
         self._require_programs()
         master_keys(self.settings)
         encrypted = payload_keys(self.settings, make=True) is not None
-        api_socket = self._listen(self.settings.port)
-        preview_socket = self._listen_for_previews(port_of(api_socket))
+        api_door = self._listen(self.settings.port)
+        preview_door = self._listen_for_previews(api_door.port)
         async with together() as group:
-            temporal = group.create_task(self._start_temporal(self._codec(port_of(api_socket)) if encrypted else None))
+            temporal = group.create_task(self._start_temporal(self._codec(api_door.port) if encrypted else None))
             database = group.create_task(self._start_database())
             demo_model = group.create_task(self._start_demo())
         temporal_address, temporal_ui = temporal.result()
         running = RunningUp(
             pid=os.getpid(),
-            url=self.settings.public_url or self._local_url(port_of(api_socket)),
-            local_url=self._local_url(port_of(api_socket)),
+            url=self.settings.public_url or self._local_url(api_door.port),
+            local_url=self._local_url(api_door.port),
             token=token_of(self.settings),
             temporal_address=temporal_address,
             temporal_ui=temporal_ui,
@@ -67,13 +68,13 @@ class Supervisor:
         )
         environment = {
             **self._roles_environment(running, database.result(), demo_model.result()),
-            "PORT": str(port_of(api_socket)),
-            "STICH_PREVIEW_PORT": str(port_of(preview_socket)),
+            "PORT": str(api_door.port),
+            "STICH_PREVIEW_PORT": str(preview_door.port),
         }
         async with together() as group:
-            group.create_task(self._run(worker_program(self.home, preview_socket.fileno(), environment)))
-            count, port = self.settings.api_processes, port_of(api_socket)
-            for program in api_programs(self.home, count, api_socket.fileno(), port, environment):
+            group.create_task(self._run(worker_program(self.home, preview_door, environment)))
+            count, refuse = self.settings.api_processes, partial(self._refuse, api_door, "api")
+            for program in api_programs(self.home, count, api_door, refuse, environment):
                 group.create_task(self._run(program))
         self.home.announce(running)
         return running
@@ -85,8 +86,8 @@ class Supervisor:
         await self._end_orphans()
         if self._postgres is not None:
             self._postgres.clean_up()
-        for listener in self._sockets:
-            listener.close()
+        for door in self._doors:
+            door.close()
         self.home.unlock()
 
     def kill(self) -> None:
@@ -105,33 +106,33 @@ class Supervisor:
                 " or set STICH_UNSAFE_LOCAL=1 to do without on a machine of your own."
             )
 
-    def _listen(self, port: int) -> socket.socket:
+    def _listen(self, port: int) -> Door:
         try:
-            listener = listen(self.settings.host, port)
+            door = Door(self.settings.host, port)
         except OSError as error:
             other = DEFAULT_PORT + 10 if port == DEFAULT_PORT else DEFAULT_PORT
             raise StichError(
                 f"Port {port} of {self.settings.host} cannot be used ({os.strerror(error.errno or 0)});"
                 f" choose another, as in PORT={other}."
             ) from None
-        self._sockets.append(listener)
-        return listener
+        self._doors.append(door)
+        return door
 
-    def _listen_for_previews(self, api_port: int) -> socket.socket:
+    def _listen_for_previews(self, api_port: int) -> Door:
         chosen = self.settings.preview_port
         try:
             if chosen is not None or api_port < 65535:
-                listener = listen(self.settings.host, api_port + 1 if chosen is None else chosen)
+                door = Door(self.settings.host, api_port + 1 if chosen is None else chosen)
             else:
-                listener = listen(self.settings.host, 0)
+                door = Door(self.settings.host, 0)
         except OSError:
             if chosen is not None:
                 raise StichError(
                     f"Port {chosen} for previews is taken; choose another with STICH_PREVIEW_PORT, or leave that away."
                 ) from None
-            listener = listen(self.settings.host, 0)
-        self._sockets.append(listener)
-        return listener
+            door = Door(self.settings.host, 0)
+        self._doors.append(door)
+        return door
 
     # ------------------------------------------------------------ the parts
 
@@ -177,6 +178,11 @@ class Supervisor:
         child.keep()
         self._report(f"{program.title} is ready ({time.monotonic() - started:.1f} s)")
 
+    def _refuse(self, door: Door, part: str) -> None:
+        """Shut the door of a part that no process is left of."""
+        if all(child.pid is None for child in self._children if child.program.part == part):
+            door.shut()
+
     async def _end_orphans(self) -> None:
         await end_orphans({child.pid for child in self._children if child.pid is not None})
 
@@ -221,11 +227,6 @@ async def together() -> AsyncIterator[asyncio.TaskGroup]:
             yield group
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
-
-
-def port_of(listener: socket.socket) -> int:
-    port: int = listener.getsockname()[1]
-    return port
 
 
 def needs_demo(env: Mapping[str, str]) -> bool:

@@ -12,10 +12,17 @@ from pathlib import Path
 from typing import Final
 
 from stich.errors import StichError
+from stich.processes.effort import effort
 from stich.processes.launch import CANNOT_MAP
 
 LAUNCHER: Final = Path(__file__).with_name("launch.py")
 PROBE_SECONDS: Final = 0.05
+LONGEST_PROBE_PAUSE: Final = 0.5
+"""Answering probes must not look like work: they become rarer."""
+TELL_SECONDS: Final = 10.0
+"""How often it is said that a program is still starting."""
+LEAST_EFFORT: Final = 0.01
+"""Of a processor: who wants less than that, and writes nothing, does nothing."""
 LARGEST_LOG: Final = 10_000_000
 LONGEST_WORDS: Final = 300
 FIRST_PAUSE: Final = 0.1
@@ -29,8 +36,10 @@ class Program:
     """What to run and how to treat it. Times are seconds.
 
     name: of the part, with a number where several processes make up one (`api-2`).
-    ready: asked again and again until it says yes. before: runs before each start, to clear away what an earlier run
-    left. ends_with_us: the signal it gets from the kernel when we are killed. appear_as: see `launch.py`.
+    ready: asked again and again until it says yes. A start takes as long as it takes while the program does something:
+    one that does nothing for `idle_within`, or is not ready within `ready_within`, has failed. before: runs before each
+    start, to clear away what an earlier run left. failed: runs after a restart that failed. ends_with_us: the signal it
+    gets from the kernel when we are killed. appear_as: see `launch.py`.
     """
 
     name: str
@@ -38,8 +47,10 @@ class Program:
     command: list[str]
     environment: Mapping[str, str]
     ready: Callable[[], Awaitable[bool]]
-    ready_within: float = 60.0
+    idle_within: float = 60.0
+    ready_within: float = 1800.0
     before: Callable[[], None] | None = None
+    failed: Callable[[], None] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_within: float = 5.0
     kill_signal: signal.Signals = signal.SIGKILL
@@ -51,6 +62,28 @@ class Program:
     @property
     def part(self) -> str:
         return self.name.partition("-")[0]
+
+
+class Watch:
+    """Tells a program that is slow from one that is stuck, by what it writes and how much it wants to run."""
+
+    def __init__(self, pid: int, log: Path, idle_within: float) -> None:
+        self._pid = pid
+        self._log = log
+        self._idle_within = idle_within
+        self._since = time.monotonic()
+        self._written, self._spent = self._look()
+
+    def is_idle(self) -> bool:
+        """Whether it has done nothing for too long."""
+        now, (written, spent) = time.monotonic(), self._look()
+        wanted = None if spent is None or self._spent is None else spent - self._spent
+        if written != self._written or (wanted is not None and wanted > LEAST_EFFORT * self._idle_within):
+            self._since, self._written, self._spent = now, written, spent
+        return now - self._since > self._idle_within
+
+    def _look(self) -> tuple[int, float | None]:
+        return self._log.stat().st_size, effort(self._pid)
 
 
 class Child:
@@ -71,7 +104,8 @@ class Child:
         return self._process.pid if self._process and self._process.returncode is None else None
 
     async def start(self) -> None:
-        """Start it and wait until it is ready. Raises StichError, with the end of its log, when it is not in time."""
+        """Start it and wait until it is ready, however slow the machine is. Raises StichError, with the end of its log,
+        when it ended or is stuck."""
         await self._launch()
         await self._wait_ready()
 
@@ -123,16 +157,26 @@ class Child:
 
     async def _wait_ready(self) -> None:
         assert self._process is not None
-        deadline = time.monotonic() + self.program.ready_within
-        while time.monotonic() < deadline:
-            if self._process.returncode is not None:
-                raise StichError(f"{self.program.title} did not start: {self._last_words()} (log: {self.log}).")
-            if await self.program.ready():
+        program, began, pause = self.program, time.monotonic(), PROBE_SECONDS
+        watch, told = Watch(self._process.pid, self.log, program.idle_within), began
+        while self._process.returncode is None:
+            if await program.ready():
                 return
-            await asyncio.sleep(PROBE_SECONDS)
-        raise StichError(
-            f"{self.program.title} was not ready within {self.program.ready_within:.0f} s (log: {self.log})."
-        )
+            waited = time.monotonic() - began
+            if watch.is_idle():
+                raise self._not_ready(waited, f"has done nothing for {program.idle_within:.0f} s")
+            if waited > program.ready_within:
+                raise self._not_ready(waited, "is still at it")
+            if began + waited - told >= TELL_SECONDS:
+                told = began + waited
+                self._report(f"{program.title} is still starting ({waited:.0f} s)")
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.1, LONGEST_PROBE_PAUSE)
+        raise StichError(f"{program.title} did not start: {self._last_words()} (log: {self.log}).")
+
+    def _not_ready(self, waited: float, why: str) -> StichError:
+        words = f" Its last words: {last}" if (last := self._log_end()) else ""
+        return StichError(f"{self.program.title} is not ready after {waited:.0f} s and {why} (log: {self.log}).{words}")
 
     async def _keep_running(self) -> None:
         pause = 0.0
@@ -151,6 +195,8 @@ class Child:
                 except StichError as error:
                     self._report(str(error))
                     await self._end_failed_start()
+                    if self.program.failed is not None:
+                        self.program.failed()
                     pause = longer(pause)
             self._report(f"{self.program.title} is back")
 
@@ -164,11 +210,15 @@ class Child:
         assert self._process is not None and self._process.returncode is not None
         if self._process.returncode == CANNOT_MAP and self.program.appear_as:
             return self.program.cannot_map
+        return self._log_end() or describe_exit(self._process.returncode)
+
+    def _log_end(self) -> str:
+        """The last line that was written since the start."""
         with self.log.open("rb") as log:
             log.seek(self._log_start)
             lines = log.read(100_000).decode(errors="replace").strip().splitlines()
         if not lines:
-            return describe_exit(self._process.returncode)
+            return ""
         words = lines[-1].strip()
         return words if len(words) <= LONGEST_WORDS else f"… {words[-LONGEST_WORDS:]}"  # the cause stands at the end
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import stich
 from stich.home import Home
+from stich.processes.door import Door
 from stich.processes.program import Program
 from stich.processes.temporal import accepts
 
@@ -32,57 +33,68 @@ def demo_program(port: int, environment: Mapping[str, str]) -> Program:
     return Program("demo", "The demo model", command, with_packages(environment), ready=accepts(port), stop_within=2)
 
 
-def worker_program(home: Home, preview_socket: int, environment: Mapping[str, str]) -> Program:
-    """The worker; it serves previews on a socket that stays open while it restarts."""
+def worker_program(home: Home, previews: Door, environment: Mapping[str, str]) -> Program:
+    """The worker; it serves previews behind a door that stays open while it restarts."""
     ready_file = home.run / "worker.ready"
 
     async def ready() -> bool:
         return ready_file.exists()
 
+    def before() -> None:
+        ready_file.unlink(missing_ok=True)
+        previews.unlock()
+
     return Program(
         "worker",
         "The worker",
         python_program("-m", "stich", "worker"),
-        {**with_packages(environment), "STICH_READY_FILE": str(ready_file), "STICH_LISTEN_FD": str(preview_socket)},
+        {**with_packages(environment), "STICH_READY_FILE": str(ready_file), "STICH_LISTEN_FD": str(previews.fileno())},
         ready=ready,
-        before=lambda: ready_file.unlink(missing_ok=True),
+        before=before,
+        failed=previews.shut,
         stop_within=6,
-        files=(preview_socket,),
+        files=(previews.fileno(),),
     )
 
 
 def api_programs(
-    home: Home, count: int, api_socket: int, port: int, environment: Mapping[str, str]
+    home: Home, count: int, door: Door, refuse: Callable[[], None], environment: Mapping[str, str]
 ) -> Iterator[Program]:
-    """The processes of the API, all on one socket.
+    """The processes of the API, all behind one door. `refuse` shuts it unless one of them lives.
 
     When one dies, the others take its share at once; while the last one restarts, requests wait instead of being
-    refused. (With a socket each, the kernel would go on to give connections to one that is frozen.)
+    refused, unless it cannot be started. (With a socket each, the kernel would go on to give connections to one that
+    is frozen.)
     """
     for number in range(1, count + 1):
         name = "api" if number == 1 else f"api-{number}"
         title = "The web page" if count == 1 else f"The web page (process {number} of {count})"
-        yield api_program(name, title, home, api_socket, port, environment)
+        yield api_program(name, title, home, door, refuse, environment)
 
 
 def api_program(
-    name: str, title: str, home: Home, api_socket: int, port: int, environment: Mapping[str, str]
+    name: str, title: str, home: Home, door: Door, refuse: Callable[[], None], environment: Mapping[str, str]
 ) -> Program:
     ready_file = home.run / f"{name}.ready"
-    service_answers = answers(port, "/readyz")
+    service_answers = answers(door.port, "/readyz")
 
     async def ready() -> bool:
         return ready_file.exists() and await service_answers()  # the file tells this process from the others
+
+    def before() -> None:
+        ready_file.unlink(missing_ok=True)
+        door.unlock()
 
     return Program(
         name,
         title,
         python_program("-m", "stich", "api"),
-        {**with_packages(environment), "STICH_READY_FILE": str(ready_file), "STICH_LISTEN_FD": str(api_socket)},
+        {**with_packages(environment), "STICH_READY_FILE": str(ready_file), "STICH_LISTEN_FD": str(door.fileno())},
         ready=ready,
-        before=lambda: ready_file.unlink(missing_ok=True),
+        before=before,
+        failed=refuse,
         stop_within=3,
-        files=(api_socket,),
+        files=(door.fileno(),),
     )
 
 

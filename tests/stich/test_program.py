@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -89,9 +90,31 @@ async def test_one_that_does_not_start_says_why(make: Make) -> None:
         await make(FAIL).start()
 
 
-async def test_one_that_is_never_ready_is_given_up(make: Make) -> None:
-    child = make("import time; time.sleep(60)", ready_within=0.3)
-    with pytest.raises(StichError, match="was not ready within"):
+async def test_one_that_does_nothing_is_given_up(make: Make) -> None:
+    child = make("print('waiting for Godot', flush=True); import time; time.sleep(60)", idle_within=1.0)
+    with pytest.raises(
+        StichError, match=r"and has done nothing for 1 s \(log: .*\)\. Its last words: waiting for Godot$"
+    ):
+        await child.start()
+
+
+WORK = "import time; end = time.monotonic() + 2.5\nwhile time.monotonic() < end: pass\n"
+WRITE = "import time\nfor number in range(12): print(number, flush=True); time.sleep(0.2)\n"
+
+
+@pytest.mark.parametrize("busy", [WORK, WRITE])
+async def test_a_slow_one_is_waited_for(make: Make, busy: str) -> None:
+    """However long it takes, as long as it computes or writes something; and one sees that it goes on."""
+    report: list[str] = []
+    with mock.patch("stich.processes.program.TELL_SECONDS", 0.5):
+        await make(busy + SLEEP, report, idle_within=1.2).start()
+    assert len(report) >= 2
+    assert all(line.startswith("The part is still starting (") for line in report)
+
+
+async def test_one_that_works_for_ever_is_given_up_at_last(make: Make) -> None:
+    child = make("while True: pass", ready_within=1.0)
+    with pytest.raises(StichError, match="is not ready after 1 s and is still at it"):
         await child.start()
 
 
