@@ -14,6 +14,7 @@ from api.addresses import Network
 from schemas.deployments import Target
 from schemas.http import TemplateSummary
 from schemas.limits import LimitRules
+from schemas.session import Progress
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
@@ -57,7 +58,8 @@ class OAuthProvider(BaseModel):
 
 class ApiSettings(BaseModel):
     """Settings of one API process. `preview_origin` is the CSP source of previews, `http://*.preview.localhost:PORT`;
-    `preview_entrance` makes the way in out of session, revision, viewer and seconds."""
+    `preview_entrance` makes the way in out of session, revision, viewer and seconds, `readdressed` puts the present
+    addresses of preview and site in the place of those that were good when the session noted them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -80,6 +82,7 @@ class ApiSettings(BaseModel):
     oauth: tuple[OAuthProvider, ...] = ()
     web_dist: Path | None = None
     preview_entrance: Callable[[str, int, str, float], str] | None = None
+    readdressed: Callable[[Progress], Progress] = lambda progress: progress
     temporal_ui: str | None = None
     codec_ticket: SecretStr | None = Field(default=None, min_length=32)
     templates: tuple[TemplateSummary, ...] = ()

@@ -54,7 +54,9 @@ async def _with_conversation(services: Services, progress: Progress, stale: Stal
     turns = [record.message for record in await services.messages.list(session_id)]
     return SessionSnapshot(
         # The files as they are stored: users' edits reach the workflow a little later.
-        progress=progress.model_copy(update={"files": await services.files.current(session_id)}),
+        progress=services.settings.readdressed(
+            progress.model_copy(update={"files": await services.files.current(session_id)})
+        ),
         conversation=_with_unstored(turns, progress.messages),
         conflicts=await services.conflicts.open(session_id),
         stale=stale,

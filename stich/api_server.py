@@ -77,6 +77,7 @@ def api_settings_from(settings: Settings, env: Mapping[str, str]) -> ApiSettings
             port=settings.port,
             preview_origin=place.source,
             preview_entrance=partial(place.entrance, naming_secret(token_of(settings))),
+            readdressed=partial(place.readdressed, naming_secret(token_of(settings))),
             version=stich.__version__,
             public_url=settings.public_url,
             allowed_hosts=frozenset(settings.allowed_hosts),

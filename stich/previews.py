@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from sandbox.addresses import LOCAL_SUFFIX, preview_name
 from sandbox.grants import Grant, entrance
+from schemas.session import Progress
 from stich.errors import StichError
 from stich.settings import Settings
 
@@ -45,6 +46,18 @@ class PreviewPlace(NamedTuple):
         """The address that lets a browser see a session's preview for so many seconds."""
         grant = Grant(session_id, int(time.time() + seconds), revision, viewer)
         return self.address(f"{preview_name(secret, session_id)}.{self.suffix}") + entrance(secret, grant)
+
+    def readdressed(self, secret: bytes, progress: Progress) -> Progress:
+        """The progress with the addresses of now: ports and domains may be others since the session noted them."""
+        preview, name = progress.preview, progress.session_id
+        if preview.url is not None:
+            preview = preview.model_copy(update={"url": self.address(f"{preview_name(secret, name)}.{self.suffix}")})
+        site = self.address(f"{preview_name(secret, name, 'site')}.{self.site_suffix}")
+        deployments = [
+            each.model_copy(update={"url": site}) if each.target == "local" and each.url is not None else each
+            for each in progress.deployments
+        ]
+        return progress.model_copy(update={"preview": preview, "deployments": deployments})
 
     @property
     def source(self) -> str:
