@@ -7,7 +7,7 @@ import re
 from temporalio import activity
 
 from activities.context import Rooms
-from activities.material import describe, gather, matches, message_texts
+from activities.material import describe, gather, message_texts
 from activities.model_call import complete_model
 from activities.once import once
 from activities.step import Step, running
@@ -21,6 +21,7 @@ from schemas.checks import CheckReport, Issue, IssueSource, Severity
 from schemas.events import CommandEvent
 from schemas.inference import ActionKey
 from schemas.review import CodeReview, FileRepair, Finding, ReviewInput, ReviewResult
+from schemas.templates import matches
 
 CODE = "review"
 MAX_REPAIRS = 10  # files that one review may send to be repaired, each in a call of its own

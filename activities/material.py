@@ -3,14 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from activities.context import Rooms
 from codegen.context import select_files
 from sandbox.specs import requirements_in
 from schemas.blueprint import Blueprint
 from schemas.checks import Issue
-from schemas.templates import TemplateInfo
+from schemas.templates import TemplateInfo, matches
 from storage.blueprints import Blueprints
 from storage.messages import MessageRecord
 
@@ -64,11 +63,6 @@ async def blueprint_of(rooms: Rooms, session_id: str) -> Blueprint | None:
         return changed
     begun = await rooms.operations.begin(session_id, BLUEPRINT)
     return None if begun.result is None else Blueprint.model_validate_json(begun.result)
-
-
-def matches(path: str, patterns: list[str]) -> bool:
-    """Whether a path is one of `patterns`, which are paths or globs."""
-    return any(fnmatchcase(path, pattern) for pattern in patterns)
 
 
 def template_named(rooms: Rooms, name: str) -> TemplateInfo:

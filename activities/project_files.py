@@ -4,12 +4,13 @@ from collections.abc import Collection, Mapping
 from typing import Literal
 
 from activities.context import Rooms
-from activities.material import matches, template_named
+from activities.material import template_named
 from activities.step import Step
 from schemas.events import ErrorEvent, FileDeleted, FileGenerated
 from schemas.secret_scan import new_secrets
 from schemas.secrets import mask_known
 from schemas.session import FileRef
+from schemas.templates import matches
 from storage.conflicts import UNSEEN, Unseen
 from storage.edits import secrets_told
 from storage.files import BadPath, FileTooLarge, FileVersion, TooManyFiles

@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from fnmatch import fnmatchcase
 from typing import Final
 
 from pydantic import BaseModel, Field
@@ -32,6 +31,7 @@ from api.problems import (
 )
 from api.services import Services, services_of
 from schemas.session import FileRef
+from schemas.templates import matches
 from schemas.versions import (
     ConflictList,
     ConflictTexts,
@@ -154,12 +154,8 @@ def _edit_id() -> str:
 def is_protected(services: Services, session: Session, path: str) -> bool:
     """Whether a file belongs to the session's template, and cannot be changed by hand."""
     name = session.record.template if session.record else None
-    return any(
-        fnmatchcase(path, pattern)
-        for template in services.settings.templates
-        if template.name == name
-        for pattern in template.protected_files
-    )
+    templates = (template for template in services.settings.templates if template.name == name)
+    return any(matches(path, template.protected_files) for template in templates)
 
 
 def _require_editable(services: Services, session: Session, path: str) -> None:

@@ -7,11 +7,10 @@ part of it are named in `tools/`, by a package.json with its lock or a requireme
 import functools
 import hashlib
 import json
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from sandbox.errors import UnknownTemplate
-from schemas.templates import ProjectType, TemplateInfo
+from schemas.templates import ProjectType, TemplateInfo, matches
 
 FOLDER = Path(__file__).parent / "templates"
 # What tools leave behind in a checkout.
@@ -29,11 +28,11 @@ class Template:
 
     def protects(self, path: str) -> bool:
         """Whether a path belongs to the service."""
-        return any(fnmatchcase(path, pattern) for pattern in self.info.protected_files)
+        return matches(path, self.info.protected_files)
 
     def redacts(self, path: str) -> bool:
         """Whether a path is left out of what models see."""
-        return any(fnmatchcase(path, pattern) for pattern in self.info.redacted_files)
+        return matches(path, self.info.redacted_files)
 
     @property
     def lock(self) -> bytes:

@@ -1,6 +1,8 @@
 """What a project template is, as told to models and people."""
 
+from collections.abc import Iterable
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 from pydantic import BaseModel, Field
 
@@ -28,3 +30,8 @@ class TemplateInfo(BaseModel):
     important_files: list[str] = Field(default_factory=list)
     protected_files: list[str] = Field(default_factory=list)
     redacted_files: list[str] = Field(default_factory=list)
+
+
+def matches(path: str, patterns: Iterable[str]) -> bool:
+    """Whether a path is one of a template's entries, which are paths or globs."""
+    return any(fnmatchcase(path, pattern) for pattern in patterns)

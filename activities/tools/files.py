@@ -2,10 +2,11 @@
 
 from pydantic import Field
 
-from activities.material import matches, template_named
+from activities.material import template_named
 from activities.tools.tool import Bench, FilePath, Tool, ToolFailed
 from codegen.prompts import fenced
 from codegen.search_replace import apply_search_replace
+from schemas.templates import matches
 from schemas.versions import MAX_TEXT
 
 MAX_HITS = 100
