@@ -3,7 +3,7 @@
 So a sign-in that is revoked, and a user who is disabled, are refused by the next request.
 """
 
-from typing import Final
+from typing import Final, Protocol
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
@@ -20,22 +20,32 @@ HINT: Final = (
 )
 
 
+class SignsInGuests(Protocol):
+    """Finds people who come by a link, without an account."""
+
+    async def identify(self, connection: HTTPConnection) -> Principal | None: ...
+
+
 class AccountSignIn:
     """Checks the credentials of accounts. The token of a local installation is none here."""
 
-    def __init__(self, settings: ApiSettings, sign_ins: SignIns, tokens: AccessTokens, keys: KeyHolders) -> None:
+    def __init__(
+        self, settings: ApiSettings, sign_ins: SignIns, tokens: AccessTokens, keys: KeyHolders, guests: SignsInGuests
+    ) -> None:
         self.cookie: Cookie = Cookie(settings)
         self.hint: str = HINT
         self._sign_ins: Final = sign_ins
         self._tokens: Final = tokens
         self._keys: Final = keys
+        self._guests: Final = guests
 
     async def identify(self, connection: HTTPConnection) -> Principal | None:
         """See `api.auth.SignIn`."""
         token = bearer_of(connection)
         if token is None:
             cookie = self.cookie.read(connection)
-            return _principal(await self._sign_ins.by_cookie(hash_of(cookie)), by_cookie=True) if cookie else None
+            user = await self._sign_ins.by_cookie(hash_of(cookie)) if cookie else None
+            return _principal(user, by_cookie=True) or await self._guests.identify(connection)
         if token.startswith(PREFIX):
             return await self._keys.identify(token)
         claims = await self._tokens.check(token) if token else None

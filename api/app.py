@@ -27,6 +27,7 @@ from api import (
     files,
     git,
     github_routes,
+    guest_routes,
     health,
     images,
     key_routes,
@@ -82,6 +83,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *session_events.ENDPOINTS,
     *session_life.ENDPOINTS,
     *sharing.ENDPOINTS,
+    *guest_routes.ENDPOINTS,
     *files.ENDPOINTS,
     *edits.ENDPOINTS,
     *versions.ENDPOINTS,
@@ -134,6 +136,7 @@ def create_app(
     pages = Pages(settings.web_dist).routes()
     routes = [*(endpoint.route() for endpoint in ENDPOINTS), *pages]
     open_routes = [*(endpoint.route() for endpoint in ENDPOINTS if endpoint.open), *pages]
+    for_guests = [endpoint.route() for endpoint in ENDPOINTS if endpoint.guests]
     proving_routes = [endpoint.route() for endpoint in ENDPOINTS if endpoint.proves]
 
     @asynccontextmanager
@@ -159,7 +162,7 @@ def create_app(
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
-        middleware=_middleware(settings, services.sign_in, routes, open_routes, proving_routes),
+        middleware=_middleware(settings, services.sign_in, routes, open_routes, proving_routes, for_guests),
         exception_handlers=EXCEPTION_HANDLERS,
     )
     app.router.redirect_slashes = False
@@ -174,6 +177,7 @@ def _middleware(
     routes: Sequence[BaseRoute],
     open_routes: Sequence[BaseRoute],
     proving_routes: Sequence[BaseRoute],
+    for_guests: Sequence[BaseRoute],
 ) -> list[Middleware]:
     """Outermost first. Each is plain ASGI: nothing buffers a stream."""
     own = OwnOrigins(settings)
@@ -198,5 +202,6 @@ def _middleware(
             routes=routes,
             open_routes=open_routes,
             proving_routes=proving_routes,
+            guest_routes=for_guests,
         ),
     ]

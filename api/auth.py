@@ -28,6 +28,11 @@ class Principal(NamedTuple):
     sign_in_id: str | None = None
     api_key_id: str | None = None
 
+    @property
+    def is_guest(self) -> bool:
+        """Somebody without an account, who came by a link."""
+        return self.user_id.startswith("guest:")
+
 
 def principal_of(request: Request) -> Principal:
     """The signed-in principal of a request that passed `RequireSignIn`."""
@@ -54,11 +59,11 @@ def require_scope(principal: Principal, scope: Scope) -> None:
 class Cookie:
     """The cookie of signed-in browsers: out of reach of scripts, and sent with the page's own requests only."""
 
-    def __init__(self, settings: ApiSettings) -> None:
+    def __init__(self, settings: ApiSettings, kind: str = "") -> None:
         self._secure = settings.origin.startswith("https:")
         # Browsers share cookies between the ports of a host: two services on one machine must not sign each other out.
         # The prefix keeps other hosts of the same domain, such as previews, from setting it.
-        self.name: Final = f"{'__Host-' if self._secure else ''}stich_{settings.port}"
+        self.name: Final = f"{'__Host-' if self._secure else ''}stich_{f'{kind}_' if kind else ''}{settings.port}"
 
     def read(self, connection: HTTPConnection) -> str:
         """The value, empty when there is none."""

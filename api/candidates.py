@@ -44,6 +44,7 @@ ENDPOINTS: Final = (
         path="/api/sessions/{session_id}/candidates",
         handler=list_candidates,
         name="list_candidates",
+        guests=True,
         summary="The candidates of the blueprint and of phases, with their scores",
         answer=Answer(
             description="The candidates, oldest first.",

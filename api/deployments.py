@@ -62,6 +62,7 @@ ENDPOINTS: Final = (
         path="/api/sessions/{session_id}/deployments",
         handler=list_deployments,
         name="list_deployments",
+        guests=True,
         summary="What was published, newest first",
         answer=Answer(
             description="The deployments.", schema=DeploymentList, example=DeploymentList(deployments=[EXAMPLE_LIVE])

@@ -237,6 +237,7 @@ ENDPOINTS: Final = (
         path="/api/sessions/{session_id}/conflicts",
         handler=list_conflicts,
         name="list_conflicts",
+        guests=True,
         summary="Edits that could not be merged and wait for a choice",
         answer=Answer(
             description="In order of path.", schema=ConflictList, example=ConflictList(conflicts=[EXAMPLE_CONFLICT])

@@ -57,8 +57,8 @@ class Endpoint:
     secrets is a mapping, because its model would mask them. `upload` are the media types of a body that the handler
     reads itself. `seconds` bounds the handler; None means that the answer is a stream, which takes its time. `scope` is
     what a credential needs; without one, `read` for GET and `sessions:write` for changes. A route for operators has the
-    scope `operator`. Where the handler `proves`, it sees to sign-in, scope and limits itself, with more patience than
-    others have.
+    scope `operator`. `guests` lets people look who came by a link, without an account. Where the handler `proves`, it
+    sees to sign-in, scope and limits itself, with more patience than others have.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -78,6 +78,7 @@ class Endpoint:
     scope: Scope | None = None
     seconds: float | None = ANSWER_SECONDS
     proves: bool = False
+    guests: bool = False
 
     def route(self) -> Route:
         route = Route(self.path, self.respond, methods=[self.method], name=self.name)

@@ -173,6 +173,7 @@ ENDPOINTS: Final = (
         path="/api/sessions/{session_id}/images/{image_id}",
         handler=read_of_session,
         name="read_session_image",
+        guests=True,
         summary="A picture that the session's prompt or one of its messages shows",
         answer=Answer(description="The picture.", media_type="image/png", schema=bytes),
         problems=(NO_SESSION, NO_IMAGE, DATABASE_AWAY, TOO_SLOW),

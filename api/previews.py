@@ -85,6 +85,7 @@ ENDPOINTS: Final = (
         path="/api/sessions/{session_id}/preview",
         handler=show,
         name="get_preview",
+        guests=True,
         summary="How the preview is, and an address that lets this browser see it for some hours",
         answer=Answer(description="The preview.", schema=PreviewInfo, example=EXAMPLE),
         problems=(NO_SESSION, NO_WORKER, *AWAY),

@@ -31,6 +31,7 @@ class RequireSignIn:
         routes: Sequence[BaseRoute],
         open_routes: Collection[BaseRoute],
         proving_routes: Collection[BaseRoute],
+        guest_routes: Collection[BaseRoute],
     ) -> None:
         self._app = app
         self._sign_in = sign_in
@@ -38,6 +39,7 @@ class RequireSignIn:
         self._routes = routes
         self._open_routes = open_routes
         self._proving_routes = proving_routes
+        self._guest_routes = guest_routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -54,6 +56,13 @@ class RequireSignIn:
             if refusal.kind is NOT_SIGNED_IN and is_git(scope):
                 refusal.headers["WWW-Authenticate"] = 'Basic realm="stich"'  # git then asks for a password
             return await answer(scope, refusal)(scope, receive, send)
+        if principal is not None and principal.is_guest and route not in self._guest_routes:
+            if not is_open:
+                only_look = Refusal(
+                    NOT_SIGNED_IN, "Without an account you may only look.", next_action="Sign in first."
+                )
+                return await answer(scope, only_look)(scope, receive, send)
+            principal = None
         request.state.principal = principal
         return await self._app(scope, receive, send)
 

@@ -11,6 +11,7 @@ from api.access_tokens import AccessTokens
 from api.account_sign_in import AccountSignIn
 from api.auth import SignIn
 from api.background import Background
+from api.guests import Guests
 from api.key_holders import KeyHolders
 from api.mail import FolderMailer, Mailer, NoMailer, SmtpMailer
 from api.model_calls import ModelCalls
@@ -111,7 +112,7 @@ class Services:
             settings=settings,
             sign_in=TokenSignIn(settings, holders)
             if settings.auth == "local"
-            else AccountSignIn(settings, sign_ins, tokens, holders),
+            else AccountSignIn(settings, sign_ins, tokens, holders, Guests(settings, Shares(database))),
             database=database,
             workflows=SessionWorkflows(temporal),
             sessions=Sessions(database),

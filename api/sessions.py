@@ -253,6 +253,7 @@ ENDPOINTS: Final = (
         path="/api/sessions/{session_id}",
         handler=show,
         name="get_session",
+        guests=True,
         summary="How far a session is: the workflow's own answer, or the stored one marked `stale`",
         answer=Answer(description="The whole picture.", schema=SessionSnapshot, example=EXAMPLE_SNAPSHOT),
         problems=(NO_SESSION, NO_WORKER, *AWAY),

@@ -86,8 +86,12 @@ async def create_link(request: Request) -> Response:
     token = secrets.token_urlsafe(32)
     life = timedelta(days=body.expires_in_days)
     link_id = f"link-{secrets.token_hex(8)}"
-    link = await services.shares.add_link(link_id, session.id, hash_of(token), body.access, life)
-    await note(request, "share_link_made", subject=session.id, link=link.id, access=body.access)
+    link = await services.shares.add_link(
+        link_id, session.id, hash_of(token), body.access, life, anonymous=body.anonymous
+    )
+    await note(
+        request, "share_link_made", subject=session.id, link=link.id, access=body.access, anonymous=int(body.anonymous)
+    )
     created = ShareLinkCreated(url=f"{services.settings.origin}/shared#{token}", link=link)
     return JsonResponse(created, status_code=201)
 
@@ -156,6 +160,7 @@ ENDPOINTS: Final = (
         path="/api/sessions/{session_id}/access",
         handler=access,
         name="session_access",
+        guests=True,
         summary="What one may do with the session, and whose it is",
         answer=Answer(
             description="To view, comment, edit or own it, each including those before it.",
@@ -203,7 +208,7 @@ ENDPOINTS: Final = (
         body_example=CreateShareLink(access="view"),
         answer=Answer(
             status=201,
-            description="The link, for people who are signed in.",
+            description="The link, for people who are signed in, or for anybody where it is `anonymous`.",
             schema=ShareLinkCreated,
             example=ShareLinkCreated(url="https://stich.example.org/shared#3f2a...", link=EXAMPLE_LINK),
         ),
@@ -223,6 +228,7 @@ ENDPOINTS: Final = (
         path="/api/sessions/{session_id}/watchers",
         handler=watchers,
         name="list_watchers",
+        guests=True,
         summary="Who has the session open now; the event `presence` of its stream says the same",
         answer=Answer(
             description="People, once each.",

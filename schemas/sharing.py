@@ -1,9 +1,9 @@
 """Sessions that several people work on: who may do what, by which link, and who watches now."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from schemas.accounts import Access, Email
 from schemas.http import SessionSummary
@@ -21,12 +21,19 @@ class ShareWithUser(BaseModel):
 
 
 class CreateShareLink(BaseModel):
-    """Body of `POST /api/sessions/{id}/share-links`."""
+    """Body of `POST /api/sessions/{id}/share-links`. An `anonymous` link needs no account, and only lets look."""
 
     model_config = ConfigDict(extra="forbid")
 
     access: SharedAccess = "view"
     expires_in_days: int = Field(default=30, ge=1, le=366)
+    anonymous: bool = False
+
+    @model_validator(mode="after")
+    def _guests_only_look(self) -> Self:
+        if self.anonymous and self.access != "view":
+            raise ValueError("people without an account may only look: `anonymous` goes with the access `view`")
+        return self
 
 
 class AcceptShare(BaseModel):
@@ -52,6 +59,7 @@ class ShareLinkInfo(BaseModel):
 
     id: str
     access: SharedAccess
+    anonymous: bool = False
     created_at: datetime
     expires_at: datetime
 

@@ -1,6 +1,7 @@
 """Who may do what with somebody else's session."""
 
 from datetime import timedelta
+from typing import NamedTuple
 
 from pydantic import BaseModel
 
@@ -15,6 +16,13 @@ class SharedRecord(BaseModel):
     session_id: str
     owner: str
     access: SharedAccess
+
+
+class GuestLink(NamedTuple):
+    """A link by which people may look at a session without an account."""
+
+    id: str
+    session_id: str
 
 
 class Shares:
@@ -52,16 +60,25 @@ class Shares:
         return status != "DELETE 0"
 
     async def add_link(
-        self, link_id: str, session_id: str, link_hash: bytes, access: SharedAccess, life: timedelta
+        self,
+        link_id: str,
+        session_id: str,
+        link_hash: bytes,
+        access: SharedAccess,
+        life: timedelta,
+        *,
+        anonymous: bool = False,
     ) -> ShareLinkInfo:
         row = await self._pool.fetchrow(
-            """INSERT INTO share_links (id, session_id, hash, access, expires_at)
-               VALUES ($1, $2, $3, $4, now() + $5::interval) RETURNING id, access, created_at, expires_at""",
+            """INSERT INTO share_links (id, session_id, hash, access, expires_at, anonymous)
+               VALUES ($1, $2, $3, $4, now() + $5::interval, $6)
+               RETURNING id, access, anonymous, created_at, expires_at""",
             link_id,
             session_id,
             link_hash,
             access,
             life,
+            anonymous,
         )
         assert row is not None  # inserted just now
         return ShareLinkInfo.model_validate(dict(row))
@@ -95,6 +112,22 @@ class Shares:
         )
         return session_id
 
+    async def guest_link(self, link_hash: bytes) -> GuestLink | None:
+        """A valid link by which people may look without an account."""
+        row = await self._pool.fetchrow(
+            """SELECT id, session_id FROM share_links
+               WHERE hash = $1 AND anonymous AND revoked_at IS NULL AND expires_at > now()""",
+            link_hash,
+        )
+        return GuestLink(row["id"], row["session_id"]) if row else None
+
+    async def known_link(self, link_hash: bytes) -> bool:
+        """Whether there is a valid link of any kind."""
+        found = await self._pool.fetchval(
+            "SELECT true FROM share_links WHERE hash = $1 AND revoked_at IS NULL AND expires_at > now()", link_hash
+        )
+        return bool(found)
+
     async def of_user(self, user_id: str, limit: int = 100) -> list[SharedRecord]:
         """What is shared with a user, the newest session first."""
         rows = await self._pool.fetch(
@@ -119,7 +152,7 @@ class Shares:
             session_id,
         )
         links = await self._pool.fetch(
-            """SELECT id, access, created_at, expires_at FROM share_links
+            """SELECT id, access, anonymous, created_at, expires_at FROM share_links
                WHERE session_id = $1 AND revoked_at IS NULL AND expires_at > now() ORDER BY created_at, id LIMIT 500""",
             session_id,
         )

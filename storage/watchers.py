@@ -35,9 +35,10 @@ class WatcherRows:
             """SELECT w.connection
                FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
                  AS w (connection, session_id, user_id, sign_in_id, api_key_id)
-               JOIN users u ON u.id = w.user_id AND u.disabled_at IS NULL
+               LEFT JOIN users u ON u.id = w.user_id
                LEFT JOIN sessions x ON x.id = w.session_id
-               WHERE (w.sign_in_id IS NULL OR EXISTS (SELECT FROM sign_ins s
+               WHERE (u.id IS NOT NULL AND u.disabled_at IS NULL OR x.id IS NOT NULL AND w.user_id LIKE 'guest:%')
+                 AND (w.sign_in_id IS NULL OR EXISTS (SELECT FROM sign_ins s
                    WHERE s.id = w.sign_in_id AND s.revoked_at IS NULL AND s.expires_at > now()))
                  AND (w.api_key_id IS NULL OR EXISTS (SELECT FROM api_keys k
                    WHERE k.id = w.api_key_id AND k.revoked_at IS NULL AND k.expires_at > now()))
@@ -62,8 +63,8 @@ class WatcherRows:
     async def present(self, session_ids: Collection[str]) -> dict[str, list[Watcher]]:
         """Who watches each of these sessions, once each, the first who came first."""
         rows = await self._pool.fetch(
-            """SELECT w.session_id, w.user_id, u.name, min(w.since) AS since
-               FROM watchers w JOIN users u ON u.id = w.user_id
+            """SELECT w.session_id, w.user_id, coalesce(u.name, 'A guest') AS name, min(w.since) AS since
+               FROM watchers w LEFT JOIN users u ON u.id = w.user_id
                WHERE w.session_id = ANY ($1) AND w.seen_at > now() - make_interval(secs => $2)
                GROUP BY w.session_id, w.user_id, u.name ORDER BY since, w.user_id""",
             list(session_ids),

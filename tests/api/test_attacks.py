@@ -33,6 +33,7 @@ OPEN = {
     "encode_payloads_with_ticket",
     "healthz",
     "oauth_callback",
+    "open_as_guest",
     "openapi",
     "readyz",
     "refresh_tokens",

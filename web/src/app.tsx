@@ -6,6 +6,7 @@ import { HomePage } from "./pages/home";
 import { LandingPage } from "./pages/landing";
 import { NotFoundPage } from "./pages/not-found";
 import { useAuth } from "./shell/me";
+import { guestSession } from "./state/guest";
 
 // Each page comes when it is gone to: the first load is the start page alone.
 const SessionPage = lazy(() => import("./pages/session").then((page) => ({ default: page.SessionPage })));
@@ -62,5 +63,8 @@ function SignedOut(): ReactNode {
   const auth = useAuth();
   const [at] = useLocation();
   if (!auth) return <div className="alone" aria-busy />;
+  if (auth.mode === "accounts" && at === "/shared") return <SharedPage guest />;
+  const shown = guestSession();
+  if (shown !== null && at === `/s/${shown}`) return <SessionPage key={shown} id={shown} />;
   return auth.mode === "accounts" && at === "/" ? <LandingPage auth={auth} /> : <SignInPage />;
 }

@@ -93,5 +93,7 @@ export const createApiKey = (body: { name: string; scopes: KeyScope[]; expires_i
 export const revokeApiKey = (id: string) => done(`/api/me/api-keys/${encodeURIComponent(id)}`, withMethod("DELETE"));
 
 export const listShared = async () => (await json<{ sessions: SharedSession[] }>("/api/shared-sessions")).sessions;
+/** Looks without an account, where the link allows it: the browser gets a cookie for it. */
+export const openAsGuest = (token: string) => json<{ session_id: string }>("/api/guest", post({ token }));
 export const acceptShare = (token: string) =>
   json<{ session_id: string; access: Access }>("/api/shared-sessions", post({ token }));

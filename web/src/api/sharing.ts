@@ -6,7 +6,7 @@ export type SharedAccess = "view" | "comment" | "edit";
 
 export interface ShareList {
   shares: { user_id: string; name: string; access: SharedAccess; link_id: string | null; created_at: string }[];
-  links: { id: string; access: SharedAccess; created_at: string; expires_at: string }[];
+  links: { id: string; access: SharedAccess; anonymous: boolean; created_at: string; expires_at: string }[];
 }
 
 /** What one may do with a session, each including those before it. */
@@ -29,8 +29,8 @@ export const unshare = (id: string, user: string) =>
   request(`${sessionUrl(id)}/shares/${encodeURIComponent(user)}`, { method: "DELETE" });
 
 /** The address is shown this once. */
-export const createShareLink = (id: string, access: SharedAccess) =>
-  json<{ url: string }>(`${sessionUrl(id)}/share-links`, post({ access }));
+export const createShareLink = (id: string, access: SharedAccess, anonymous: boolean) =>
+  json<{ url: string; link: { anonymous: boolean } }>(`${sessionUrl(id)}/share-links`, post({ access, anonymous }));
 
 export const revokeShareLink = (id: string, link: string) =>
   request(`${sessionUrl(id)}/share-links/${encodeURIComponent(link)}`, { method: "DELETE" });

@@ -1,21 +1,29 @@
-// Where a share link leads: it gives the session to whoever is signed in, and opens it.
+// Where a share link leads: it gives the session to whoever is signed in, lets others look where that is allowed, and
+// opens it.
 
 import { useMutation } from "@tanstack/react-query";
 import { Users } from "lucide-react";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
-import { acceptShare } from "../api/account";
+import { acceptShare, openAsGuest } from "../api/account";
+import { Problem } from "../api/client";
+import { becomeGuest } from "../state/guest";
 import { BusyButton } from "../ui/forms";
 import { buttonClass, Empty, ProblemNote } from "../ui/parts";
+import SignInPage from "./sign-in";
 import "./pages.css";
 
-export default function SharedPage() {
+export default function SharedPage({ guest = false }: { guest?: boolean }) {
   const [, navigate] = useLocation();
   const [token] = useState(() => window.location.hash.slice(1));
   const accept = useMutation({
-    mutationFn: () => acceptShare(token),
-    onSuccess: ({ session_id }) => navigate(`/s/${session_id}`, { replace: true }),
+    mutationFn: () => (guest ? openAsGuest(token) : acceptShare(token)),
+    onSuccess: ({ session_id }) => {
+      if (guest) becomeGuest(session_id);
+      navigate(`/s/${session_id}`, { replace: true });
+    },
   });
+  if (guest && accept.error instanceof Problem && accept.error.status === 401) return <SignInPage />;
   return (
     <main className="alone">
       {token === "" ? (
@@ -27,7 +35,11 @@ export default function SharedPage() {
         </Empty>
       ) : (
         <Empty page icon={<Users size={28} aria-hidden />} title="Somebody shares an app with you">
-          <p>Open it, and it stays among the apps shared with you on your account page.</p>
+          {guest ? (
+            <p>Open it to look at it. If its owner shares it with accounts only, you will be asked to sign in.</p>
+          ) : (
+            <p>Open it, and it stays among the apps shared with you on your account page.</p>
+          )}
           {accept.error && <ProblemNote error={accept.error} />}
           <BusyButton look="primary" busy={accept.isPending} onClick={() => accept.mutate()}>
             Open the app

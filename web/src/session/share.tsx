@@ -8,6 +8,7 @@ import { createShareLink, listShares, revokeShareLink, shareWith, unshare, type 
 import { useNow } from "../state/clock";
 import { useSession } from "../state/session-context";
 import { CopyLine } from "../ui/copy";
+import { CheckField } from "../ui/forms";
 import { Modal } from "../ui/modal";
 import { Button, IconButton, ProblemNote } from "../ui/parts";
 import { ago, duration } from "../words";
@@ -22,6 +23,7 @@ export default function ShareDialog({ close }: { close: () => void }) {
   const shares = useQuery({ queryKey: key, queryFn: ({ signal }) => listShares(session, signal) });
   const [email, setEmail] = useState("");
   const [access, setAccess] = useState<SharedAccess>("view");
+  const [anonymous, setAnonymous] = useState(false);
   const again = () => void queries.invalidateQueries({ queryKey: key });
   const invite = useMutation({
     mutationFn: () => shareWith(session, email.trim(), access),
@@ -30,7 +32,7 @@ export default function ShareDialog({ close }: { close: () => void }) {
       setEmail("");
     },
   });
-  const link = useMutation({ mutationFn: () => createShareLink(session, access), onSuccess: again });
+  const link = useMutation({ mutationFn: () => createShareLink(session, access, anonymous && access === "view"), onSuccess: again });
   const takeBack = useMutation({
     mutationFn: ({ user, id }: { user?: string; id?: string }) =>
       user ? unshare(session, user) : revokeShareLink(session, id ?? ""),
@@ -76,6 +78,13 @@ export default function ShareDialog({ close }: { close: () => void }) {
           <Link2 size={15} aria-hidden /> Make a link
         </Button>
       </form>
+      {access === "view" && (
+        <CheckField
+          label="A link needs no account: whoever has it may look"
+          checked={anonymous}
+          onChange={(event) => setAnonymous(event.target.checked)}
+        />
+      )}
       {alone ? (
         <p role="alert">
           This stich has a single user, so there is nobody to share with. Where it runs with accounts, people and links can be
@@ -86,7 +95,12 @@ export default function ShareDialog({ close }: { close: () => void }) {
       )}
       {link.data && (
         <>
-          <p role="status">The link is shown this once. Whoever is signed in and opens it may use the session.</p>
+          <p role="status">
+            The link is shown this once.{" "}
+            {link.data.link.anonymous
+              ? "Whoever opens it may look at the session, without an account, until you end it."
+              : "Whoever is signed in and opens it may use the session."}
+          </p>
           <CopyLine label="Copy the link" text={link.data.url} />
         </>
       )}
@@ -115,7 +129,8 @@ export default function ShareDialog({ close }: { close: () => void }) {
                   A link
                   <span className="quiet">
                     {" "}
-                    · {accesses[one.access]} · made {ago(one.created_at, now)}, good for{" "}
+                    · {accesses[one.access]}
+                    {one.anonymous && ", without an account"} · made {ago(one.created_at, now)}, good for{" "}
                     {duration(Date.parse(one.expires_at) - now)}
                   </span>
                 </span>
