@@ -9,7 +9,15 @@ import asyncpg
 
 from storage.database import Database
 
-NOBODYS: Final = {"installation", "provider_breakers", "schema_migrations", "sign_in_attempts", "signing_keys", "blobs"}
+NOBODYS: Final = {
+    "blobs",
+    "installation",
+    "provider_breakers",
+    "sandbox_hosts",
+    "schema_migrations",
+    "sign_in_attempts",
+    "signing_keys",
+}
 """Tables that hold nothing of anybody: attempts are kept by digests, and contents, in `blobs`, come with the rows
 that refer to them."""
 
