@@ -1,6 +1,6 @@
 # stich: `make run` for people, `make test` for changes.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench chaos lock replay-gate
+.PHONY: help setup run test check format bench chaos load lock replay-gate
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -37,6 +37,9 @@ format: ## format all Python files
 
 bench: setup ## run every benchmark
 	@for file in tests/bench/bench_*.py; do $(BIN)/python -m tests.bench.$$(basename $$file .py) || exit 1; done
+
+load: setup ## run 20 sessions at once with a model that answers at once, and report (at most 10 minutes)
+	@$(BIN)/python -m tests.bench.load
 
 chaos: setup ## run the whole kill matrix (half an hour)
 	@$(PYTEST) -q tests/chaos
