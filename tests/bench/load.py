@@ -1,7 +1,7 @@
 """Many sessions at once on this machine, with a model that answers at once: what is left is stich's own work.
 
     make load                       (20 sessions, at most 10 minutes)
-    python -m tests.bench.load --sessions 40 --minutes 20 --slots 4
+    python -m tests.bench.load --sessions 40 --minutes 20 --slots 4 --speed 1
 
 Reports sessions per minute, how long every step waited and ran, memory, size of histories, growth of the databases, and
 names the bottleneck. docs/sizing.md carries the numbers on.
@@ -225,10 +225,12 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=20, metavar="K", help="how many at once (default: 20)")
     parser.add_argument("--minutes", type=float, default=10, help="stop waiting after so long (default: 10)")
     parser.add_argument("--slots", metavar="N", help="sandbox steps at once (default: what this machine carries)")
+    parser.add_argument("--speed", default="instant", help="pace of the model: instant (default), or 1 for 80 tokens/s")
     options = parser.parse_args()
     load = Load(options.sessions)
     with tempfile.TemporaryDirectory(prefix="stich-load-") as folder:
         more = {"STICH_SANDBOX_SLOTS": options.slots} if options.slots else {}
+        more["STICH_DEMO_SPEED"] = options.speed
         limits = "requests=off, concurrent_sessions=off, calls=off"
         up = Up(Path(folder) / "home", Path(folder) / "output", STICH_PAYLOAD_KEY="off", STICH_LIMITS=limits, **more)
         try:

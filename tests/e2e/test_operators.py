@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from stich.home import RunningUp, free_port
 from tests.e2e.conftest import MakeUp
 from tests.e2e.service import Up, command, read, signed_in
 
 TEMPORAL = shutil.which("temporal", path=str(Path(sys.executable).parent)) or "temporal"
+pytestmark = pytest.mark.timeout(300)  # many programs are started one after the other
+
 COUNTER = "Build a simple counter app with plus and minus buttons"
 
 

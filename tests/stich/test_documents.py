@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,15 @@ def test_the_defaults_are_those_of_the_code(model: type[BaseModel], variables: d
 def compose() -> dict[str, Any]:
     loaded: dict[str, Any] = yaml.safe_load((ROOT / "temporal-dev.yml").read_text())
     return loaded
+
+
+def test_the_compose_file_keeps_to_the_schema_of_compose(tmp_path: Path) -> None:
+    text = (ROOT / "temporal-dev.yml").read_text()
+    (tmp_path / "misspelt.yml").write_text(text.replace("depends_on: [temporal]", "dependson: [temporal]"))
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    for file, fits in ((ROOT / "temporal-dev.yml", True), (tmp_path / "misspelt.yml", False)):
+        done = subprocess.run([*check, str(file)], capture_output=True, text=True, timeout=60)
+        assert (done.returncode == 0) is fits, done.stdout
 
 
 def test_the_compose_file_hangs_together(compose: dict[str, Any]) -> None:
