@@ -11,6 +11,7 @@ from temporalio import activity
 from activities.context import Rooms
 from activities.images import pictures, with_images
 from activities.model_call import use_tools
+from activities.once import once
 from activities.step import Step, running
 from activities.tools import READING_TOOLS, Bench, Result, ToolFailed
 from activities.tools import Tool as ProjectTool
@@ -58,6 +59,15 @@ class StartDebugger(BaseModel):
     problem: str = Field(min_length=1, max_length=8_000, description="What happens, what should, and when.")
 
 
+class Answered(BaseModel):
+    """What a message was answered with, kept so that no later attempt pays for another answer."""
+
+    text: str
+    changes: list[str]
+    problems: list[str]
+    options: list[str]
+
+
 @dataclass
 class _Answer:
     """An answer while it comes about, shown as it grows."""
@@ -95,7 +105,7 @@ class ConversationActivities:
     async def answer(self, given: ConversationInput) -> ConversationResult:
         """Stream the answer to one message and keep it in the conversation. Answering twice gives one answer."""
         async with running(self._rooms, given) as step:
-            answer = await self._ask(step, given)
+            answer = await once(step, Answered, lambda: self._ask(step, given))
             await step.say(
                 ChatMessage(
                     id=f"{given.message.id}-answer",
@@ -112,7 +122,7 @@ class ConversationActivities:
                 last_seq=seq, usage=usage, wants_change=bool(answer.changes), wants_debug=bool(answer.problems)
             )
 
-    async def _ask(self, step: Step, given: ConversationInput) -> _Answer:
+    async def _ask(self, step: Step, given: ConversationInput) -> Answered:
         rooms, message = self._rooms, given.message
         session = await rooms.sessions.get(given.session_id)
         turns = [turn.message for turn in await rooms.messages.list(given.session_id) if turn.message.id != message.id]
@@ -135,8 +145,8 @@ class ConversationActivities:
             on_delta=lambda delta: answer.add(delta.text, join="") if isinstance(delta, TextDelta) else None,
             on_result=lambda call, result: answer.paragraph(),
         )
-        answer.text = answer.text or (QUEUED if answer.changes else DEBUGGING if answer.problems else SILENT)
-        return answer
+        text = answer.text or (QUEUED if answer.changes else DEBUGGING if answer.problems else SILENT)
+        return Answered(text=text, changes=answer.changes, problems=answer.problems, options=answer.options)
 
 
 def _tools(given: ConversationInput, step: Step, answer: _Answer) -> list[Tool[Any]]:

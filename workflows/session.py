@@ -67,9 +67,9 @@ with workflow.unsafe.imports_passed_through():
 
 MAX_MESSAGES_KEPT = 200
 
-DUE = 500
+DUE = 400
 """Events beyond those after which the history is renewed between phases, from which it is renewed between steps too."""
-OVERDUE = 900
+OVERDUE = 700
 """Events beyond those, from which a step is broken off for it."""
 
 SESSION_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,43}")  # it names hosts of previews and folders of workspaces

@@ -58,6 +58,17 @@ async def test_a_change_is_handed_on_with_what_it_means(model_rooms: ModelRooms)
     assert (await spoken(model_rooms))[1]["text"] == QUEUED
 
 
+async def test_an_answer_is_paid_for_once(model_rooms: ModelRooms) -> None:
+    """A worker that dies right after the answer came leaves it to the next attempt."""
+    model_rooms.says(Calls("Gladly.", (("queue_change", {"description": "Blue."}),)))
+    first = await answer(model_rooms, "make it blue")
+    again = await answer(model_rooms, "make it blue")
+    assert len(model_rooms.prompts) == 1
+    assert (again.wants_change, again.usage) == (first.wants_change, first.usage)
+    (turn,) = [turn.message for turn in await model_rooms.rooms.messages.list("s1") if turn.message.role == "assistant"]
+    assert turn.text == "Gladly."
+
+
 async def test_it_asks_back_with_options_and_goes_on_with_the_answer(model_rooms: ModelRooms) -> None:
     question = {"question": "Which one?", "options": ["the header", "the list"]}
     model_rooms.says(Calls("", (("ask_user", question),)))

@@ -33,9 +33,9 @@ async def _play(site: Site, moment: Moment, disaster: str, undisturbed: Undistur
         joined = await stack.enter_async_context(Watcher(run, after=None))
         site.model.demo.rate = None
         async with moment.during(run):
-            killed = time.monotonic()
+            killed, killed_at = time.monotonic(), time.time()
             await DISASTERS[disaster](site, run, moment.activity)
         await moment.afterwards(run, first)
-        await verify(run, [first, joined], undisturbed)
+        await verify(run, [first, joined], undisturbed, killed=killed_at)
         assert await run.runs() == moment.runs
         return first.longest_pause(killed, moment.operation)
