@@ -19,7 +19,10 @@ const OperatorsPage = lazy(() => import("./pages/operators"));
 
 export function App() {
   const about = useQuery({ queryKey: ["about"], queryFn: getAbout, staleTime: 60_000 });
-  const signedOut = about.error instanceof Problem && about.error.status === 401;
+  const [at] = useLocation();
+  // A guest stays on the page of the session, whatever else is refused.
+  const looking = at === `/s/${guestSession() ?? ""}`;
+  const signedOut = !looking && about.error instanceof Problem && about.error.status === 401;
   return (
     <Suspense fallback={<div className="alone" aria-busy />}>
       <Switch>
@@ -64,7 +67,5 @@ function SignedOut(): ReactNode {
   const [at] = useLocation();
   if (!auth) return <div className="alone" aria-busy />;
   if (auth.mode === "accounts" && at === "/shared") return <SharedPage guest />;
-  const shown = guestSession();
-  if (shown !== null && at === `/s/${shown}`) return <SessionPage key={shown} id={shown} />;
   return auth.mode === "accounts" && at === "/" ? <LandingPage auth={auth} /> : <SignInPage />;
 }

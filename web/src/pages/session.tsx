@@ -1,5 +1,6 @@
 // The page of one session: what is said on the left, what is made on the right.
 
+import { useQueryClient } from "@tanstack/react-query";
 import { SearchX, Unplug } from "lucide-react";
 import { Tabs } from "radix-ui";
 import { lazy, Suspense, useCallback, useEffect, useState, useSyncExternalStore } from "react";
@@ -22,7 +23,8 @@ import { SessionProvider, useSession } from "../state/session-context";
 import { SessionStream } from "../state/stream";
 import { Button, buttonClass, Empty } from "../ui/parts";
 import { ThemeMenu } from "../ui/theme-menu";
-import { SignedOutPage } from "./signed-out";
+import { leaveGuest } from "../state/guest";
+import SignInPage from "./sign-in";
 import "./pages.css";
 import "../ui/forms.css";
 import "../session/session.css";
@@ -184,8 +186,18 @@ function Loading({ late }: { late: boolean }) {
   );
 }
 
+/** The sign-in, or a guest's link, has ended. */
+function SignInAgain() {
+  const queries = useQueryClient();
+  useEffect(() => {
+    leaveGuest();
+    void queries.invalidateQueries({ queryKey: ["about"] });
+  }, [queries]);
+  return <SignInPage />;
+}
+
 function Refused({ problem, retry }: { problem: Problem; retry: () => void }) {
-  if (problem.status === 401) return <SignedOutPage />;
+  if (problem.status === 401) return <SignInAgain />;
   return (
     <main className="alone">
       <Empty page icon={<SearchX size={28} aria-hidden />} title={problem.message}>

@@ -11,6 +11,14 @@ export function guestSession(): string | null {
   }
 }
 
+export function leaveGuest() {
+  try {
+    window.localStorage.removeItem(NAME);
+  } catch {
+    // Nothing was kept.
+  }
+}
+
 export function becomeGuest(session: string) {
   try {
     window.localStorage.setItem(NAME, session);
