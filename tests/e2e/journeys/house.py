@@ -24,6 +24,7 @@ class Gateway:
 
     def __init__(self, model: Model) -> None:
         self._model = model
+        self.url = ""
         self.down: set[str] = set()
         self.app = Starlette(routes=[Route("/v1/{provider}/{rest:path}", self.complete, methods=["POST"])])
 
@@ -88,11 +89,12 @@ class House:
 async def house_of(folder: Path, model: Model, browser: Browser, **settings: str) -> AsyncIterator[House]:
     """A house with people's accounts."""
     gateway = Gateway(model)
-    async with serving(gateway.app) as url:
+    async with serving(gateway.app) as gateway.url:
         env = {
             "STICH_AUTH": "accounts",
             "STICH_MODEL": MODEL,
-            "CLOUDFLARE_AI_GATEWAY_URL": url,
+            "CLOUDFLARE_AI_GATEWAY_URL": gateway.url,
+            "STICH_ALLOW_PRIVATE_ADDRESSES": "1",
             "OPENAI_API_KEY": "of-no-use-elsewhere",
             "OPENROUTER_API_KEY": "of-no-use-either",
             **settings,

@@ -71,7 +71,7 @@ async def test_a_session_at_work(page: Page, model: Model) -> None:
 async def test_a_finished_session(page: Page) -> None:
     await build(page, "Build a simple counter app")
     await reach(page, "Finished", 120)
-    await look(page, "Preview", "Code", "Plan", "Problems")
+    await look(page, "Preview", "Code", "Plan", "Problems", "History")
     await page.get_by_role("tab", name="Plan").click()
     pictures = page.get_by_role("list", name="Pictures of the app")
     await pictures.get_by_role("button").first.click()
@@ -83,6 +83,60 @@ async def test_a_finished_session(page: Page) -> None:
     await page.keyboard.press("Escape")
     await expect(large).to_be_hidden()
     await expect(pictures.get_by_role("button").first).to_be_focused()
+
+
+async def test_what_is_not_there_and_what_lies_above(page: Page, stich: Stich) -> None:
+    for path, heading in (("/nowhere", "Nothing is here"), ("/s/session-of-nobody", "no session")):
+        await page.goto(stich.at.local_url + path)
+        await expect(page.get_by_role("heading", level=1)).to_contain_text(heading)
+        await look(page)
+    await page.goto(stich.at.local_url)
+    await page.get_by_role("complementary", name="Demo").get_by_role("button", name="Add a key").click()
+    await expect(page.get_by_role("dialog", name="Add a key")).to_be_visible()
+    await look(page)
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Control+k")
+    await expect(page.get_by_role("dialog", name="Commands")).to_be_visible()
+    await look(page)
+
+
+# What the keyboard stands on: its name, and whether that is to be seen.
+FOCUS = """() => {
+  let here = document.activeElement;
+  while (here?.shadowRoot?.activeElement) here = here.shadowRoot.activeElement;
+  const style = getComputedStyle(here);
+  const around = here.closest("form, .cm-editor") ?? here;
+  const seen = [style, getComputedStyle(around)].some((one) => one.outlineStyle !== "none" || one.boxShadow !== "none");
+  return [here.getAttribute("aria-label") ?? here.textContent.trim().slice(0, 40), seen];
+}"""
+
+
+async def test_a_session_by_keyboard_alone(page: Page) -> None:
+    await build(page, "Build a simple counter app")
+    await reach(page, "Finished", 120)
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Skip to the message box")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("textbox", name="Message")).to_be_focused()
+    await page.reload()
+    await reach(page, "Finished")
+    for tab, key in (("Code", "2"), ("Plan", "3"), ("Problems", "4"), ("History", "5")):
+        await page.keyboard.press(f"Alt+{key}")
+        await expect(page.get_by_role("tab", name=tab)).to_have_attribute("aria-selected", "true")
+    await page.keyboard.press("Alt+m")
+    await expect(page.get_by_role("textbox", name="Message")).to_be_focused()
+    await page.keyboard.press("Control+k")
+    await expect(page.get_by_role("dialog", name="Commands").get_by_role("combobox")).to_be_focused()
+    await page.keyboard.type("plan")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("tab", name="Plan")).to_have_attribute("aria-selected", "true")
+    stops: list[str] = []
+    for _ in range(30):
+        await page.keyboard.press("Tab")
+        name, seen = await page.evaluate(FOCUS)
+        assert seen, f"nothing shows that the keyboard is on {name!r}, after {stops}"
+        stops.append(name)
+    assert len(set(stops)) > 10, stops
 
 
 async def test_the_page_of_someone_signed_out(browser: Browser, stich: Stich) -> None:

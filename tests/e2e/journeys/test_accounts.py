@@ -125,6 +125,34 @@ async def test_another_provider_goes_on_and_the_page_says_why(house: House, mode
         house.gateway.down.clear()
 
 
+async def test_a_server_of_ones_own_is_added_tried_and_chosen(house: House) -> None:
+    async with house.person("Radia") as page:
+        await page.goto(f"{house.origin}/models")
+        servers = page.get_by_role("region", name="Your own servers")
+        await servers.get_by_role("button", name="Add a server").click()
+        form = servers.get_by_role("form", name="Server")
+        await form.get_by_label("Name").fill("Lab")
+        await form.get_by_label("Address").fill(f"{house.gateway.url}/lab")
+        await form.get_by_label("Models").fill("small")
+        assert await findings(page) == []
+        await form.get_by_role("button", name="Store the server").click()
+        test = servers.get_by_role("button", name="Test Lab")
+        await test.click()
+        await expect(servers.get_by_role("status")).to_contain_text("answered in", timeout=30 * SECONDS)
+        house.gateway.down.add("lab")
+        try:
+            await test.click()
+            await expect(servers.get_by_role("status")).to_contain_text("overloaded", timeout=30 * SECONDS)
+        finally:
+            house.gateway.down.clear()
+        await page.get_by_role("button", name="Change Conversation").click()
+        action = page.get_by_role("form", name="Conversation")
+        await action.get_by_role("combobox", name="Model", exact=True).select_option("lab/small")
+        await action.get_by_role("button", name="Save").click()
+        row = page.get_by_role("list", name="Actions").get_by_role("listitem").filter(has_text="Conversation")
+        await expect(row).to_contain_text("lab/small")
+
+
 async def test_an_account_is_deleted_with_all_that_is_in_it(house: House) -> None:
     async with house.person("Ida") as page:
         await page.goto(f"{house.origin}/account")

@@ -77,3 +77,7 @@ async def test_a_question_is_answered_by_a_press(page: Page) -> None:
     await expect(talk.get_by_text("teal", exact=True)).to_be_visible()
     await expect(options).to_have_count(0)
     await reach(page, "Finished", 90)
+    await page.get_by_role("tab", name="Problems").click()
+    commands = page.get_by_role("region", name="Commands in the sandbox")
+    await commands.get_by_role("button", name="grep -rn useTally src").click()
+    await expect(commands.locator("pre")).to_contain_text("src/App.tsx")

@@ -67,6 +67,20 @@ async def test_an_edit_is_saved_seen_elsewhere_and_taken_back(page: Page, counte
     await expect(page.get_by_role("textbox", name=f"Code of {APP}")).not_to_contain_text("a line of mine")
 
 
+async def test_what_is_searched_is_found_and_what_it_cost_is_told(page: Page, counter: str) -> None:
+    await page.get_by_role("tab", name="Code").click()
+    await page.get_by_role("searchbox", name="Search in all files").fill("useCounter")
+    files = page.get_by_role("complementary", name="Project files")
+    await expect(files.get_by_role("status")).to_contain_text("lines in", timeout=20 * SECONDS)
+    await files.get_by_role("button", name=re.compile(r"^\d+.*import.*useCounter")).first.click()
+    await expect(page.get_by_role("textbox", name=f"Code of {APP}")).to_contain_text("useCounter")
+    await page.get_by_role("button", name="Usage:").click()
+    usage = page.get_by_role("dialog", name="Usage")
+    await expect(usage.get_by_role("region", name="By phase and message")).to_contain_text("1. The counter")
+    await expect(usage.get_by_role("region", name="The last call")).to_contain_text("tokens sent")
+    assert await findings(page) == []
+
+
 async def test_two_changes_of_a_line_wait_for_a_choice(page: Page, counter: str) -> None:
     await open_app(page)
     await type_first_line(page, "// mine")

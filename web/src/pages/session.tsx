@@ -31,7 +31,9 @@ import "../session/session.css";
 import "../session/chat.css";
 import "../session/sheets.css";
 
-const Palette = lazy(() => import("../session/palette"));
+const loadPalette = () => import("../session/palette");
+const Palette = lazy(loadPalette);
+const PALETTE_AFTER_MS = 2_000;
 const HistoryPanel = lazy(() => import("../session/history"));
 
 export function SessionPage({ id }: { id: string }) {
@@ -69,6 +71,12 @@ function Workbench({ narrow }: { narrow: boolean }) {
   useEffect(() => {
     document.title = `${title} · stich`;
   }, [title]);
+
+  // Ready before it is asked for: what is typed right after Ctrl+K must not end up in the message.
+  useEffect(() => {
+    const timer = setTimeout(() => void loadPalette(), PALETTE_AFTER_MS);
+    return () => clearTimeout(timer);
+  }, []);
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {

@@ -25,7 +25,8 @@ export function NowStrip() {
       <div className="now now--waiting" aria-label="What happens now" role="group">
         <LoaderCircle size={15} className="spin" aria-hidden />
         <p>
-          {waiting.reason} <Left until={waiting.until} now={now} />
+          {waiting.reason}{" "}
+          {waiting.until ? <Left until={waiting.until} now={now} /> : operation && <Since at={operation.since} now={now} />}
         </p>
       </div>
     );
