@@ -104,6 +104,7 @@ async def test_what_is_not_there_and_what_lies_above(page: Page, stich: Stich) -
 FOCUS = """() => {
   let here = document.activeElement;
   while (here?.shadowRoot?.activeElement) here = here.shadowRoot.activeElement;
+  if (here === document.body) return ["the end of the page", true];
   const style = getComputedStyle(here);
   const around = here.closest("form, .cm-editor") ?? here;
   const seen = [style, getComputedStyle(around)].some((one) => one.outlineStyle !== "none" || one.boxShadow !== "none");

@@ -171,7 +171,8 @@ async def test_operators_see_who_builds_what(page: Page, model: Model, stich: St
 async def test_everything_is_a_key_away(page: Page) -> None:
     await page.keyboard.press("Control+k")
     palette = page.get_by_role("dialog", name="Commands")
-    await palette.get_by_role("combobox").fill("catalogue")
+    await expect(palette.get_by_role("combobox")).to_be_focused()
+    await page.keyboard.type("catalogue")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("region", name="Catalogue")).to_be_in_viewport()
     await expect(page.get_by_role("table", name="Models and prices")).to_be_in_viewport()

@@ -49,7 +49,7 @@ export default function Palette({ close }: { close: () => void }) {
   return (
     <Modal className="palette-box" label="Commands" close={close}>
       <Command label="Commands" loop>
-        <Command.Input placeholder="Command or file name" aria-label="Command or file name" />
+        <Command.Input data-first placeholder="Command or file name" aria-label="Command or file name" />
         <Command.List>
           <Command.Empty>Nothing of that name.</Command.Empty>
           <Command.Group heading="Session">

@@ -42,7 +42,7 @@ export default function Palette({ close, me }: { close: () => void; me: Me | und
   return (
     <Modal className="palette-box" label="Commands" close={close}>
       <Command label="Commands" loop>
-        <Command.Input placeholder="Page, setting or app" aria-label="Page, setting or app" />
+        <Command.Input data-first placeholder="Page, setting or app" aria-label="Page, setting or app" />
         <Command.List>
           <Command.Empty>Nothing of that name.</Command.Empty>
           <Command.Group heading="Pages">

@@ -9,15 +9,17 @@ interface ModalProps {
   children: ReactNode;
 }
 
-/** Open for as long as it is rendered; a press beside it or Escape asks to close it. */
+/** Open for as long as it is rendered; a press beside it or Escape asks to close it. What has `data-first` gets the focus. */
 export function Modal({ label, className, close, children }: ModalProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   useLayoutEffect(() => {
     const box = dialog.current;
     if (!box) return undefined;
     box.showModal();
+    const first = box.querySelector<HTMLElement>("[data-first]");
+    if (first) first.focus();
     // On a button with a tooltip the first Escape would close that alone.
-    if (document.activeElement?.closest(".sheet-close")) box.focus();
+    else if (document.activeElement?.closest(".sheet-close")) box.focus();
     // A press on the dialog itself, not on what it holds, is one beside the box.
     const onPress = (event: MouseEvent) => event.target === box && close();
     box.addEventListener("click", onPress);
