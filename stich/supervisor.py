@@ -202,6 +202,7 @@ class Supervisor:
             "DATABASE_URL": database_url,
         }
         environment.setdefault("HOME", str(self.home.root))
+        environment.pop("STICH_DEPLOYMENT", None)  # nothing would run before somebody makes this build the current one
         if running.temporal_ui is not None:
             environment["STICH_TEMPORAL_UI"] = running.temporal_ui
         if demo_url is not None:
