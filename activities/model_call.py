@@ -17,11 +17,13 @@ import structlog
 from pydantic import BaseModel
 from temporalio import activity
 
+from activities import bulk
 from activities.admission import SHORT_WAIT, refusal
 from activities.model_access import ModelAccess, not_allowed
 from activities.traffic import Answered
 from inference import Inference, Plan, tokens
 from inference.agents import NotAllowed
+from inference.bulk import BatchAway, BatchRefused, BatchResult
 from inference.errors import InferenceError, rejects, to_application_error
 from inference.records import attempt_record, most_tokens
 from inference.routing import Tried
@@ -37,6 +39,7 @@ from schemas.inference import (
     Outcome,
     ToolSpec,
 )
+from storage.batches import Batches
 from storage.breakers import Breakers
 from storage.budgets import OverBudget
 from storage.database import Database, until_available
@@ -224,6 +227,10 @@ async def _attempted(
     """One call to a provider, on record from before its first byte."""
     plan = await _plan(step, call, access, repair)
     entry = _Entry(step, plan)
+    if not repair and (whole := await _batched(step, plan, entry)) is not None:
+        for delta in whole:
+            yield delta
+        return
     deltas = step.rooms.inference.run(plan)
     stop = asyncio.create_task(_close_when_stopped(deltas, entry))
     try:
@@ -251,6 +258,54 @@ async def _attempted(
     finally:
         stop.cancel()
         await entry.settle("cancelled")
+
+
+async def _batched(step: ModelStep, plan: Plan, entry: "_Entry") -> list[Delta] | None:
+    """The answer of a bulk session's call that came by a batch. None where the call goes the usual way: it does not
+    suit, or the batch gave no answer. Raises ApplicationError while it is waited for."""
+    batches = Batches(step.rooms.database)
+    if not bulk.suits(plan) or not await until_available(lambda: batches.wanted(step.session_id), "looking for bulk"):
+        return None
+    client, inference = step.rooms.inference.bulk, step.rooms.inference
+    path, body = inference.bulk_request(plan)
+    key = bulk.key_of(plan, body)
+    known = await until_available(lambda: batches.find(key), "looking for a batch")
+    if known is None or known.state == "cancelled":
+        await entry.reserve()
+        name = bulk.name_of(key, known.batch_id if known else "")
+        try:
+            batch_id = await client.submit(plan.endpoint, path, name, body)
+        except BatchRefused as error:
+            log.warning("a call goes the usual way", provider=plan.step.provider, reason=str(error))
+            return None
+        user_id, sent = step.given.user_id, entry.leave_open()
+        await until_available(
+            lambda: batches.add(key, user_id, plan.step.provider, batch_id, name, sent), "noting a batch"
+        )
+        raise bulk.pending(None)
+    if known.state == "failed":
+        return None
+    try:
+        found = await client.look(plan.endpoint, known.batch_id, known.name)
+    except BatchAway:
+        found = BatchResult(working=True)
+    except BatchRefused as error:
+        found = BatchResult(reason=str(error))
+    if found.working:
+        entry.leave_open()
+        raise bulk.pending(known.sent_at)
+    try:
+        if found.answer is None:
+            raise BatchRefused(found.reason)
+        deltas = inference.from_batch(plan, found.answer)
+    except (BatchRefused, InferenceError) as error:
+        log.warning("a batch gave no answer", provider=plan.step.provider, reason=str(error)[:200])
+        await step.rooms.ledger.settle(bulk.unspent(known.record, "failed", "batch_failed"))
+        await batches.end(key, "failed", str(error))
+        return None
+    await entry.settle_batch(deltas, known.record)
+    await batches.end(key, "done")
+    return deltas
 
 
 async def _plan(step: ModelStep, call: ModelCall, access: ModelAccess, repair: bool) -> Plan:
@@ -310,6 +365,7 @@ class _Entry:
         self._parts = tokens.breakdown(plan.call)
         self._tokens = most_tokens(plan)
         self._settled = False
+        self._sent: AttemptRecord | None = None
         self.finish: Finish | None = None
         self.answered = Answered(plan)
         self.next_progress = time.monotonic() + PROGRESS_SECONDS
@@ -334,6 +390,20 @@ class _Entry:
             self._settled = True  # there is nothing to settle
             raise refusal(error) from None
 
+    def leave_open(self) -> AttemptRecord:
+        """The row as it is now. It stays so: the call goes on without this attempt."""
+        self._settled = True
+        return self._record("started", None)
+
+    async def settle_batch(self, deltas: Sequence[Delta], sent: AttemptRecord) -> None:
+        """Settle the row of the attempt that handed the call in, with the answer that came of it."""
+        for delta in deltas:
+            self.answered.add(delta)
+            if type(delta) is Finish:
+                self.finish = delta
+        self._sent = sent
+        await self.settle("succeeded")
+
     async def progress(self) -> None:
         """Write down how far the answer is. Losing one such note does no harm."""
         self.next_progress = time.monotonic() + PROGRESS_SECONDS
@@ -349,6 +419,8 @@ class _Entry:
             return
         self._settled = True
         record = self._record(outcome, error)
+        if self._sent is not None:
+            record = bulk.discounted(record, self._sent)
         task = asyncio.create_task(self._write(record, error))
         _settling.add(task)
         task.add_done_callback(_settling.discard)

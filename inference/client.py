@@ -4,13 +4,15 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence, Set
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import httpx
+import orjson
 from pydantic import BaseModel
 
 from inference import agents, prices, routing, structured, telemetry, tokens
 from inference.answers import AnswerCache
+from inference.bulk import BATCH_PRICE, Bulk
 from inference.custom import UserCredentials
 from inference.dialects import BUILDERS, READERS
 from inference.errors import (
@@ -249,6 +251,34 @@ class Inference:
         if key is not None:
             self._answers.put(key, text)
         return Completion(value, answer, was_repaired)
+
+    # --- batches -----------------------------------------------------------------------------------------------------
+
+    @property
+    def bulk(self) -> Bulk:
+        """The batch endpoints of providers."""
+        return Bulk(self._client)
+
+    def bulk_request(self, plan: Plan) -> tuple[str, dict[str, Any]]:
+        """(path, body) of the call of `plan`, to be made by somebody else: what `run` would send, in one piece."""
+        target = replace(plan.target, stream=False)
+        mode = structured.output_mode(plan.call, target)
+        request = BUILDERS[target.provider.dialect](plan.call, repaired(plan.call.messages), target, mode)
+        return request.path, orjson.loads(request.body)
+
+    def from_batch(self, plan: Plan, answer: bytes) -> list[Delta]:
+        """What `run` would have yielded for this answer of the provider. Raises InferenceError."""
+        plan.started, plan.first_token = time.perf_counter(), 0.0
+        provider = plan.target.provider
+        reader = plan.reader = READERS[provider.dialect](
+            provider.id, plan.target.model.name, status=200, content_type="application/json", headers={}
+        )
+        deltas = [*reader.feed(answer), *reader.end()]
+        assert isinstance(deltas[-1], Finish), "a reader ends with it"
+        finish = self._complete(plan, deltas[-1])
+        if finish.price is not None:
+            finish.price *= BATCH_PRICE
+        return deltas
 
     # --- inside ------------------------------------------------------------------------------------------------------
 

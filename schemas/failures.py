@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 OVER_BUDGET = "over_budget"
 LIMIT_REACHED = "limit_reached"
+BATCH_PENDING = "batch_pending"
 
 
 class Failure(BaseModel):
@@ -25,7 +26,7 @@ class Failure(BaseModel):
     @property
     def waits(self) -> bool:
         """Whether the session has to wait for something of its own user's, rather than take another way."""
-        return self.code in (OVER_BUDGET, LIMIT_REACHED)
+        return self.code in (OVER_BUDGET, LIMIT_REACHED, BATCH_PENDING)
 
     @property
     def explanation(self) -> str:

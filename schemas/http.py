@@ -36,6 +36,7 @@ class CreateSession(BaseModel):
     prompt: Prompt
     mode: Mode = "deterministic"
     urgency: Urgency = "interactive"
+    bulk: bool = False
     jurisdiction: Jurisdiction | None = None
     template: str | None = None
     review_cycles: int = Field(default=3, ge=0, le=10)

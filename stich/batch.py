@@ -67,8 +67,9 @@ class Result(BaseModel):
     at: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
 
-def read_jobs(lines: Iterable[str]) -> list[Job]:
-    """The jobs of a file. Raises StichError for the first line that cannot be used."""
+def read_jobs(lines: Iterable[str], *, bulk: bool = False) -> list[Job]:
+    """The jobs of a file, all of them `bulk` if that is wished. Raises StichError for the first line that cannot be
+    used."""
     jobs: list[Job] = []
     for number, text in enumerate(lines, 1):
         if not text.strip():
@@ -79,7 +80,7 @@ def read_jobs(lines: Iterable[str]) -> list[Job]:
             wrong = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, wrong["loc"])) or "the line"
             raise StichError(f"Line {number} cannot be used: {where}: {wrong['msg']}.") from None
-        request = CreateSession.model_validate(line.model_dump(exclude={"id"}))
+        request = CreateSession.model_validate(line.model_dump(exclude={"id"}) | ({"bulk": True} if bulk else {}))
         jobs.append(Job(id=line.id or str(number), request=request))
         if len(jobs) > MAX_LINES:
             raise StichError(f"A batch holds at most {MAX_LINES:,} lines; split the file.")

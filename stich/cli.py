@@ -57,6 +57,7 @@ EXAMPLES: Final = {
     "batch": [
         "stich batch prompts.jsonl",
         "stich batch prompts.jsonl --concurrency 4 --budget 20 --out apps",
+        "stich batch prompts.jsonl --bulk --concurrency 100",
         """echo '{"id": "board", "prompt": "A kanban board"}' | stich batch - --report board.jsonl""",
     ],
     "mcp": ["stich mcp", "STICH_URL=https://stich.example.org STICH_TOKEN=... stich mcp"],
@@ -214,6 +215,9 @@ def add_batch(batch: argparse.ArgumentParser) -> None:
     )
     batch.add_argument("--concurrency", type=int, default=2, metavar="N", help="sessions at work at once (default: 2)")
     batch.add_argument("--budget", metavar="USD", help="stop starting, and stop what runs, when this much is spent")
+    batch.add_argument(
+        "--bulk", action="store_true", help="use the providers' batch endpoints: half the price, within a day"
+    )
     batch.add_argument("--out", type=Path, metavar="DIR", help="write each finished project into a folder of this one")
     batch.add_argument(
         "--report",

@@ -18,7 +18,7 @@ def run(arguments: argparse.Namespace) -> int:
     budget = cost_of(arguments.budget)
     if not 1 <= arguments.concurrency <= 1_000:
         raise StichError("--concurrency takes a number from 1 to 1000.")
-    jobs, report = read_jobs(lines_of(arguments.file)), report_of(arguments.file, arguments.report)
+    jobs, report = read_jobs(lines_of(arguments.file), bulk=arguments.bulk), report_of(arguments.file, arguments.report)
     if not jobs:
         raise StichError("The file has no lines; each is a JSON object with a prompt.")
     require_writable(report)

@@ -9,6 +9,7 @@ import structlog
 from temporalio import activity
 from temporalio.client import Client
 
+from activities.bulk import give_up_unwanted
 from activities.context import Rooms
 from activities.mcp_clients import McpClients
 from codegen.prompts import set_fence
@@ -78,6 +79,7 @@ async def run_worker(settings: Settings, env: Mapping[str, str]) -> None:
 async def _work(settings: Settings, env: Mapping[str, str], client: Client, stop: asyncio.Event) -> None:
     async with open_rooms(settings, env) as (rooms, gateway), _previews(settings, gateway) as previews:
         workers = temporal_workers(client, rooms, settings)
+        sweeping = asyncio.create_task(give_up_unwanted(rooms))
         running = [asyncio.create_task(worker.run(), name=f"queue {worker.task_queue}") for worker in workers]
         log.info("worker started", build=build_id(settings), queues=[worker.task_queue for worker in workers])
         try:
@@ -87,8 +89,9 @@ async def _work(settings: Settings, env: Mapping[str, str], client: Client, stop
                 settings.ready_file.touch()
             await until_stopped(stop, *previews, *running)
         finally:
+            sweeping.cancel()
             await asyncio.gather(*(worker.shutdown() for worker in workers))
-            await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.gather(sweeping, *running, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager

@@ -19,6 +19,12 @@ def test_lines_become_jobs_named_by_id_or_number() -> None:
     assert jobs[0].key != read_jobs(['{"prompt": "Another board"}'])[0].key
 
 
+def test_all_lines_or_some_of_them_are_bulk() -> None:
+    lines = ['{"prompt": "A board"}', '{"prompt": "A budget", "bulk": true}']
+    assert [job.request.bulk for job in read_jobs(lines)] == [False, True]
+    assert [job.request.bulk for job in read_jobs(lines, bulk=True)] == [True, True]
+
+
 @pytest.mark.parametrize(
     ("lines", "sentence"),
     [
