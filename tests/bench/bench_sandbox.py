@@ -132,8 +132,10 @@ async def measure_checks(workspace: Workspace) -> list[str]:
     report = await workspace.check()
     assert report.issues == [], report.issues
     tsc = workspace.place(f"/workspace/node_modules/@typescript/typescript-linux-{_architecture()}/lib/tsc")
-    types = await median(ROUNDS, lambda _: workspace.inspect([tsc, "--noEmit", "-p", "tsconfig.json"]))
-    say("type check, whole project", types)
+    types = await median(
+        ROUNDS, lambda _: workspace.inspect([tsc, "--noEmit", "--singleThreaded", "-p", "tsconfig.json"])
+    )
+    say("type check, whole project", types, f"{await processor_seconds(workspace, tsc):.2f} s of one core")
     if types > TYPE_SECONDS:
         missed.append("type check")
     lint = ["node", workspace.place("/workspace/node_modules/oxlint/bin/oxlint"), "src", "-c", ".oxlintrc.json"]
@@ -142,6 +144,13 @@ async def measure_checks(workspace: Workspace) -> list[str]:
     say("production build", await median(3, lambda _: workspace.build()))
     say("an empty command in the sandbox", await median(20, lambda _: workspace.inspect(["true"])))
     return missed
+
+
+async def processor_seconds(workspace: Workspace, tsc: str) -> float:
+    """What a type check takes of the processor, the least of the rounds: the same on a machine that is busy."""
+    timed = ["bash", "-c", f"TIMEFORMAT='%U %S'; time {tsc} --noEmit --singleThreaded -p tsconfig.json"]
+    found = [await workspace.inspect(timed) for _ in range(ROUNDS)]
+    return min(sum(map(float, each.stderr.split()[-2:])) for each in found)
 
 
 def _architecture() -> str:
@@ -313,7 +322,8 @@ async def measure_crowd(sandbox: Sandbox, files: dict[str, str]) -> None:
 async def main() -> int:
     files = project()
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as listener:
-        settings = SandboxSettings(home=Path(folder), max_servers=CROWD + 2)
+        # More than is set aside for previews here: how many fit is capacity's to say, what they cost is asked here.
+        settings = SandboxSettings(home=Path(folder), max_servers=CROWD + 2, memory_bytes=128 * 2**30)
         await prepare(settings, print)
         port = listener.getsockname()[1]
         async with Sandbox(settings) as sandbox:
