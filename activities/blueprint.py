@@ -15,8 +15,6 @@ from schemas.operations import BlueprintInput, BlueprintResult
 from storage.blueprints import Blueprints
 from storage.images import PROMPT
 
-MAX_PHASES = 10
-
 
 class BlueprintActivities:
     """Plans the whole application."""
@@ -52,7 +50,7 @@ class BlueprintActivities:
             "blueprint",
             template=material.template,
             request=material.request,
-            max_phases=MAX_PHASES,
+            max_phases=given.max_phases,
             candidate=given.candidate,
         )
         messages = with_images(messages, await pictures(step, ActionKey.BLUEPRINT, [PROMPT]))

@@ -39,7 +39,8 @@ class ReadmeActivities:
                     paths=sorted(material.files),
                 )
                 words = await complete_model(step, ActionKey.README, messages, ReadmeWords)
-                title = blueprint.title if blueprint else material.template.title
+                session = await self._rooms.sessions.get(given.session_id)
+                title = blueprint.title if blueprint else session.title or material.template.title
                 text = compose(title, words, material.template.project_type, material.files)
                 readme = ProjectFiles(
                     step, given.template, phase_id=given.phase_id, reason="Describe the application", author="model"

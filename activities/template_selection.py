@@ -7,7 +7,7 @@ from activities.model_call import complete_model
 from activities.project_files import file_ref
 from activities.step import Step, fail, running
 from codegen.prompts import render
-from schemas.blueprint import TemplateChoice
+from schemas.blueprint import Complexity, TemplateChoice
 from schemas.events import FileGenerated
 from schemas.failures import Failure
 from schemas.inference import ActionKey
@@ -40,7 +40,8 @@ class TemplateSelectionActivities:
                     )
                 )
             session = await self._rooms.sessions.get(given.session_id)
-            name, title, complexity = given.template, session.title, "moderate"
+            name, title = given.template, session.title
+            complexity: Complexity = "moderate"
             if name is None:
                 choice = await self._ask(step, session.prompt)
                 name = choice.template if choice.template in known else PLAINEST if PLAINEST in known else min(known)

@@ -154,17 +154,16 @@ async def fork(request: Request) -> Response:
         raise Refusal(NOT_NOW, "The session has just begun: there is nothing to go on from yet.")
     version = await _version_of(services, session.id, str(body_of(request, ForkSession).version))
     begun = session.record.request or SessionRequest(prompt=session.record.prompt, mode=session.record.mode)
-    wanted = SessionRequest(
-        prompt=session.record.prompt,
-        mode=session.record.mode,
-        template=session.record.template,
-        user_id=principal_of(request).user_id,
-        review_cycles=begun.review_cycles,
-        max_phases=begun.max_phases,
-        max_cost_usd=begun.max_cost_usd,
-        images=[as_ref(image) for image in await services.images.of_messages(session.id, [PROMPT])],
-        fork=ForkOrigin(session_id=session.id, version=version),
-    )
+    images = [as_ref(image) for image in await services.images.of_messages(session.id, [PROMPT])]
+    own: dict[str, object] = {
+        "template": session.record.template,  # by now it is chosen
+        "user_id": principal_of(request).user_id,
+        "images": images,
+        "fork": ForkOrigin(session_id=session.id, version=version),
+        "keep_open": True,
+        "carried": None,
+    }
+    wanted = begun.model_copy(update=own)  # everything else is asked for as it was
     return await start_session(services, wanted, read_headers(request, CreateHeaders).idempotency_key)
 
 

@@ -1,11 +1,22 @@
 """What planning produces: the choice of a template, the blueprint and its phases. All three are model output."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 Paragraph = Annotated[str, StringConstraints(strip_whitespace=True, max_length=8_000)]
+Complexity = Literal["simple", "moderate", "complex"]
+"""How much there is to build. A simple application is built in one phase."""
+
+_LIKE = {"low": "simple", "easy": "simple", "trivial": "simple", "high": "complex", "hard": "complex"}
+
+
+def _as_complexity(said: Any) -> Any:
+    """The word of a model, which may be another one than it was asked for; what nobody knows is moderate."""
+    word = str(said).strip().lower()
+    word = _LIKE.get(word, word)
+    return word if word in ("simple", "moderate", "complex") else "moderate"
 
 
 class ModelOutput(BaseModel):
@@ -22,7 +33,7 @@ class TemplateChoice(ModelOutput):
     reason: Paragraph = ""
     project_type: str = "app"
     use_case: str = ""
-    complexity: str = "moderate"
+    complexity: Annotated[Complexity, BeforeValidator(_as_complexity)] = "moderate"
     style: str = ""
 
 

@@ -4,6 +4,9 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
+STUB = "stich/stub"
+"""The code of an issue that names a stand-in for a module which nobody has written yet."""
+
 
 class Severity(StrEnum):
     """How bad an issue is. Errors must be repaired; warnings are worth a look."""

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from schemas.blueprint import Complexity
 from schemas.candidates import MAX_CANDIDATES
 from schemas.deployments import Deployment, DeploymentId, Target
 from schemas.events import Staleness
@@ -41,6 +42,7 @@ class CreateSession(BaseModel):
     template: str | None = None
     review_cycles: int = Field(default=3, ge=0, le=10)
     max_phases: int = Field(default=10, ge=1, le=10)
+    complexity: Complexity | None = None
     parallel_calls: int = Field(default=PARALLEL_CALLS, ge=1, le=MAX_PARALLEL_CALLS)
     plan_ahead: bool = True
     blueprint_candidates: int = Field(default=1, ge=1, le=MAX_CANDIDATES)

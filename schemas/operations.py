@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, JsonValue
 
-from schemas.blueprint import Blueprint, PhasePlan
+from schemas.blueprint import Blueprint, Complexity, PhasePlan
 from schemas.candidates import Verdict
 from schemas.checks import CheckReport, Issue
 from schemas.deployments import Deployment
@@ -167,14 +167,15 @@ class TemplateSelectionResult(OperationResult):
     template: str
     title: str
     files: list[FileRef]
-    complexity: str = "moderate"
+    complexity: Complexity = "moderate"
 
 
 class BlueprintInput(OperationInput):
     """Plan the application for the chosen template. `candidate` is its number where several are written to choose from;
-    `take` names the step of the one that was chosen."""
+    `take` names the step of the one that was chosen. It may have as many phases as `max_phases`."""
 
     template: str
+    max_phases: int = 10
     candidate: int | None = None
     take: str | None = None
 

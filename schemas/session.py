@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
-from schemas.blueprint import Blueprint, PhasePlan
+from schemas.blueprint import Blueprint, Complexity, PhasePlan
 from schemas.candidates import MAX_CANDIDATES, Candidate
 from schemas.checks import CheckReport
 from schemas.deployments import Deployment
@@ -279,7 +279,7 @@ class Progress(BaseModel):
     files: list[FileRef] = Field(default_factory=list)
     missing: list[FailedPackage] = Field(default_factory=list)
     candidates: list[Candidate] = Field(default_factory=list)
-    complexity: str = "moderate"
+    complexity: Complexity = "moderate"
     messages: list[QueuedMessage] = Field(default_factory=list)
     operations: list[Operation] = Field(default_factory=list)
     usage: UsageTotals = Field(default_factory=UsageTotals)
@@ -310,9 +310,10 @@ class SessionRequest(BaseModel):
     prompt. With `fork` the session goes on from a version of another one, `prompt` being that one's. `keep_open` False
     ends the workflow with the session's result instead of waiting for further messages. `parallel_calls` is how many
     calls may write files of a phase side by side; `plan_ahead` says whether the next phase is planned while the checks
-    of the last run. Of more than one candidate the best goes on, and all are kept. `max_cost_usd` is the session's
-    budget; in the smart mode what a round may spend before it asks whether to go on. With `bulk` its calls go by the
-    providers' batch endpoints where they can: at half the price, within hours.
+    of the last run. Of more than one candidate the best goes on, and all are kept. A `simple` application gets one
+    phase, however many `max_phases` allows; without `complexity` the model that chooses the template says what it is.
+    `max_cost_usd` is the session's budget; in the smart mode what a round may spend before it asks whether to go on.
+    With `bulk` its calls go by the providers' batch endpoints where they can: at half the price, within hours.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -326,6 +327,7 @@ class SessionRequest(BaseModel):
     user_id: str = "local"
     review_cycles: int = Field(default=3, ge=0, le=10)
     max_phases: int = Field(default=10, ge=1, le=10)
+    complexity: Complexity | None = None
     parallel_calls: int = Field(default=PARALLEL_CALLS, ge=1, le=MAX_PARALLEL_CALLS)
     plan_ahead: bool = True
     blueprint_candidates: int = Field(default=1, ge=1, le=MAX_CANDIDATES)

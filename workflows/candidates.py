@@ -39,9 +39,10 @@ PER_ERROR = 15  # points that each error of the checks takes from a candidate's 
 class Candidates:
     """The candidates of one session; `progress.candidates` holds them, in the order in which they were begun."""
 
-    def __init__(self, session: Session, template: str) -> None:
+    def __init__(self, session: Session, template: str, max_phases: int) -> None:
         self._session = session
         self._template = template
+        self._max_phases = max_phases
 
     # --- the blueprint ----------------------------------------------------------------------------------------------
 
@@ -61,7 +62,7 @@ class Candidates:
         name = f"blueprint/take-{candidate.number}" if candidate else BLUEPRINT
         planned = await session.step(
             BlueprintActivities.write,
-            lambda common: BlueprintInput(**common, template=self._template, take=take),
+            lambda common: BlueprintInput(**common, template=self._template, max_phases=self._max_phases, take=take),
             session.operation(name, "blueprint", "Writing the blueprint"),
             MODEL_STEP,
             state=("planning", "Writing the blueprint."),
@@ -73,7 +74,9 @@ class Candidates:
         session, operation_id = self._session, _operation(candidate)
         written = await session.try_step(
             BlueprintActivities.write,
-            lambda common: BlueprintInput(**common, template=self._template, candidate=candidate.number),
+            lambda common: BlueprintInput(
+                **common, template=self._template, max_phases=self._max_phases, candidate=candidate.number
+            ),
             session.operation(operation_id, "blueprint", f"Writing blueprint {candidate.number}"),
             MODEL_STEP,
             state=("planning", "Writing several blueprints to choose from."),

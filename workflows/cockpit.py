@@ -32,10 +32,22 @@ class Cockpit:
         self._user_id = user_id
         self._jurisdiction = jurisdiction
         self._shown: tuple[object, ...] | None = None
+        self._due = False
+
+    def changed(self) -> None:
+        """Something that operators see is another now: it is shown before the workflow waits again."""
+        self._due = True
+
+    async def keep(self, progress: Progress) -> None:
+        """Show what changed, for as long as the workflow runs: all changes of a moment at once."""
+        while True:
+            await workflow.wait_condition(lambda: self._due)
+            self.show(progress)
 
     def show(self, progress: Progress) -> None:
         """Bring attributes and details up to date. Costs an event of history only where an attribute but cost changed:
         the cost comes along with those, and is final when the session comes to rest."""
+        self._due = False
         workflow.set_current_details(details(progress))
         pairs: list[SearchAttributeUpdate[Any]] = [
             USER.value_set(self._user_id),

@@ -42,7 +42,7 @@ class DeterministicBuilder:
     async def plan(self, wanted_template: str | None) -> None:
         """Choose the template, write the blueprint, install what it needs, and put the first phase on the list."""
         session, progress = self._session, self._session.progress
-        await choose_template(session, wanted_template)
+        await choose_template(session, wanted_template, self._settings.complexity)
         if progress.blueprint is None:
             count, candidates = self._settings.blueprint_candidates, self._candidates
             self._take_over(await (candidates.blueprint(count) if count > 1 else candidates.take_blueprint(None)))
@@ -65,7 +65,7 @@ class DeterministicBuilder:
 
     @property
     def _candidates(self) -> Candidates:
-        return Candidates(self._session, self._template)
+        return Candidates(self._session, self._template, self._phase_budget)
 
     # --- phases -----------------------------------------------------------------------------------------------------
 

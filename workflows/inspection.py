@@ -80,6 +80,8 @@ class Inspector:
         report = await show(session, phase, template, str(phase.fix_rounds))
         if not report.ok or not phase.screenshots or not paid or not self.judgement_due:
             return report
+        if session.sightless and not any(shot.blank for shot in phase.screenshots):
+            return report
         judged = await session.advice(
             ScreenshotAnalysisActivities.judge,
             lambda common: LookInput(
@@ -92,6 +94,7 @@ class Inspector:
         )
         if judged is not None:
             self.judgement_due = not judged.report.ok
+            session.sightless = not judged.judged
             self._noted[IssueSource.SCREENSHOT] = judged.report
         return report
 

@@ -49,6 +49,7 @@ class Messages:
         if progress.question is not None:
             queued.answered = queued.wants_change = True  # it is the answer that the builder waits for
         progress.messages.append(queued)
+        self._session.sightless = False
         self._session.show_message(queued)
         self.tell_of_secrets(message.id, message.text)
         if message.interrupt:

@@ -63,7 +63,7 @@ class Picture:
         self.progress = progress
         self.user_id = user_id
         self.journal = Journal(outbox_next)
-        self._cockpit = Cockpit(user_id, jurisdiction)
+        self.cockpit = Cockpit(user_id, jurisdiction)
         self.changes = 0
         """How often the manifest changed."""
 
@@ -87,12 +87,12 @@ class Picture:
         can = can or [ability for ability in CAN[name] if code != BUSY or ability != "resume"]
         self.progress.state = StateInfo(name=name, since=since, reason=reason, can=can, until=until, code=code)
         self.emit(SessionStateEvent(state=self.progress.state))
-        self._cockpit.show(self.progress)
+        self.cockpit.changed()
 
     def show_phase(self, phase: PhaseProgress) -> None:
         """Record that a phase changed."""
         self.emit(PhaseEvent(phase=phase))
-        self._cockpit.show(self.progress)
+        self.cockpit.changed()
 
     def show_blueprint(self, blueprint: Blueprint) -> None:
         """Record the plan of the application."""

@@ -21,6 +21,8 @@ HOST_PATIENCE: Final = timedelta(seconds=10)
 """How long a host may keep its sessions waiting: longer than its worker takes to come back after a crash."""
 TELL_AFTER: Final = 6.0
 """Seconds that a step may take to begin before its session asks for its place in the line."""
+TELL_AT_ONCE: Final = 0.5
+"""The same where a host has kept the step waiting already."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 2.0, 30.0
 HOST_GONE: Final = "host_gone"
 BUSY: Final = "sandbox_busy"
@@ -37,16 +39,20 @@ def placed(options: StepOptions, progress: Progress) -> StepOptions:
 
 
 def may_wait(options: StepOptions) -> bool:
-    """Whether a step of the session's work may have to wait for a free sandbox."""
-    return options["task_queue"].startswith(SANDBOX_QUEUE) and options is not PUBLISH_STEP
+    """Whether a step of the session's work may have to wait for a free sandbox. Its own host takes it soon or not at
+    all: watching that would cost each step a timer."""
+    waits = options["task_queue"].startswith(SANDBOX_QUEUE) and options is not PUBLISH_STEP
+    return waits and "schedule_to_start_timeout" not in options
 
 
-async def places(progress: Progress, operation: Operation, queue: str, waiting: Priority) -> AsyncIterator[str]:
-    """What to tell people while the step waits, whenever that changes. Ends once the step runs.
+async def places(
+    progress: Progress, operation: Operation, queue: str, waiting: Priority, after: float
+) -> AsyncIterator[str]:
+    """What to tell people while the step waits, whenever that changes, `after` some seconds. Ends once the step runs.
 
     `waiting` is the priority with which the step waits; asking for its place is done at once.
     """
-    await asyncio.sleep(TELL_AFTER)
+    await asyncio.sleep(after)
     known: int | None = None
     pause = 0.0
     while True:

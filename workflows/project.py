@@ -5,7 +5,8 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.checks import CheckActivities
     from activities.template_selection import TemplateSelectionActivities
-    from schemas.checks import CheckReport, merged
+    from schemas.blueprint import Complexity
+    from schemas.checks import STUB, CheckReport, Severity, merged
     from schemas.events import ChecksEvent
     from schemas.operations import CheckInput, PreviewInput, TemplateSelectionInput
     from schemas.session import PhaseProgress
@@ -20,8 +21,9 @@ def template_of(session: Session) -> str:
     return template
 
 
-async def choose_template(session: Session, wanted: str | None) -> None:
-    """Choose the template and lay its files down, unless that is done."""
+async def choose_template(session: Session, wanted: str | None, complexity: Complexity | None = None) -> None:
+    """Choose the template and lay its files down, unless that is done. `complexity` is what whoever asked says of the
+    application; it goes before what the model says."""
     progress = session.progress
     if progress.files:
         return
@@ -33,7 +35,7 @@ async def choose_template(session: Session, wanted: str | None) -> None:
         state=("planning", "Choosing a template."),
     )
     progress.template, progress.title, progress.files = chosen.template, chosen.title, chosen.files
-    progress.complexity = chosen.complexity
+    progress.complexity = complexity or chosen.complexity
     session.show_info()
 
 
@@ -62,7 +64,17 @@ async def run_checks(session: Session, phase: PhaseProgress, template: str, numb
         SANDBOX_STEP,
         state=("reviewing", "Checking types, style and build."),
     )
-    return checked.report
+    return _strict(checked.report) if phase.plan.last else checked.report
+
+
+def _strict(report: CheckReport) -> CheckReport:
+    """What an application is measured by that shall be complete: a stand-in is a missing feature, not a promise."""
+    issues = [
+        issue.model_copy(update={"severity": Severity.ERROR}) if issue.code == STUB else issue
+        for issue in report.issues
+    ]
+    issues.sort(key=lambda issue: issue.severity is not Severity.ERROR)
+    return report.model_copy(update={"issues": issues})
 
 
 async def show(session: Session, phase: PhaseProgress, template: str, number: str) -> CheckReport:

@@ -118,6 +118,7 @@ class CodeGenSession:
         Works until nothing is left, then waits for messages; or returns the result when `keep_open` is False.
         """
         background = [
+            asyncio.create_task(self._session.cockpit.keep(self._progress)),
             asyncio.create_task(self._session.record_in_background()),
             asyncio.create_task(self._messages.answer_in_background(carried_on=self._request.carried is not None)),
             asyncio.create_task(self._publisher.work()),
@@ -127,6 +128,10 @@ class CodeGenSession:
         try:
             await self._build()
             return self._progress
+        except ApplicationError:
+            if self._progress.last_seq:  # what went wrong is written down before the end
+                await workflow.wait_condition(lambda: self._session.quiet)
+            raise
         finally:
             for task in background:
                 task.cancel()

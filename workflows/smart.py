@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas.rounds import Limit, RoundState
     from schemas.session import PhaseProgress, QueuedMessage
     from workflows.debugging import debug
+    from workflows.finishing import Readme
     from workflows.inspection import Inspector
     from workflows.options import MODEL_STEP, SANDBOX_STEP
     from workflows.project import check, choose_template, template_of
@@ -49,6 +50,7 @@ class SmartBuilder:
         self._turns = min(MAX_TURNS, 10 * max_phases)
         self._max_cost = max_cost_usd
         self._inspector: Inspector | None = None
+        self._readme = Readme(session)
 
     async def plan(self, wanted_template: str | None) -> None:
         """Choose the template; everything else is the model's to decide."""
@@ -63,6 +65,7 @@ class SmartBuilder:
         phase = next((phase for phase in phases if phase.status != "completed"), None)
         if phase is None:
             if phases and not requests:
+                await self._readme.finish()
                 return False
             name = "Building with tools" if not requests else f"Changing: {requests[0].text[:60]}"
             phase = session.add_phase(PhasePlan(name=name, last=True), requests)

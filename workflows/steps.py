@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
         StateInfo,
         Urgency,
     )
+    from workflows import placing
     from workflows.failures import failure_of
     from workflows.options import RECORD, SESSION_STEP, StepOptions
     from workflows.picture import QUESTION, Picture
@@ -43,6 +44,9 @@ Common = dict[str, Any]
 LOST_PAUSE = 10.0
 LOST_ROUNDS = 3
 """How long to wait after the workers of all attempts were lost, and how often: a step may also be what kills them."""
+
+ROUNDS = 3
+"""How often everything that can go on at this moment goes on, before what happened is written down by itself."""
 
 SHORTEST_WAIT = timedelta(seconds=1)
 """Before a budget is asked again: the workflow's clock and that of the database may differ a little."""
@@ -92,6 +96,7 @@ class Session(Picture):
         self.resumes = 0
         self.round: RoundState | None = None
         self.budget_changes = 0
+        self.sightless = False  # nobody could judge the last pictures; asked again after a word of a person
         self.renewing = False  # about to continue as new: nothing begins any more
         # Of the run before: a step had failed for good, and only a resume tries it again.
         self.given_up = progress.state.name == "failed" and any(p.status != "completed" for p in progress.phases)
@@ -104,7 +109,8 @@ class Session(Picture):
         """Write down events that no step carries, for as long as the workflow runs."""
         while True:
             await workflow.wait_condition(self._unrecorded)
-            await asyncio.sleep(0)  # a step that starts now takes them along, and spares this one
+            for _ in range(ROUNDS):  # a step that starts now takes them along, and spares this one
+                await workflow.wait_condition(lambda: True)
             if not self._unrecorded():
                 continue
             outbox = self.journal.hand_out()
@@ -148,7 +154,7 @@ class Session(Picture):
 
     def begin_again(self, reason: str) -> None:
         """Let the builders go on, from wherever they are now."""
-        self.stopped = self.given_up = False
+        self.stopped = self.given_up = self.sightless = False
         self.resumes += 1
         self.enter("starting", reason)
 
@@ -358,10 +364,10 @@ class Session(Picture):
 
         Where the host that has the workspace does not take the step, another one does.
         """
-        outcome = await self._attempt(activity, argument, operation, options)
+        outcome = await self._attempt(activity, argument, operation, options, placing.TELL_AFTER)
         if isinstance(outcome, Failure) and outcome.code == HOST_GONE:
             self.progress.host = None
-            outcome = await self._attempt(activity, argument, operation, options)
+            outcome = await self._attempt(activity, argument, operation, options, placing.TELL_AT_ONCE)
         return outcome
 
     async def _attempt(
@@ -370,6 +376,7 @@ class Session(Picture):
         argument: Callable[[Common], Argument],
         operation: Operation,
         options: StepOptions,
+        tell_after: float,
     ) -> Result | Failure | None:
         options = placed(options, self.progress)
         operation = operation.model_copy(update={"since": workflow.now()})
@@ -381,7 +388,7 @@ class Session(Picture):
         )
         self._running[operation.id] = handle
         self._floors.setdefault(operation.id, self._known_seq)
-        telling = asyncio.create_task(self._tell_place(operation, options)) if may_wait(options) else None
+        telling = asyncio.create_task(self._tell_place(operation, options, tell_after)) if may_wait(options) else None
         result: Result | Failure | None = None
         try:
             result = await handle
@@ -417,11 +424,12 @@ class Session(Picture):
         answers = operation.action == "conversation"
         return share(self.user_id, AT_ONCE if answers else rank(self._urgency, self.progress))
 
-    async def _tell_place(self, operation: Operation, options: StepOptions) -> None:
+    async def _tell_place(self, operation: Operation, options: StepOptions, after: float) -> None:
         """Show the session as waiting while its step waits for a free sandbox, and as it was from then on."""
         before: StateInfo | None = None
         try:
-            async for sentence in places(self.progress, operation, options["task_queue"], self._precedence(operation)):
+            precedence = self._precedence(operation)
+            async for sentence in places(self.progress, operation, options["task_queue"], precedence, after):
                 state = self.progress.state
                 if before is None and state.name in WORKING_STATES:
                     before = state

@@ -97,7 +97,8 @@ class _Finder:
             name = _callee(self._module, call)
             if len(arguments) == 1:
                 text = f"This effect runs after every rendering and calls {name}, which renders again."
-                self._report(effect, EVERY_RENDER, text, self._makes_new(call))
+                own = component.setters[name]
+                self._report(effect, EVERY_RENDER, text, self._makes_new(call) or self._changes(call, own))
             elif arguments[1].type == "array":
                 self._dependencies(component, effect, arguments[1], calls)
 

@@ -5,9 +5,8 @@ import re
 from collections.abc import Callable, Mapping
 
 from codegen.fixes.syntax import Import, Module, is_script, walk
-from schemas.checks import Issue, IssueSource, Severity
+from schemas.checks import STUB, Issue, IssueSource, Severity
 
-STUB = "stich/stub"
 _MARK = "// A stand-in: this module was imported, but it has not been written yet."
 _MARKED = re.compile(rf"\A{re.escape(_MARK)}$", re.MULTILINE)
 

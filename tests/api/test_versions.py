@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import uuid
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from api.diffs import MAX_LINES, unified
 from codegen.unified_diff import apply_unified_diff
 from schemas.http import FileList, Problem, SessionCreated, SessionSnapshot
-from schemas.session import SessionRequest
+from schemas.session import ForkOrigin, SessionRequest
 from schemas.versions import PhaseRetried, ProjectDiff, Restored, VersionList
 from storage.files import Files
 from storage.sessions import SessionRecord, Sessions
@@ -120,6 +121,43 @@ async def test_retrying_a_phase_needs_a_session_at_rest(service: Service, projec
 async def test_checking_on_request(service: Service, project: str) -> None:
     answer = await service.signed_in.post(f"/api/sessions/{project}/check")
     assert answer.status_code == 200
+
+
+OWN = {"prompt", "mode", "template", "user_id", "images", "fork", "keep_open", "carried", "jurisdiction"}
+"""What a fork has of its own, from the record of the session, or from the service; the rest comes from the request."""
+ASKED: dict[str, object] = {
+    "complexity": "complex", "urgency": "batch", "review_cycles": 7, "max_phases": 4, "parallel_calls": 1,
+    "plan_ahead": False, "blueprint_candidates": 3, "phase_candidates": 2, "max_cost_usd": Decimal("1.25"),
+    "max_history_events": 700, "bulk": True,
+}  # fmt: skip
+
+
+async def test_a_fork_is_asked_for_as_its_session_was(
+    service: Service, project: str, sessions: Sessions, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert set(ASKED) | OWN == set(SessionRequest.model_fields), "a new field is carried, or is the fork's own"
+    asked = SessionRequest.model_validate({"prompt": "An app", "mode": "smart", "keep_open": False, **ASKED})
+    for name, value in ASKED.items():
+        assert value != SessionRequest.model_fields[name].default, name
+    session_id = f"session-{uuid.uuid4().hex[:12]}"
+    await sessions.create(
+        SessionRecord(id=session_id, prompt="An app", mode="smart", template="react-vite", request=asked)
+    )
+    await files.put(session_id, "a.ts", "1", author="model", reason="r", operation_id="phase-1/implement")
+    begun: list[SessionRequest] = []
+    workflows = service.app.state.services.workflows
+
+    async def start(_: str, request: SessionRequest, __: str) -> bool:
+        begun.append(request)
+        return True
+
+    monkeypatch.setattr(workflows, "start", start)
+    answer = await service.signed_in.post(f"/api/sessions/{session_id}/forks", json={"version": 1})
+    assert answer.status_code == 201, answer.text
+    (request,) = begun
+    assert {name: getattr(request, name) for name in ASKED} == ASKED
+    assert (request.mode, request.template, request.keep_open) == ("smart", "react-vite", True)
+    assert request.fork == ForkOrigin(session_id=session_id, version=1)
 
 
 async def test_forking_starts_a_session_once(service: Service, project: str) -> None:

@@ -37,6 +37,10 @@ LOOPS = {
         "useEffect(() => () => stop(), []);\nsetA([1]);", "stich/set-state-in-render", 6, True
     ),
     "no list": ("useEffect(() => { setA([...items]); });", "stich/effect-after-every-render", 5, True),
+    "no list, its own count": ("useEffect(() => { setA(a + 1); });", "stich/effect-after-every-render", 5, True),
+    "no list, its own count, by function": (
+        "useEffect(() => { setA((old) => old + 1); });", "stich/effect-after-every-render", 5, True
+    ),
     "no list, unknown value": ("useEffect(() => { setA(read()); });", "stich/effect-after-every-render", 5, False),
     "no list, later": (
         "useEffect(() => { fetch('/x').then((r) => setA(r)); });", "stich/effect-after-every-render", 5, False

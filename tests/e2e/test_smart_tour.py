@@ -58,6 +58,7 @@ async def test_the_wrong_code_ends_right(tour: Run) -> None:
     assert "src/scratch.ts" not in [entry.path for entry in progress.files]
     assert progress.blueprint is not None and progress.blueprint.colour_palette == ["#0f766e"]
     assert progress.title == "Tally"
+    assert (await file(tour, "README.md")).startswith("# Tally\n\nA tally of the things on a desk.")
     assert progress.debugged == ["m2"]
 
 

@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from schemas.blueprint import Blueprint, PhasePlan, PlannedFile
 from schemas.candidates import Verdict
-from schemas.checks import CheckReport, Issue, IssueSource, Severity
+from schemas.checks import STUB, CheckReport, Issue, IssueSource, Severity
 from schemas.events import Outbox
 from schemas.operations import (
     AdoptInput,
@@ -74,6 +74,7 @@ ERROR = Issue(
     file="src/App.tsx", line=1, code="TS2322", severity=Severity.ERROR, source=IssueSource.TYPECHECK, message="no"
 )
 
+STAND_IN = ERROR.model_copy(update={"code": STUB, "severity": Severity.WARNING, "message": "It stands in."})
 UGLY = ERROR.model_copy(update={"code": "looks-wrong", "source": IssueSource.SCREENSHOT, "message": "It overlaps."})
 SHOT = ScreenshotRef(sha256="0" * 64, name="desktop", width=1280, height=800)
 
@@ -94,11 +95,12 @@ class Script:
     """What the rooms do for one session. `fail` maps an operation id to exceptions raised one after another.
 
     `reviews` are the repairs that each review asks for, as path -> paths that go before; `ugly` counts the judgements
-    that find an error.
+    that find an error, `stand_ins` the checks that find a module which nobody has written.
     """
 
     phases: int = 2
     broken_checks: int = 0
+    stand_ins: int = 0
     wants_change: bool = True
     fail: dict[str, list[Exception]] = field(default_factory=dict)
     hold: dict[str, asyncio.Event] = field(default_factory=dict)
@@ -289,7 +291,10 @@ class Rooms:
             broken = given.line is not None and given.line[-1] in script.broken_lines
             if given.line is None and script.broken_checks > 0:
                 broken, script.broken_checks = True, script.broken_checks - 1
-            return CheckResult(**common, report=CheckReport(issues=[ERROR] if broken else []))
+            stands_in = given.line is None and script.stand_ins > 0
+            script.stand_ins -= stands_in
+            issues = [ERROR] if broken else [STAND_IN] if stands_in else []
+            return CheckResult(**common, report=CheckReport(issues=issues))
 
         @activity.defn(name="open_preview")
         async def preview(given: PreviewInput) -> PreviewResult:

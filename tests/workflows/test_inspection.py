@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from schemas.session import UserMessage
 from tests.workflows.conftest import Start, progress_of, until
 from tests.workflows.stubs import Rooms, Script, refusal
@@ -59,6 +61,15 @@ async def test_what_is_seen_to_be_wrong_is_repaired_and_looked_at_again(start: S
     assert ran(rooms, handle.id, "judge", "fix", "review") == ["judge-0", "review-0", "fix-1", "judge-1"] or ran(
         rooms, handle.id, "judge", "fix", "review"
     ) == ["review-0", "judge-0", "fix-1", "judge-1"]
+
+
+@pytest.mark.parametrize(("phases", "repaired"), [(2, ["phase-2/fix-1"]), (1, ["phase-1/fix-1", "phase-1/fix-2"])])
+async def test_a_stand_in_is_an_error_once_the_application_shall_be_complete(
+    start: Start, rooms: Rooms, phases: int, repaired: list[str]
+) -> None:
+    handle = await start(Script(phases=phases, stand_ins=2), keep_open=False)
+    await handle.result()
+    assert [run for run in rooms.runs[handle.id] if "/fix-" in run] == repaired
 
 
 async def test_without_cycles_nobody_is_asked(start: Start, rooms: Rooms) -> None:

@@ -1,36 +1,46 @@
 """What must hold whatever people do and whatever fails, over random sessions of the real workflow.
 
-Each example is one session: a script of failures for the rooms, and a course of messages, stops, resumes and choices
-sent to it as fast as it takes them. Every wait of the workflow is for a few milliseconds, so that no clock is needed.
+Each example is one session: a script of failures for the rooms, and a course of messages, stops, resumes, retries and
+raised budgets sent to it as fast as it takes them, also while files are written side by side. Every wait of the
+workflow is for a few milliseconds, so that no clock is needed.
 """
 
 import asyncio
 import contextlib
 from dataclasses import dataclass
+from typing import Literal
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 
+from schemas.blueprint import PlannedFile
+from schemas.failures import OVER_BUDGET
 from schemas.session import Progress, UserMessage
+from schemas.versions import RetryPhase
 from tests.workflows.conftest import Start, progress_of, until
 from tests.workflows.stubs import Rooms, Script, refusal
 from tests.workflows.test_session import replay
 
 STEPS = (
-    "template", "blueprint", "setup/plan", "setup", "phase-1/implement", "phase-1/check-0", "phase-1/preview-0",
+    "template", "blueprint", "setup/plan", "setup", "phase-1/implement-1", "phase-1/implement-2", "phase-1/check-0",
+    "phase-1/preview-0",
     "phase-1/fix-1", "phase-2/plan-ahead", "phase-2/plan", "phase-2/implement", "phase-2/check-0", "phase-1/readme",
     "phase-2/readme", "message-m0", "message-m1", "phase-3/plan", "phase-3/implement",
 )  # fmt: skip
 BUDGET = 2  # phases
+FILES = [PlannedFile(path=f"src/{name}.ts") for name in "abc"]  # of the first phase, by calls side by side
+
+Trouble = Literal["lasting", "passing", "budget"]
 
 
 @dataclass(frozen=True)
 class Course:
-    """What befalls a session: steps that fail (for good, or for a moment), broken checks, and what people do."""
+    """What befalls a session: steps that fail (for good, for a moment, or for want of money), broken checks, and what
+    people do."""
 
-    failing: dict[str, bool]
+    failing: dict[str, Trouble]
     broken_checks: int
     acts: tuple[str, ...]
     wants_change: bool
@@ -38,13 +48,22 @@ class Course:
 
 courses = st.builds(
     Course,
-    failing=st.dictionaries(st.sampled_from(STEPS), st.booleans(), max_size=4),
+    failing=st.dictionaries(st.sampled_from(STEPS), st.sampled_from(["lasting", "passing", "budget"]), max_size=4),
     broken_checks=st.integers(0, 2),
     acts=st.lists(
-        st.sampled_from(["message", "interrupt", "stop", "resume", "pause", "again"]), min_size=1, max_size=6
+        st.sampled_from(["message", "interrupt", "stop", "resume", "pause", "again", "money", "retry"]),
+        min_size=1,
+        max_size=7,
     ).map(tuple),
     wants_change=st.booleans(),
 )
+
+
+TROUBLES = {
+    "lasting": lambda: refusal("refused"),
+    "passing": lambda: refusal("refused", 0.01),
+    "budget": lambda: refusal(OVER_BUDGET),
+}
 
 
 async def act(handle: WorkflowHandle[object, Progress], course: Course) -> list[str]:
@@ -60,6 +79,13 @@ async def act(handle: WorkflowHandle[object, Progress], course: Course) -> list[
         elif name in ("stop", "resume"):
             with contextlib.suppress(WorkflowUpdateFailedError):
                 await handle.execute_update(name)
+        elif name == "money":
+            await handle.signal("budget_changed")
+        elif name == "retry":  # refused while it is at work
+            phases = (await progress_of(handle)).phases
+            with contextlib.suppress(WorkflowUpdateFailedError):
+                phase_id = phases[len(sent) % len(phases)].id if phases else "phase-1"
+                await handle.execute_update("retry_phase", RetryPhase(phase_id=phase_id))
         elif name == "pause":
             await asyncio.sleep(0.05)
     return sent
@@ -71,7 +97,7 @@ async def bring_to_rest(handle: WorkflowHandle[object, Progress]) -> Progress:
         progress = await until(
             handle,
             lambda p: (
-                p.state.name in ("completed", "failed", "stopped")
+                p.state.name in ("completed", "failed", "stopped", "waiting_for_budget")
                 and not p.operations
                 and (p.state.name != "completed" or all(m.state == "done" for m in p.messages))
             ),
@@ -79,6 +105,10 @@ async def bring_to_rest(handle: WorkflowHandle[object, Progress]) -> Progress:
         )
         if progress.state.name == "completed":
             return progress
+        if progress.state.name == "waiting_for_budget":
+            assert progress.state.code == OVER_BUDGET
+            await handle.signal("budget_changed")
+            continue
         with contextlib.suppress(WorkflowUpdateFailedError):
             await handle.execute_update("resume")
     raise AssertionError(f"the session does not come to rest: {await progress_of(handle)}")
@@ -98,7 +128,7 @@ def check_invariants(course: Course, sent: list[str], done: Progress, rooms: Roo
     # The budget of phases is kept: beyond it, every phase carries out what somebody asked for.
     assert all(phase.message_ids for phase in done.phases[BUDGET:])
     # Nothing that succeeded is done twice, and no two runs of a step overlap.
-    failed = [step for step, _ in course.failing.items()]
+    failed = list(course.failing)
     for step, count in ((step, rooms.runs[session_id].count(step)) for step in set(rooms.runs[session_id])):
         again = course.acts.count("stop") + (step in failed) + rooms.cancelled[session_id].count(step)
         assert count <= 1 + again or "/check-" in step or "/preview-" in step or "/fix-" in step, f"{step}: {count}"
@@ -126,8 +156,9 @@ async def test_invariants_hold_over_random_sessions(start: Start, rooms: Rooms) 
     collect()
 
     async def live(course: Course) -> None:
-        fail = {step: [refusal("refused", None if lasting else 0.01)] for step, lasting in course.failing.items()}
+        fail = {step: [TROUBLES[trouble]()] for step, trouble in course.failing.items()}
         script = Script(phases=2, broken_checks=course.broken_checks, wants_change=course.wants_change, fail=fail)
+        script.files = FILES
         handle = await start(script, max_phases=BUDGET)
         sent = await act(handle, course)
         done = await bring_to_rest(handle)

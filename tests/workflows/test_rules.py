@@ -20,6 +20,17 @@ async def test_a_simple_application_gets_one_phase(start: Start) -> None:
     assert len((await handle.result()).phases) == 1
 
 
+@pytest.mark.parametrize(("said", "asked", "phases"), [("simple", "complex", 3), ("complex", "simple", 1)])
+async def test_whoever_asks_knows_better_how_simple_it_is(
+    start: Start, rooms: Rooms, said: str, asked: str, phases: int
+) -> None:
+    handle = await start(Script(phases=3, complexity=said), complexity=asked, max_phases=5, keep_open=False)
+    progress = await handle.result()
+    assert (len(progress.phases), progress.complexity) == (phases, asked)
+    (planned,) = [given for given in rooms.given[handle.id] if given.operation.id == "blueprint"]
+    assert planned.max_phases == (1 if asked == "simple" else 5)
+
+
 async def test_phases_are_told_apart_by_their_ids(start: Start) -> None:
     handle = await start(Script(phases=3, name="The same"), keep_open=False)
     done = await handle.result()

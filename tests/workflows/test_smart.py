@@ -25,8 +25,9 @@ async def test_turns_run_until_complete(start: Start, rooms: Rooms) -> None:
     handle = await start(script, mode="smart", keep_open=False)
     result = await handle.result()
     assert (result.state.name, result.title) == ("completed", "Planned")
-    assert "src/App.tsx" in [file.path for file in result.files]
+    assert {"src/App.tsx", "README.md"} <= {file.path for file in result.files}
     assert (result.phases[0].status, result.phases[0].turns) == ("completed", 3)
+    assert rooms.runs[handle.id][-1] == "phase-1/readme"
     assert "blueprint" in rooms.types(handle.id)
     await replay(handle)
 

@@ -414,6 +414,7 @@ export interface CreateSession {
   template?: string | null;
   review_cycles?: number;
   max_phases?: number;
+  complexity?: "simple" | "moderate" | "complex";
   parallel_calls?: number;
   blueprint_candidates?: number;
   phase_candidates?: number;
