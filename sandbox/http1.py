@@ -121,7 +121,8 @@ class Request:
     def upgrades(self) -> bool:
         """Whether it asks for a WebSocket."""
         fields = self.fields
-        return b"upgrade" in fields.options and fields.get(b"upgrade").lower() == b"websocket"
+        asks = b"upgrade" in fields.options and fields.get(b"upgrade").lower() == b"websocket"
+        return asks and self.method == b"GET" and not self.has_body
 
 
 # A browser sends the same headers again and again.

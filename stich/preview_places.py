@@ -42,7 +42,8 @@ class PreviewPlaces:
         holder = await self._hosts.claim(session_id, self.host)
         if holder is None or holder.host == self.host:
             return Claim(None, anew=holder is not None and holder.anew)
-        if self._lost.get(holder.address, 0.0) > time.monotonic() or not holder.address:
+        # An address that is this host's own is one that leads nowhere else, as that of two loopbacks.
+        if self._lost.get(holder.address, 0.0) > time.monotonic() or holder.address in ("", self._address):
             return Claim(None, anew=await self._hosts.move(session_id, self.host))
         return Claim(holder.address, anew=False)
 

@@ -10,6 +10,7 @@ import hashlib
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -60,6 +61,7 @@ def sandbox_workers(
     Without `new_sessions` the host serves those only that have their workspace here: so it is emptied.
     """
     host = host_name(settings, str(rooms.sandbox.settings.workspaces))
+    log.info("host of sandboxes", host=host, **asdict(rooms.sandbox.capacity))
     queues = [host_queue(host), *([SANDBOX_QUEUE] if new_sessions else [])]
     slots = Slots(settings.sandbox_slots or rooms.sandbox.capacity.steps, len(queues))
     return [

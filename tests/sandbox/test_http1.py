@@ -83,6 +83,21 @@ def test_a_head_is_read() -> None:
 
 
 @pytest.mark.parametrize(
+    "head,upgrades",
+    [
+        (b"GET / HTTP/1.1\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n", True),
+        (b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n", False),
+        (b"GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: h2c\r\n", False),
+        (b"POST / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n", False),
+        (b"GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n", False),
+        (b"GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n", False),
+    ],
+)
+def test_only_a_plain_request_becomes_a_socket(head: bytes, upgrades: bool) -> None:
+    assert Request(head + HOST).upgrades is upgrades
+
+
+@pytest.mark.parametrize(
     "status,method,bodiless,lasting",
     [(200, b"GET", False, False), (200, b"HEAD", True, True), (204, b"GET", True, True), (304, b"GET", True, True)],
 )

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import shutil
+import socket
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -167,3 +168,20 @@ async def test_workspaces_of_deleted_sessions_are_removed(
         await asyncio.sleep(0.05)
     assert not await asyncio.to_thread(folder.exists)
     assert not first.runs
+
+
+async def test_hosts_that_name_the_same_address_do_not_ask_themselves(database: Database) -> None:
+    await Sessions(database).create(SessionRecord(id="s1", title="t", prompt="p", mode="deterministic"))
+    hosts = SandboxHosts(database)
+    first, second = (PreviewPlaces(hosts, name, "127.0.0.1:8081") for name in "ab")
+    for name in "ab":
+        await hosts.beat(name, "127.0.0.1:8081")
+    assert await first.claim("s1") == (None, True)
+    assert await second.claim("s1") == (None, True)
+    assert await second.claim("s1") == (None, False)
+    assert await second.claim("none") == (None, False)
+
+
+def test_a_host_is_reached_by_its_name_where_it_listens_everywhere() -> None:
+    assert reached_at("10.0.0.5", 8081) == "10.0.0.5:8081"
+    assert reached_at("0.0.0.0", 8081) == f"{socket.gethostname()}:8081"
