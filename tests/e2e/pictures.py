@@ -63,19 +63,21 @@ async def take_all(page: Page, stich: Stich, model: Model) -> None:
     await page.wait_for_load_state("networkidle")
     await take(page, "plan")
     await page.get_by_role("tab", name="History").click()
+    await page.get_by_role("region", name="Versions").get_by_role("button", name=re.compile("^Dark mode")).click()
     changes = page.get_by_role("region", name="Changes")
-    await changes.get_by_role("button", name=re.compile("^src/App")).click()
+    await changes.get_by_role("button", name=re.compile("App.tsx")).click()
     await expect(changes.locator(".cm-line").first).to_be_visible()
     await take(page, "history")
     await page.get_by_role("link", name="stich, start page").click()
     await expect(page.get_by_role("region", name="Your apps").get_by_role("link").nth(1)).to_be_visible()
     await page.wait_for_load_state("networkidle")
     await take(page, "home")
-    for name, heading in (("Models", "Catalogue"), ("Usage", "Where it went")):
-        await page.get_by_role("navigation", name="Pages").get_by_role("link", name=name).click()
-        await expect(page.get_by_role("heading", name=heading)).to_be_visible()
-        await page.wait_for_load_state("networkidle")
-        await take(page, name.lower())
+    await page.get_by_role("navigation", name="Pages").get_by_role("link", name="Usage").click()
+    # The demo model costs nothing.
+    await page.get_by_role("region", name="Day by day").get_by_role("button", name="Tokens").click()
+    await expect(page.get_by_role("heading", name="Where it went")).to_be_visible()
+    await page.wait_for_load_state("networkidle")
+    await take(page, "usage")
 
 
 async def take_writing(page: Page, theme: Literal["light", "dark"], name: str) -> None:

@@ -112,6 +112,7 @@ FOCUS = """() => {
 }"""
 
 
+@pytest.mark.timeout(180)
 async def test_a_session_by_keyboard_alone(page: Page) -> None:
     await build(page, "Build a simple counter app")
     await reach(page, "Finished", 120)

@@ -11,6 +11,8 @@ from tests.e2e.journeys.test_page import KANBAN, SECONDS, build, reach
 from tests.e2e.journeys.test_settings_pages import picture
 from tests.replay.scenarios import TOUR
 
+pytestmark = pytest.mark.timeout(240)
+
 PASTE = """(box, data) => {
   const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
   const clipboardData = new DataTransfer();
@@ -62,7 +64,6 @@ async def test_messages_with_pictures_wait_are_changed_and_taken_back(page: Page
     assert max(request.pictures for request in answers) == 2
 
 
-@pytest.mark.timeout(180)
 async def test_a_question_is_answered_by_a_press(page: Page) -> None:
     await page.get_by_role("combobox", name="Mode").select_option("smart")
     await build(page, TOUR)

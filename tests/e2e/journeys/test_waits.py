@@ -2,12 +2,15 @@
 
 import re
 
+import pytest
 from playwright.async_api import Page, expect
 
 from stich.demo.faults import FaultPlan
 from tests.e2e.journeys.conftest import Model
 from tests.e2e.journeys.test_access import findings
 from tests.e2e.journeys.test_page import SECONDS, build, reach
+
+pytestmark = pytest.mark.timeout(240)
 
 COUNTER = "Build a simple counter app"
 
