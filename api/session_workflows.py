@@ -60,7 +60,7 @@ from workflows.names import (
     UPDATE_WITHDRAW_MESSAGE,
     WORKFLOW_QUEUE,
 )
-from workflows.precedence import HOUSEKEEPING, rank, share
+from workflows.precedence import HOUSEKEEPING, rank, share, urgency_of
 
 ANSWER_SECONDS: Final = 2.0
 """How long Temporal, or a worker through it, may take to answer."""
@@ -108,7 +108,7 @@ class SessionWorkflows:
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
                     memo={MEMO_USER: request.user_id, MEMO_REQUEST: request_sha256},
                     static_summary=_summary(request),
-                    priority=share(request.user_id, rank(request.urgency)),  # its activities inherit it
+                    priority=share(request.user_id, rank(urgency_of(request))),  # its activities inherit it
                     rpc_timeout=timedelta(seconds=ANSWER_SECONDS),
                 )
             except WorkflowAlreadyStartedError:

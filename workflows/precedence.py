@@ -8,7 +8,7 @@ from typing import Final
 
 from temporalio.common import Priority
 
-from schemas.session import Progress, Urgency
+from schemas.session import Progress, SessionRequest, Urgency
 
 AT_ONCE: Final = 1
 """An answer to a message, and the writing down of what happened: short, and somebody looks at the page."""
@@ -24,6 +24,11 @@ def share(user_id: str, priority_key: int) -> Priority:
     digest = hashlib.sha256(user_id.encode()).hexdigest()
     key = user_id if len(user_id.encode()) <= FAIRNESS_BYTES else digest
     return Priority(priority_key=priority_key, fairness_key=key)
+
+
+def urgency_of(request: SessionRequest) -> Urgency:
+    """Nobody waits for calls that may take a day."""
+    return "batch" if request.bulk else request.urgency
 
 
 def rank(urgency: Urgency, progress: Progress | None = None) -> int:

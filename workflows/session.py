@@ -58,6 +58,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.options import SESSION_STEP
     from workflows.picture import CAN, QUESTION
+    from workflows.precedence import urgency_of
     from workflows.previewing import check_preview, control_preview
     from workflows.project import check, template_of
     from workflows.publishing import Publisher
@@ -88,7 +89,7 @@ class CodeGenSession:
             carried.progress if carried else _fresh(request),
             user_id=request.user_id,
             keep_open=request.keep_open,
-            urgency=request.urgency,
+            urgency=urgency_of(request),
             jurisdiction=request.jurisdiction,
             outbox_next=carried.outbox_next if carried else 1,
             executions=carried.executions if carried else 0,

@@ -20,7 +20,7 @@ from schemas.session import Progress, QueuedMessage, SessionRequest, StateInfo, 
 from tests.workflows.stubs import Rooms, Script
 from workflows.cockpit import SEARCH_ATTRIBUTES
 from workflows.names import INFERENCE_QUEUE, SANDBOX_QUEUE, SESSION_WORKFLOW, WORKFLOW_QUEUE
-from workflows.precedence import AT_ONCE, BATCH, FAIRNESS_BYTES, INTERACTIVE, rank, share
+from workflows.precedence import AT_ONCE, BATCH, FAIRNESS_BYTES, INTERACTIVE, rank, share, urgency_of
 from workflows.session import CodeGenSession
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -40,6 +40,11 @@ def test_a_batch_that_somebody_talks_to_is_no_batch() -> None:
     assert (rank("interactive"), rank("batch"), rank("batch", progress)) == (INTERACTIVE, BATCH, BATCH)
     progress.messages.append(QueuedMessage(id="m", text="faster", author="ada", at=NOW))
     assert rank("batch", progress) == INTERACTIVE
+
+
+def test_who_waits_for_calls_of_a_day_waits_for_all_of_it() -> None:
+    assert urgency_of(SessionRequest(prompt="an app")) == "interactive"
+    assert urgency_of(SessionRequest(prompt="an app", bulk=True)) == "batch"
 
 
 @pytest.fixture(scope="module")
