@@ -132,6 +132,15 @@ async def test_who_may_not_see_the_session_sees_nothing_of_it(
     assert Problem.model_validate_json(again.content).code == code
 
 
+async def test_a_session_that_only_temporal_knows_is_waited_for_too(place: Fragile) -> None:
+    await place.temporal.cut()
+    with mock.patch("api.session_workflows.ANSWER_SECONDS", 0.5):
+        async with opening(place.service.signed_in, "/api/sessions/session-2/events") as stream:
+            await stream.until(lambda: stream.names and stream.comments)
+            assert stream.names == ["unavailable"]
+            assert stream.problem("unavailable").code in ("temporal_unavailable", "timeout")
+
+
 async def test_who_has_no_credential_is_refused_at_once(place: Fragile) -> None:
     place.postgres.freeze()
     began = time.perf_counter()
