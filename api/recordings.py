@@ -42,8 +42,12 @@ SECONDS: Final = 60.0
 INTERRUPTS_WITHIN: Final = timedelta(seconds=5)
 """A call that ends unfinished so soon after a message was interrupted by it."""
 SHORTEST_SECRET: Final = 8
-NOT_ASKED: Final = frozenset({"user_id", "keep_open", "carried", "fork", "images", "max_history_events"})
-"""Fields of a request that `POST /api/sessions` does not take."""
+NOT_ASKED: Final = frozenset(
+    {
+        "user_id", "keep_open", "carried", "fork", "images", "max_history_events", "jurisdiction", "urgency", "bulk",
+    }
+)  # fmt: skip
+"""Fields of a request that `POST /api/sessions` does not take, and those that mean something where it ran only."""
 
 
 async def recording(request: Request) -> Response:

@@ -9,6 +9,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Replayer
 
+from activities import bulk
 from schemas.session import StateInfo, UserMessage
 from tests.workflows.conftest import Start, progress_of, until
 from tests.workflows.stubs import Rooms, Script, refusal
@@ -89,6 +90,19 @@ async def test_a_named_wait_is_shown_and_waited_out(start: Start, rooms: Rooms) 
     assert waiting.state.until is not None
     await until(handle, lambda p: p.state.name == "completed")
     assert "waiting_for_capacity" in rooms.states(handle.id)
+
+
+async def test_a_step_waits_for_its_batch_time_and_again(start: Start, rooms: Rooms) -> None:
+    pending = [bulk.pending(None), bulk.pending(None), bulk.pending(None)]
+    handle = await start(Script(phases=1, fail={"blueprint": pending}))
+    waiting = await until(handle, lambda p: p.state.code == "batch_pending")
+    assert waiting.state.name == "waiting_for_capacity" and "half the price" in waiting.state.reason
+    assert waiting.state.can == ["message", "stop", "resume"]
+    assert (await handle.execute_update("stop"))["name"] == "stopped"
+    await handle.execute_update("resume")
+    await until(handle, lambda p: p.state.name == "completed")
+    assert rooms.runs[handle.id].count("blueprint") == 4, "three looks, and the one that found it"
+    await replay(handle)
 
 
 async def test_a_session_waits_for_its_budget_and_goes_on_when_it_is_raised(start: Start, rooms: Rooms) -> None:
