@@ -20,7 +20,7 @@ from stich.demo.recording import BUILT_IN, RecordingInvalid, load_all
 from stich.errors import StichError
 from stich.home import Home, token_of
 from stich.jurisdiction import claim_database, claim_namespace
-from stich.keys import OFF, codec_ticket, master_keys
+from stich.keys import codec_ticket, master_keys
 from stich.logging import configure_logging
 from stich.previews import PreviewPlace, naming_secret
 from stich.serving import listening_socket, serving, told_to_stop, until_stopped
@@ -90,7 +90,7 @@ def api_settings_from(settings: Settings, env: Mapping[str, str]) -> ApiSettings
             smtp_url=settings.smtp_url,
             mail_from=settings.mail_from,
             limits=settings.limits,
-            github_api=None if settings.github_api == OFF else settings.github_api,
+            github_api=settings.github,
             webhook_url=settings.webhook_url,
             webhook_secret=settings.webhook_secret,
             mail_folder=Home(settings.home).mail,

@@ -255,6 +255,13 @@ class Settings(BaseModel):
         return frozenset(("local",)) if self.jurisdiction else frozenset(get_args(Target))
 
     @property
+    def github(self) -> str | None:
+        """GitHub's interface, None where sessions are not sent there: in a jurisdiction only where one was named."""
+        if self.github_api == "off" or (self.jurisdiction is not None and "github_api" not in self.model_fields_set):
+            return None
+        return self.github_api
+
+    @property
     def loopback(self) -> bool:
         """Whether only this machine can connect."""
         try:

@@ -54,6 +54,10 @@ def test_applications_of_a_jurisdiction_are_published_there() -> None:
     assert Settings.from_env({"STICH_JURISDICTION": "eu"}).targets == {"local"}
     named = {"STICH_JURISDICTION": "eu", "STICH_PUBLISH_TARGETS": "local, netlify"}
     assert Settings.from_env(named).targets == {"local", "netlify"}
+    assert Settings.from_env({}).github == "https://api.github.com"
+    assert Settings.from_env({"STICH_JURISDICTION": "eu"}).github is None
+    own = {"STICH_JURISDICTION": "eu", "STICH_GITHUB_API": "https://git.example.eu/api"}
+    assert Settings.from_env(own).github == "https://git.example.eu/api"
 
 
 def test_only_the_named_providers_are_called_whoever_pays() -> None:
