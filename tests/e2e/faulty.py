@@ -18,7 +18,8 @@ class Faulty:
     """A session. `found` is the code of the error that must be found, `mended` a text of the file that is right.
 
     `files` are what the model writes first. The others are its answers, in order, to the fixer, to the reviewer and to
-    whoever looks at pictures, where finding nothing comes last; `more` are further ones.
+    whoever looks at pictures, where finding nothing comes last; `more` are further ones. `right` are files as they
+    should be, where that does not follow from the answers to the fixer. `dependencies` are those of the blueprint.
     """
 
     name: str
@@ -30,6 +31,8 @@ class Faulty:
     reviews: tuple[dict[str, object], ...] = ()
     looks: tuple[dict[str, object], ...] = ()
     more: tuple[Exchange, ...] = field(default=())
+    right: dict[str, str] = field(default_factory=dict)
+    dependencies: tuple[str, ...] = ()
 
     @property
     def prompt(self) -> str:
@@ -43,7 +46,12 @@ class Faulty:
             "last": True,
         }
         choice = {"template": "react-vite", "title": self.name, "complexity": "simple"}
-        blueprint = {"title": self.name, "description": f"The {self.name} page.", "first_phase": plan}
+        blueprint: dict[str, object] = {
+            "title": self.name,
+            "description": f"The {self.name} page.",
+            "first_phase": plan,
+        }
+        blueprint["dependencies"] = list(self.dependencies)
         known = {"contains": [f"The {self.name} page"]}
         return Recording(
             title=self.name,
@@ -312,6 +320,20 @@ export default function App() {
             contains=[SINGULAR],
         ),
     ),
+    right={
+        CLOCK: """\
+import { useEffect, useState } from 'react'
+
+export function useClock(step: number) {
+  const [time, setTime] = useState(0)
+  useEffect(() => {
+    const timer = setInterval(() => setTime((value) => value + step), 1000)
+    return () => clearInterval(timer)
+  }, [step])
+  return time
+}
+""",
+    },
 )
 
 # White on white: every check is clean, and only whoever looks sees that nothing can be read.
