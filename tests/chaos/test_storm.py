@@ -8,12 +8,12 @@ import pytest
 
 from tests.chaos.conftest import build_in_peace
 from tests.chaos.evidence import verify
-from tests.chaos.site import Site
+from tests.chaos.site import Site, until
 from tests.chaos.watching import Watcher
 
 PROMPT = "Build a kanban board with drag and drop, labels, due dates and search"
 PACE = 900.0  # tokens a second
-PAUSE = 6.0  # seconds between two kills
+PAUSE = 6.0  # seconds between two kills, from when it gets on
 
 
 @pytest.mark.timeout(900)
@@ -30,8 +30,10 @@ async def test_a_board_is_built_through_a_storm(whole: Site, measured: list[str]
                 break
             assert kills < 40, "it does not get on between the kills"
             await whole.wait_back()
+            seen = first.last
             whole.kill(part)
             kills += 1
+            await until(lambda seen=seen: first.last > seen, "it gets on after a kill")  # type: ignore[misc]
             await asyncio.sleep(PAUSE)
         whole.model.demo.rate = None
         await run.completed(240)
