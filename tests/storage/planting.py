@@ -77,6 +77,10 @@ _REFERENCES: Final = """
     JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
     JOIN pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = c.confkey[1]
     WHERE c.contype = 'f' AND cardinality(c.conkey) = 1"""
+_CHOICES: Final = r"""
+    SELECT conrelid::regclass::text AS table, found[1] AS column, found[2] AS choice
+    FROM pg_constraint, regexp_match(pg_get_constraintdef(oid), $q$\(\((\w+) = ANY \(ARRAY\['([^']+)$q$) AS found
+    WHERE contype = 'c' AND found IS NOT NULL"""
 _numbers = itertools.count(1)
 
 
@@ -90,6 +94,7 @@ async def tables(database: Database) -> list[str]:
 
 async def plant(database: Database, who: str, session: str, mark: str, *, only: frozenset[str] | None = None) -> None:
     """A row about `who` and `session` in every table, or in those named, with `mark` wherever a text can stand."""
+    choices = {(row["table"], row["column"]): row["choice"] for row in await database.pool.fetch(_CHOICES)}
     references = {(row["table"], row["column"]): row for row in await database.pool.fetch(_REFERENCES)}
     left = {name for name in await tables(database) if name not in NOBODYS and (only is None or name in only)}
     while left:
@@ -98,12 +103,16 @@ async def plant(database: Database, who: str, session: str, mark: str, *, only: 
         assert ready, f"{left} refer to each other"
         for table in ready:
             filled = {"who": who, "session": session, "mark": mark, "n": str(next(_numbers))}
-            await _plant(database, table, filled, references)
+            await _plant(database, table, filled, references, choices)
         left -= set(ready)
 
 
 async def _plant(
-    database: Database, table: str, filled: Mapping[str, str], references: Mapping[tuple[str, str], asyncpg.Record]
+    database: Database,
+    table: str,
+    filled: Mapping[str, str],
+    references: Mapping[tuple[str, str], asyncpg.Record],
+    choices: Mapping[tuple[str, str], str],
 ) -> None:
     columns = await database.pool.fetch(
         """SELECT column_name, udt_name FROM information_schema.columns
@@ -113,6 +122,8 @@ async def _plant(
     values = {}
     for name, kind in columns:
         rule = _VALUES.get(f"{table}.{name}") or _VALUES.get(name)
+        if rule is None and (table, name) in choices:
+            rule = f"'{choices[table, name]}'"
         refers = references.get((table, name))
         if rule is None and refers is not None and refers["other"] != "blobs":
             newest = f'SELECT "{refers["other_column"]}" FROM "{refers["other"]}" ORDER BY ctid DESC LIMIT 1'
