@@ -3,7 +3,9 @@
 import argparse
 import asyncio
 import os
+import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,14 +26,26 @@ def run(arguments: argparse.Namespace) -> int:
     with TemporaryDirectory(prefix="stich-replay-") as home:
         folder = Path(home) / "home"
         try:
-            played = asyncio.run(replay(recording, os.environ, folder, arguments.model, tell))
+            played = asyncio.run(until_told_to_stop(replay(recording, os.environ, folder, arguments.model, tell)))
         except TimeoutError:
             raise StichError("The stich that plays the session did not answer in time.") from None
+    if played is None:
+        tell("Interrupted.")
+        return 130
     if arguments.out is not None:
         write_project(played.archive, arguments.out, recording.title)
     if arguments.model is not None:
         return compare(arguments.model, session, played)
     return conclude(session, played)
+
+
+async def until_told_to_stop(playing: Coroutine[None, None, Played]) -> Played | None:
+    """What comes of it; None where a signal ended it, after everything that it had started."""
+    task = asyncio.create_task(playing)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    await asyncio.wait([task])
+    return None if task.cancelled() else task.result()
 
 
 def conclude(session: RecordedSession, played: Played) -> int:
