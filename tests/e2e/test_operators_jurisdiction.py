@@ -24,6 +24,8 @@ from tests.stich.demo_server import demo
 from tests.stich.test_sandbox_host import until
 from workflows.names import SESSION_WORKFLOW, WORKFLOW_QUEUE
 
+pytestmark = pytest.mark.timeout(300)  # eight processes are started
+
 TOKEN = "a-token-for-tests-0123456789"
 CANARY = "kumquat-7731"
 PROMPT = f"A kanban board with drag and drop that remembers its cards, named {CANARY}"
@@ -142,12 +144,10 @@ async def files_of(client: httpx.AsyncClient, session_id: str) -> int:
 
 async def test_a_session_stays_in_its_jurisdiction(place: Place) -> None:
     async with AsyncExitStack() as stack:
-        addresses = {}
-        for name in ("eu", "us"):
-            await stack.enter_async_context(place.runs("worker", name))
-            addresses[name] = await stack.enter_async_context(place.runs("api", name))
-        eu = await stack.enter_async_context(service(addresses["eu"]))
-        us = await stack.enter_async_context(service(addresses["us"]))
+        starting = [place.runs(role, name) for role in ("worker", "api") for name in ("eu", "us")]
+        *_, eu_address, us_address = await asyncio.gather(*map(stack.enter_async_context, starting))
+        eu = await stack.enter_async_context(service(eu_address))
+        us = await stack.enter_async_context(service(us_address))
 
         refused = await us.post("/api/sessions", json={"prompt": PROMPT, "jurisdiction": "eu"})
         assert (refused.status_code, refused.json()["code"]) == (422, "jurisdiction_not_served")
@@ -189,11 +189,13 @@ async def test_a_session_stays_in_its_jurisdiction(place: Place) -> None:
         assert (elsewhere.status_code, elsewhere.json()["code"]) == (422, "target_not_allowed")
 
         # A process of one jurisdiction does not start on what belongs to the other.
-        said = await place.refused("worker", "us", TEMPORAL_NAMESPACE="eu")
-        assert "namespace 'eu' belongs to jurisdiction eu, and this process serves jurisdiction us" in said
-        said = await place.refused("worker", "us", DATABASE_URL=place.databases["eu"])
-        assert "database belongs to jurisdiction eu, and this process serves jurisdiction us" in said
-        said = await place.refused("api", "us", DATABASE_URL=place.databases["eu"])
-        assert "database belongs to jurisdiction eu" in said
-        said = await place.refused("worker", "eu", STICH_JURISDICTION="")
-        assert "STICH_JURISDICTION is not set" in said
+        in_namespace, in_database, api, in_none = await asyncio.gather(
+            place.refused("worker", "us", TEMPORAL_NAMESPACE="eu"),
+            place.refused("worker", "us", DATABASE_URL=place.databases["eu"]),
+            place.refused("api", "us", DATABASE_URL=place.databases["eu"]),
+            place.refused("worker", "eu", STICH_JURISDICTION=""),
+        )
+        assert "namespace 'eu' belongs to jurisdiction eu, and this process serves jurisdiction us" in in_namespace
+        assert "database belongs to jurisdiction eu, and this process serves jurisdiction us" in in_database
+        assert "database belongs to jurisdiction eu" in api
+        assert "STICH_JURISDICTION is not set" in in_none
