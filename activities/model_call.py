@@ -21,6 +21,7 @@ from activities import bulk
 from activities.admission import SHORT_WAIT, refusal
 from activities.model_access import ModelAccess, not_allowed
 from activities.traffic import Answered
+from codegen.prompts import parts_of
 from inference import Inference, Plan, tokens
 from inference.agents import NotAllowed
 from inference.bulk import BatchAway, BatchRefused, BatchResult
@@ -108,7 +109,6 @@ async def stream_model(
     tools: Sequence[ToolSpec] = (),
     call_number: int = 0,
     cacheable_prefix: int | None = None,
-    context_parts: dict[str, int] | None = None,
     overrides: ModelOverrides | None = None,
 ) -> AsyncGenerator[Delta, None]:
     """The answer of the model that serves `action`, delta by delta, with `Finish` as the last.
@@ -119,7 +119,7 @@ async def stream_model(
     """
     access = await step.model_access()
     call = _call(step, access, action, messages, call_number, cacheable_prefix, overrides).model_copy(
-        update={"tools": tuple(tools), "context_parts": context_parts or {}}
+        update={"tools": tuple(tools)}
     )
     async with aclosing(_attempted(step, call, access)) as deltas:
         async for delta in deltas:
@@ -135,14 +135,13 @@ async def complete_model(
     on_text: Callable[[str], None] | None = None,
     call_number: int = 0,
     cacheable_prefix: int | None = None,
-    context_parts: dict[str, int] | None = None,
     overrides: ModelOverrides | None = None,
 ) -> T:
     """The answer as `schema`, repaired once by a cheaper model where it does not fit. `on_text` sees the text as it is
     written. The repair takes the call number after `call_number`. Raises ApplicationError."""
     access = await step.model_access()
     call = _call(step, access, action, messages, call_number, cacheable_prefix, overrides).model_copy(
-        update={"output_name": action.value, "context_parts": context_parts or {}}
+        update={"output_name": action.value}
     )
 
     def run(call: ModelCall) -> AsyncGenerator[Delta, None]:
@@ -206,6 +205,7 @@ def _call(
         operation_id=step.id,
         user_id=step.given.user_id,
         call_number=call_number,
+        context_parts=parts_of(messages),
         cacheable_prefix=_stable(messages) if cacheable_prefix is None else cacheable_prefix,
         overrides=access.overrides(action, step.rooms.inference.settings, overrides),
     )

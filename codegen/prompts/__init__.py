@@ -7,6 +7,8 @@ The tags carry a code that no such text can know, so that none can end its fence
 
 import re
 import secrets
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -50,6 +52,16 @@ def fenced(text: str, tag: str, **attributes: str) -> str:
     body = re.sub(code, "(code)", str(text).removesuffix("\n"), flags=re.IGNORECASE)
     quoted = "".join(f' {name}="{_attribute(value)}"' for name, value in attributes.items())
     return f"<{tag}-{code}{quoted}>\n{body}\n</{tag}-{code}>"
+
+
+def parts_of(messages: Sequence[Message]) -> dict[str, int]:
+    """How many characters of `messages` each kind of material takes, by the tag that it is fenced with."""
+    code = _Fence.code
+    parts: Counter[str] = Counter()
+    for message in messages:
+        for found in re.finditer(rf"<([a-z_]+)-{code}.*?</\1-{code}>", message.text, flags=re.DOTALL):
+            parts[found[1].replace("_", " ")] += len(found[0])
+    return dict(parts)
 
 
 def _attribute(value: str) -> str:

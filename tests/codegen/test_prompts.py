@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
 from codegen.edits import NO_EDIT, FailedEdit
-from codegen.prompts import fence_code, fenced, render, set_fence
+from codegen.prompts import fence_code, fenced, parts_of, render, set_fence
 from schemas.blueprint import PhasePlan, PlannedFile
+from schemas.inference import Message
 from schemas.session import ChatMessage, FailedPackage
 from schemas.templates import ProjectType, TemplateInfo
 
@@ -136,6 +137,18 @@ def test_a_missing_value_is_an_error(operation: str) -> None:
         rest = {key: value for key, value in CASES[operation].items() if key != name}
         with pytest.raises(UndefinedError):
             render(template_of(operation), **rest)
+
+
+def test_material_is_counted_by_its_tag() -> None:
+    files = {"src/App.tsx": "a" * 1_000, "src/Card.tsx": "b" * 500}
+    messages = (
+        Message(role="system", content="Be brief."),
+        Message(role="user", content="\n".join(fenced(text, "file", path=path) for path, text in files.items())),
+        Message(role="user", content=f"Do it. {fenced('<file>no file</file>', 'user_message')}"),
+    )
+    parts = parts_of(messages)
+    assert set(parts) == {"file", "user message"}
+    assert 1_500 < parts["file"] < 1_700
 
 
 @given(st.text(), st.sampled_from(["", "-{code}", "-{CODE}", "-00000000"]), st.text())
