@@ -31,6 +31,8 @@ _LIMITS = Limits(
 _LAUNCH_SECONDS = 30.0
 _CLOSE_SECONDS = 5.0
 _RECYCLE_AFTER = 60
+_TRIES = 3
+"""A browser may go down with another page than the one that it is to look at."""
 
 
 @dataclass(frozen=True)
@@ -113,19 +115,24 @@ class Browser:
         `timeout` bounds it all, `settle` is how long the page is watched once it is quiet. A page that does not answer
         is an issue, not an error. Raises BrowserFailed, SandboxUnavailable.
         """
-        browser = await self._ready()
-        watch = PageWatch(url)
-        shots: list[Screenshot] = []
-        self._busy += 1
-        try:
-            async with self._context(browser, sizes[0]) as context:
-                await self._look(context, url, sizes, watch, shots, timeout, settle)
-        except playwright.Error as error:
-            raise BrowserFailed(f"The browser could not be used: {error.message.splitlines()[0][:300]}") from error
-        finally:
-            self._busy -= 1
-            self._captures += 1
-        return Capture(shots, await watch.report())
+        for _ in range(_TRIES):
+            browser = await self._ready()
+            watch = PageWatch(url)
+            shots: list[Screenshot] = []
+            self._busy += 1
+            try:
+                async with self._context(browser, sizes[0]) as context:
+                    await self._look(context, url, sizes, watch, shots, timeout, settle)
+                return Capture(shots, await watch.report())
+            except playwright.Error as error:
+                failure = error
+            finally:
+                self._busy -= 1
+                self._captures += 1
+            if browser.is_connected():
+                break
+        sentence = f"The browser could not be used: {failure.message.splitlines()[0][:300]}"
+        raise BrowserFailed(sentence) from failure
 
     async def _look(
         self,

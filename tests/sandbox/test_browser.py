@@ -59,7 +59,8 @@ async def captured(sandbox: Sandbox, gateway: Gateway, browser: Browser) -> Asyn
 
     async def one(name: str) -> Capture:
         async with turns:
-            return await browser.capture(gateway.url("seeds", f"/?seed={name}"), (DESKTOP,), settle=0.3)
+            # A busy machine takes its time to run a loop to the end that React puts to it.
+            return await browser.capture(gateway.url("seeds", f"/?seed={name}"), (DESKTOP,), settle=0.3, timeout=60)
 
     yield dict(zip(SEEDS, await asyncio.gather(*map(one, SEEDS)), strict=True))
     await sandbox.remove("seeds")

@@ -95,7 +95,7 @@ class Script:
     """What the rooms do for one session. `fail` maps an operation id to exceptions raised one after another.
 
     `reviews` are the repairs that each review asks for, as path -> paths that go before; `ugly` counts the judgements
-    that find an error, `stand_ins` the checks that find a module which nobody has written.
+    that find an error, `stand_ins` the checks that find a module which nobody has written. Every step takes `seconds`.
     """
 
     phases: int = 2
@@ -123,6 +123,7 @@ class Script:
     debugger_mends: int = 0
     reviews: list[dict[str, list[str]]] = field(default_factory=list)
     ugly: int = 0
+    seconds: float = 0.0
 
 
 class Rooms:
@@ -168,6 +169,7 @@ class Rooms:
             except asyncio.CancelledError:
                 self.cancelled[given.session_id].append(operation_id)
                 raise
+        await asyncio.sleep(script.seconds)
         if script.fail.get(operation_id):
             raise script.fail[operation_id].pop(0)
         self.seq[given.session_id] += 1

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from temporalio.client import Client
@@ -46,18 +47,23 @@ async def test_the_place_in_the_line_is_told(start: Start, rooms: Rooms, monkeyp
     monkeypatch.setattr("workflows.placing.TELL_AFTER", 0.2)
     hold = asyncio.Event()
     handle = await start(Script(phases=1, hold={"phase-1/check-0": hold}, places=[3, 0]))
-    waiting = await until(handle, lambda p: p.state.code == "sandbox_busy")
-    assert waiting.state.name == "waiting_for_capacity"
-    assert waiting.state.can == ["message", "stop"]
-    shown = await until(handle, lambda p: p.state.name == "reviewing")
-    assert shown.state.reason == "Checking types, style and build."
+    reviewing = "Checking types, style and build."
+    states: list[dict[str, Any]] = []
+    async with asyncio.timeout(60):
+        while [state["reason"] for state in states].count(reviewing) < 2:  # before it waits, and after
+            await asyncio.sleep(0.05)
+            events = sorted(rooms.events[handle.id].items())
+            states = [event["state"] for _, event in events if event["type"] == "session_state"]
+    waiting = next(state for state in states if state["code"] == "sandbox_busy")
+    assert waiting["name"] == "waiting_for_capacity"
+    assert waiting["can"] == ["message", "stop"]
     hold.set()
     await until(handle, lambda p: p.state.name == "completed")
-    said = [e["state"]["reason"] for _, e in sorted(rooms.events[handle.id].items()) if e["type"] == "session_state"]
+    said = [state["reason"] for state in states]
     first = said.index("Waiting for a free sandbox, 3 before you.")
     assert said[first + 1 : first + 3] == [
         "Waiting for a free sandbox; you are next.",
-        "Checking types, style and build.",
+        reviewing,
     ]
     await replay(handle)
 

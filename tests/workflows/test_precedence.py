@@ -82,7 +82,7 @@ class OneWorker:
     async def run(self, name: str, user_id: str, urgency: Urgency) -> None:
         """Start a session as any program may, without a priority of its own, and wait for its end."""
         session_id = f"{name}-{uuid.uuid4().hex[:8]}"
-        self._rooms.scripts[session_id] = Script(phases=1)
+        self._rooms.scripts[session_id] = Script(phases=1, seconds=0.1)  # so that what is waited for are slots
         request = SessionRequest(prompt="an app", user_id=user_id, urgency=urgency, keep_open=False)
         handle = await self._client.start_workflow(
             SESSION_WORKFLOW, request, id=session_id, task_queue=WORKFLOW_QUEUE, result_type=Progress
