@@ -20,7 +20,7 @@ from sandbox.errors import BrowserFailed, SandboxUnavailable
 from sandbox.isolation import Box, Isolation, Mount, owner_of
 from sandbox.machine import bin_folder, browser_missing, browser_path, programs_folder
 from sandbox.pagewatch import PageWatch
-from sandbox.process import resident_bytes
+from sandbox.process import cpu_seconds, resident_bytes
 from sandbox.runs import RunFolder
 from sandbox.settings import MEBIBYTE, Limits, SandboxSettings
 from schemas.checks import CheckReport, Issue
@@ -31,6 +31,10 @@ _LIMITS = Limits(
 _LAUNCH_SECONDS = 30.0
 _CLOSE_SECONDS = 5.0
 _RECYCLE_AFTER = 60
+_AT_WORK = 0.4
+_PATIENCE = 3
+"""A page that is frozen keeps a core busy. One whose browser did less than this share of that was starved by others:
+it is given this many times as long, once."""
 _TRIES = 3
 """A browser may go down with another page than the one that it is to look at."""
 
@@ -113,16 +117,24 @@ class Browser:
         """Open the page, wait until it is quiet, take a picture per size and collect what went wrong.
 
         `timeout` bounds it all, `settle` is how long the page is watched once it is quiet. A page that does not answer
-        is an issue, not an error. Raises BrowserFailed, SandboxUnavailable.
+        is an issue, not an error; where the browser got little of the processor meanwhile, it is looked at once more,
+        for longer. Raises BrowserFailed, SandboxUnavailable.
         """
+        patience = _PATIENCE
         for _ in range(_TRIES):
             browser = await self._ready()
             watch = PageWatch(url)
             shots: list[Screenshot] = []
             self._busy += 1
             try:
+                began = self._cpu_seconds()
                 async with self._context(browser, sizes[0]) as context:
-                    await self._look(context, url, sizes, watch, shots, timeout, settle)
+                    answered = await self._look(context, url, sizes, watch, shots, timeout, settle)
+                    if not answered and patience > 1 and self._cpu_seconds() - began < _AT_WORK * timeout:
+                        timeout, patience = timeout * patience, 1
+                        continue
+                if not answered:
+                    watch.frozen(timeout)
                 return Capture(shots, await watch.report())
             except playwright.Error as error:
                 failure = error
@@ -143,7 +155,8 @@ class Browser:
         shots: list[Screenshot],
         timeout: float,
         settle: float,
-    ) -> None:
+    ) -> bool:
+        """Look at the page; False if it did not answer in time."""
         page = await context.new_page()
         await watch.attach(page)
         try:
@@ -160,11 +173,12 @@ class Browser:
                     png = await page.screenshot(type="png", animations="disabled", timeout=timeout * 1000)
                     shots.append(Screenshot(size, png, watch.blank))
         except (TimeoutError, playwright.TimeoutError):
-            watch.frozen(timeout)
+            return False
         except playwright.Error as error:
             if context.browser is None or not context.browser.is_connected():
                 raise
             watch.unreachable(error.message)
+        return True
 
     @contextlib.asynccontextmanager
     async def _context(self, browser: playwright.Browser, size: Size) -> AsyncIterator[playwright.BrowserContext]:
@@ -274,6 +288,10 @@ class Browser:
                 self._kill()
                 return
             await asyncio.sleep(1.0)
+
+    def _cpu_seconds(self) -> float:
+        pid = self._pid()
+        return cpu_seconds(pid) if pid is not None else 0.0
 
     def _pid(self) -> int | None:
         try:

@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +19,7 @@ from sandbox.isolation import Box, Isolation
 from sandbox.settings import Limits
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_TICKS = os.sysconf("SC_CLK_TCK")
 _WATCH_SECONDS = 0.2
 _POLL_SECONDS = 0.03
 _LINE_BYTES = 64 * 1024
@@ -248,17 +249,24 @@ async def lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
 
 def resident_bytes(pid: int) -> int:
     """Resident memory of a process and all its descendants, in bytes."""
-    total, waiting = 0, [pid]
+    return sum(int(facts.split()[1]) * _PAGE for facts in _of_family(pid, "statm"))
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process and all its living descendants have used so far."""
+    fields = (facts.rpartition(")")[2].split() for facts in _of_family(pid, "stat"))
+    return sum(int(each[11]) + int(each[12]) for each in fields) / _TICKS
+
+
+def _of_family(pid: int, name: str) -> Iterator[str]:
+    """A file of /proc for a process and each of its descendants."""
+    waiting = [pid]
     for _ in range(10_000):
         if not waiting:
             break
-        current = waiting.pop()
-        try:
-            statistics = Path(f"/proc/{current}/statm").read_text()
-            total += int(statistics.split()[1]) * _PAGE
-            for thread in Path(f"/proc/{current}/task").iterdir():
-                children = (thread / "children").read_text()
-                waiting += [int(child) for child in children.split()]
-        except (OSError, ValueError, IndexError):
-            continue
-    return total
+        current = Path(f"/proc/{waiting.pop()}")
+        with contextlib.suppress(OSError):
+            facts = (current / name).read_text()
+            for thread in (current / "task").iterdir():
+                waiting += [int(child) for child in (thread / "children").read_text().split()]
+            yield facts

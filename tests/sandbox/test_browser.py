@@ -10,6 +10,7 @@ import pytest
 
 from sandbox import Sandbox, Workspace
 from sandbox.browser import DESKTOP, PHONE, Browser, Capture
+from sandbox.settings import SandboxSettings
 from schemas.checks import IssueSource, Severity
 from tests.sandbox.conftest import Gateway
 from tests.sandbox.seeds import CHOOSER, CONSOLE, LOOPS, REQUESTS, RUNTIME, component, effect
@@ -148,3 +149,22 @@ async def test_an_address_that_leads_nowhere(browser: Browser, gateway: Gateway)
     assert "http-404" in {issue.code for issue in capture.report.errors}
     capture = await browser.capture("http://127.0.0.1:9/", (DESKTOP,))
     assert [issue.code for issue in capture.report.errors] == ["page-unreachable"]
+
+
+async def test_a_page_that_got_no_processor_is_given_time(settings: SandboxSettings) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readline() not in (b"", b"\r\n"):
+            pass
+        await asyncio.sleep(3)
+        page = b"<!doctype html><title>Late</title><h1>Here at last</h1>"
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n" + page)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with Browser(settings, port) as browser:
+            capture = await browser.capture(f"http://127.0.0.1:{port}/", (DESKTOP,), timeout=2, settle=0.1)
+            assert "page-frozen" not in {issue.code for issue in capture.report.issues}
+            capture = await browser.capture(f"http://127.0.0.1:{port}/", (DESKTOP,), timeout=0.5, settle=0.1)
+            assert "page-frozen" in {issue.code for issue in capture.report.issues}
