@@ -1,6 +1,7 @@
 """The event endpoint alone, as a server process: `python -m tests.api.stream_server DSN PORT`."""
 
 import asyncio
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -48,7 +49,10 @@ async def serve(dsn: str, port: int) -> None:
     config = uvicorn.Config(
         stream_app(dsn), port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=3
     )
-    await uvicorn.Server(config).serve()
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # several processes share the readers
+    listener.bind(("127.0.0.1", port))
+    await uvicorn.Server(config).serve(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
     python -m tests.bench.bench_stream [--seconds 10] [--only 50x1]
 
-Postgres, the worker, the API server and the client are processes of their own. A chunk carries the time at which the
-worker put it; the client takes the difference on arrival (one machine, one monotonic clock). The frames per second are
-set beside a bare sse-starlette loop that yields one encoded frame at a time, on the same server with the same client.
+Postgres, the worker, the client and the API servers, two as `stich up` runs, are processes of their own. A chunk
+carries the time at which the worker put it; the client takes the difference on arrival (one machine, one monotonic
+clock). The frames per second of one server are set beside a bare sse-starlette loop that yields one encoded frame at a
+time, with the same client.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -235,21 +236,24 @@ def read_with_client(port: int, paths: list[str], seconds: float) -> dict[str, f
 
 
 def measure(dsn: str, scenario: Scenario, seconds: float, flooding: bool = False) -> dict[str, float]:
-    """Run worker, server and client for a scenario."""
+    """Run worker, servers and client for a scenario."""
     name = f"{'flood' if flooding else 'bench'}-{scenario.name}-{time.time_ns()}"
     port = free_port()
     lasts = 2 * PATIENCE + seconds  # it is ended before
     me = "tests.bench.bench_stream"
     paths = [f"/{name}-{n % scenario.sessions}?after=0" for n in range(scenario.sessions * scenario.readers)]
-    with (
-        server("tests.api.stream_server", dsn, str(port)) as api,
-        process(me, "worker", dsn, name, str(scenario.sessions), str(lasts), str(int(flooding))) as producer,
-    ):
+    with ExitStack() as stack:
+        apis = [
+            stack.enter_context(server("tests.api.stream_server", dsn, str(port))) for _ in range(1 if flooding else 2)
+        ]
+        producer = stack.enter_context(
+            process(me, "worker", dsn, name, str(scenario.sessions), str(lasts), str(int(flooding)))
+        )
         time.sleep(1.0)
-        before = cpu_seconds(api.pid), cpu_seconds(producer.pid), time.monotonic()
+        before = sum(cpu_seconds(api.pid) for api in apis), cpu_seconds(producer.pid), time.monotonic()
         result = read_with_client(port, paths, seconds)
         wall = time.monotonic() - before[2]
-        result["api_cpu"] = (cpu_seconds(api.pid) - before[0]) / wall * 100
+        result["api_cpu"] = (sum(cpu_seconds(api.pid) for api in apis) - before[0]) / wall * 100
         result["worker_cpu"] = (cpu_seconds(producer.pid) - before[1]) / wall * 100
     return result
 
