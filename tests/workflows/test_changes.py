@@ -38,8 +38,9 @@ async def test_an_edit_reaches_the_picture_while_a_step_runs(start: Start, rooms
 
 
 async def test_an_edit_waits_while_the_sandbox_is_at_work(start: Start, rooms: Rooms) -> None:
-    gate = asyncio.Event()
-    script = Script(phases=1, hold={"phase-1/check-0": gate})
+    gate, written = asyncio.Event(), asyncio.Event()
+    # The README is held too: files that a step changes while an edit is read are a reason to read it again.
+    script = Script(phases=1, hold={"phase-1/check-0": gate, "phase-1/readme": written})
     handle = await start(script)
     await until(handle, lambda p: "phase-1/check-0" in rooms.runs[handle.id])
     script.edited = [ref("src/mine.ts", 50)]
@@ -50,6 +51,8 @@ async def test_an_edit_waits_while_the_sandbox_is_at_work(start: Start, rooms: R
     gate.set()
     await until(handle, lambda p: "src/mine.ts" in [file.path for file in p.files])
     assert rooms.runs[handle.id].count("edits-50") == 1
+    written.set()
+    await until(handle, lambda p: p.state.name == "completed")
 
 
 async def test_an_older_text_of_a_step_does_not_hide_an_edit(start: Start, rooms: Rooms) -> None:
