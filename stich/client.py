@@ -89,7 +89,7 @@ class StichClient:
 
     patience: how many seconds the service may be out of reach, or ask to be left alone (status 429), before `follow`
     and the other calls give up.
-    lost: told, with the reason, each time a stream broke and is about to be opened again.
+    lost: told, with the reason, when a stream broke and is about to be opened again, until it holds.
     """
 
     def __init__(
@@ -304,7 +304,7 @@ class StichClient:
                     raise error.refusal from None
             if time.monotonic() - away_since > self._patience:
                 raise StichUnreachable(f"The service has been out of reach for {self._patience:.0f} s ({reason}).")
-            if self._lost is not None:
+            if self._lost is not None and pause == FIRST_PAUSE:  # once, not at each attempt
                 self._lost(reason)
             await asyncio.sleep(told or pause)
             pause = min(pause * 2, LONGEST_PAUSE)
