@@ -190,7 +190,7 @@ def _tools(given: ConversationInput, step: Step, answer: _Answer) -> list[Tool[A
             handler=start_debugger,
             ends=True,
         ),
-        *(_reading(kind, step, given) for kind in READING_TOOLS.values()),
+        *(_for_answer(kind, step, given) for kind in READING_TOOLS.values()),
     ]
 
 
@@ -198,7 +198,7 @@ async def _external(given: ConversationInput, step: Step) -> list[Tool[Any]]:
     """The tools of other programs. Those of one program are called one after the other."""
     found = await external_tools(step.rooms.mcp)
     return [
-        dataclasses.replace(_reading(kind, step, given), effect="external", resources=partial(_program, kind))
+        dataclasses.replace(_for_answer(kind, step, given), resources=partial(_program, kind))
         for kind in found.values()
     ]
 
@@ -207,8 +207,8 @@ def _program(kind: type[ExternalTool], _: BaseModel) -> tuple[str, ...]:
     return (f"program:{kind.server}",)
 
 
-def _reading(kind: type[ProjectTool], step: Step, given: ConversationInput) -> Tool[Any]:
-    """A tool that looks at the project, for use within one answer."""
+def _for_answer(kind: type[ProjectTool], step: Step, given: ConversationInput) -> Tool[Any]:
+    """A tool of the builder's, for use within one answer."""
 
     async def handler(call: BaseModel) -> str:
         assert isinstance(call, ProjectTool)
@@ -227,7 +227,7 @@ def _reading(kind: type[ProjectTool], step: Step, given: ConversationInput) -> T
         return result.text if isinstance(result, Result) else result
 
     spec = kind.spec()
-    return Tool(name=spec.name, description=spec.description, arguments=kind, handler=handler, effect="reads")
+    return Tool(name=spec.name, description=spec.description, arguments=kind, handler=handler, effect=kind.effect)
 
 
 async def recent_errors(rooms: Rooms, session_id: str) -> list[str]:

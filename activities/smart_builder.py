@@ -135,4 +135,5 @@ def _request(call: ToolCall, index: int, tools: Tools) -> ToolRequest:
         summary=summary_of(call, tools),
         index=index,
         queue=kind.queue if kind is not None else "inference",
+        effect=kind.effect if kind is not None else "none",
     )

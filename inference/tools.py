@@ -20,13 +20,9 @@ from inference import agents
 from inference.errors import redact
 from inference.structured import problems, schema_of
 from inference.wire import gather
-from schemas.inference import Answer, Delta, Message, ModelCall, ToolCall, ToolSpec, Usage
+from schemas.inference import Answer, Delta, Message, ModelCall, SideEffect, ToolCall, ToolSpec, Usage
 
 A = TypeVar("A", bound=BaseModel)
-
-SideEffect = Literal["none", "reads", "writes", "external", "exclusive"]
-"""`none` touches nothing, `reads` and `writes` touch their resources, `exclusive` runs alone. `external` works on what
-is outside, and is not carried out again after a crash: nobody can know what came of it."""
 
 RESULT_LIMIT = 20_000
 """Characters of a result; what is longer is cut in the middle."""

@@ -107,6 +107,12 @@ class Message(Frozen):
         return "".join(part.text for part in self.content if isinstance(part, TextPart))
 
 
+SideEffect = Literal["none", "reads", "writes", "external", "exclusive"]
+"""What a call of a tool does to the world. `none` touches nothing, `reads` and `writes` touch the project or what they
+name, `exclusive` runs alone. `external` works on what is outside, and is not carried out again after a crash: nobody
+can know what came of it."""
+
+
 class ToolSpec(Frozen):
     """A tool as the model sees it: `parameters` is a JSON schema of an object."""
 

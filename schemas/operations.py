@@ -10,6 +10,7 @@ from schemas.candidates import Verdict
 from schemas.checks import CheckReport, Issue
 from schemas.deployments import Deployment
 from schemas.events import Outbox
+from schemas.inference import SideEffect
 from schemas.previews import PreviewAction
 from schemas.session import (
     FailedPackage,
@@ -402,13 +403,15 @@ class BuilderTurnInput(OperationInput):
 
 
 class ToolRequest(BaseModel):
-    """A tool call by its place in the turn; the arguments are in the stored transcript. `queue` says where it runs."""
+    """A tool call by its place in the turn; the arguments are in the stored transcript. `queue` says where it runs,
+    `effect` what may run beside it."""
 
     id: str
     name: str
     summary: str
     index: int = 0
     queue: Literal["inference", "sandbox"] = "inference"
+    effect: SideEffect = "exclusive"
 
 
 class BuilderTurnResult(OperationResult):

@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.options import MODEL_STEP, SANDBOX_STEP
     from workflows.project import check, choose_template, template_of
     from workflows.repetition import repeats
-    from workflows.steps import Interrupted, Session
+    from workflows.steps import Interrupted, Session, together
 
 MAX_TURNS = 100
 FEW_TURNS = 5
@@ -138,19 +138,20 @@ class SmartBuilder:
     async def _use_tools(
         self, phase: PhaseProgress, allowance: RoundState, turn_id: str, calls: list[ToolRequest]
     ) -> bool:
-        """Carry out the calls of a turn, in order. True when one of them declared the work done."""
+        """Carry out the calls of a turn, in order; those that only read, side by side. True when one of them declared
+        the work done."""
         completed = False
-        for call in calls:
-            used = await self._use_tool(phase, turn_id, call)
-            completed |= used.outcome == "completed"
-            if repeats(allowance, used):
-                if allowance.warned:
-                    await self._pause(phase, allowance, "repetition")
+        for group in side_by_side(calls):
+            for used in await together([self._use_tool(phase, turn_id, call) for call in group]):
+                completed |= used.outcome == "completed"
+                if repeats(allowance, used):
+                    if allowance.warned:
+                        await self._pause(phase, allowance, "repetition")
+                        return False
+                    allowance.warned, allowance.recent, allowance.notes = True, [], [REPEATED]
+                if used.question is not None:
+                    self._session.progress.question = used.question
                     return False
-                allowance.warned, allowance.recent, allowance.notes = True, [], [REPEATED]
-            if used.question is not None:
-                self._session.progress.question = used.question
-                return False
         return completed
 
     async def _use_tool(self, phase: PhaseProgress, turn_id: str, call: ToolRequest) -> ToolResult:
@@ -257,6 +258,20 @@ class SmartBuilder:
             left.append("the builder's own word that it is done; the checks find nothing wrong")
         done = f"{_count(len(phase.files), 'file')} written or changed{files}"
         return f"Done: {done}. Left: {'; '.join(left)}. Resume gives it more; a message changes its course."
+
+
+def side_by_side(calls: Sequence[ToolRequest]) -> list[list[ToolRequest]]:
+    """The calls in groups, one after the other: what changes anything is a group of its own."""
+    groups: list[list[ToolRequest]] = []
+    joins = False
+    for call in calls:
+        reads = call.effect in ("none", "reads")
+        if reads and joins:
+            groups[-1].append(call)
+        else:
+            groups.append([call])
+        joins = reads
+    return groups
 
 
 def _count(number: int, what: str) -> str:

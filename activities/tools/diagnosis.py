@@ -10,6 +10,7 @@ class Report(Tool):
     not find or mend it, what you ruled out and what you suspect."""
 
     name = "report"
+    effect = "exclusive"
     diagnosis: str = Field(min_length=1, max_length=6_000)
     solved: bool
 

@@ -49,6 +49,7 @@ class ExternalTool(Tool):
 
     model_config = ConfigDict(extra="allow")
 
+    effect = "external"
     server: ClassVar[str]
     remote: ClassVar[str]
     form: ClassVar[dict[str, Any]]

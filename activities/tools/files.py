@@ -16,6 +16,7 @@ class ListFiles(Tool):
     """List the paths of all files of the project, with their sizes in characters."""
 
     name = "list_files"
+    effect = "reads"
 
     def summary(self) -> str:
         return "Looking at the list of files"
@@ -29,6 +30,7 @@ class ReadFile(Tool):
     """Read a file, whole or from one line to another (counted from 1, both included)."""
 
     name = "read_file"
+    effect = "reads"
     path: FilePath
     first_line: int | None = Field(default=None, ge=1)
     last_line: int | None = Field(default=None, ge=1)
@@ -53,6 +55,7 @@ class SearchFiles(Tool):
     """Find the lines of all files that contain a text, as it is written."""
 
     name = "search_files"
+    effect = "reads"
     text: str = Field(min_length=1, max_length=1_000)
 
     def summary(self) -> str:
@@ -73,6 +76,7 @@ class WriteFile(Tool):
     """Write a file, whole. It replaces one of the same path."""
 
     name = "write_file"
+    effect = "writes"
     path: FilePath
     content: str = Field(max_length=MAX_TEXT)
 
@@ -91,6 +95,7 @@ class EditFile(Tool):
     part must occur exactly once in the file."""
 
     name = "edit_file"
+    effect = "writes"
     path: FilePath
     blocks: str = Field(min_length=1, max_length=MAX_TEXT)
 
@@ -113,6 +118,7 @@ class DeleteFile(Tool):
     """Delete a file."""
 
     name = "delete_file"
+    effect = "writes"
     path: FilePath
 
     def summary(self) -> str:

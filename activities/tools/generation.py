@@ -30,6 +30,7 @@ class GenerateFiles(Tool):
     project's files, but not this conversation."""
 
     name = "generate_files"
+    effect = "writes"
     calls = ActionKey.PHASE_IMPLEMENTATION
     title: Line
     instructions: str = Field(min_length=1, max_length=8_000)
@@ -92,6 +93,7 @@ class RegenerateFile(Tool):
     is where the repair would make it worse."""
 
     name = "regenerate_file"
+    effect = "writes"
     calls = ActionKey.FILE_REGENERATION
     path: FilePath
     problems: list[Problem] = Field(min_length=1, max_length=20)
@@ -123,6 +125,7 @@ class ReviewCode(Tool):
     says they are for. Returns what it finds, by file, and the packages that are missing; nothing is changed."""
 
     name = "review_code"
+    effect = "reads"
     calls = ActionKey.CODE_REVIEW
     goal: str = Field(min_length=1, max_length=2_000)
     files: list[FilePath] = Field(default_factory=list, max_length=30)

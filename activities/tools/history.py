@@ -15,6 +15,7 @@ class ListVersions(Tool):
     """List the newest changes of the project, or of one file: version, path, who changed it and why."""
 
     name = "list_versions"
+    effect = "reads"
     path: FilePath | None = None
 
     def summary(self) -> str:
@@ -38,6 +39,7 @@ class DiffVersions(Tool):
     Version 0 is the project before it had any file."""
 
     name = "diff_versions"
+    effect = "reads"
     since: int = Field(ge=0)
     to: int | None = Field(default=None, ge=0)
     path: FilePath | None = None
@@ -59,6 +61,7 @@ class RestoreFile(Tool):
     """Make a file what it was at an earlier version of the project."""
 
     name = "restore_file"
+    effect = "writes"
     path: FilePath
     version: int = Field(ge=1)
 

@@ -15,6 +15,7 @@ class ReadBlueprint(Tool):
     """Read the blueprint of the application as it stands."""
 
     name = "read_blueprint"
+    effect = "reads"
 
     def summary(self) -> str:
         return "Reading the blueprint"
@@ -55,6 +56,7 @@ class WriteBlueprint(_Parts):
     (`steps`), and the files you will write first (`files`). The person sees it. It replaces an earlier one."""
 
     name = "write_blueprint"
+    effect = "writes"
     title: Line
     description: Paragraph
 
@@ -70,6 +72,7 @@ class ChangeBlueprint(_Parts):
     """Change the blueprint: each part that is given replaces the one there is, the others stay."""
 
     name = "change_blueprint"
+    effect = "writes"
 
     def summary(self) -> str:
         return "Changing the blueprint"

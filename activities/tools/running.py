@@ -28,6 +28,7 @@ class InstallPackages(Tool):
     """Install packages, by plain names with or without a version."""
 
     name = "install_packages"
+    effect = "exclusive"
     queue = "sandbox"
     packages: list[Line] = Field(min_length=1, max_length=20)
 
@@ -55,6 +56,7 @@ class RunChecks(Tool):
     """Check types, style and, when these are clean, the build of the project as it stands."""
 
     name = "run_checks"
+    effect = "exclusive"
     queue = "sandbox"
 
     def summary(self) -> str:
@@ -75,6 +77,7 @@ class RunCommand(Tool):
     python3, and readers like grep, ls, cat. It ends after a minute. Files that it writes are not kept."""
 
     name = "run_command"
+    effect = "exclusive"
     queue = "sandbox"
     command: str = Field(min_length=1, max_length=2_000)
 

@@ -13,6 +13,7 @@ class AskUser(Tool):
     days: ask only what you cannot decide well yourself, and call no other tool in the same turn."""
 
     name = "ask_user"
+    effect = "exclusive"
     question: str = Field(min_length=1, max_length=2_000)
     options: list[Annotated[str, StringConstraints(max_length=1_000)]] = Field(default_factory=list, max_length=6)
 
@@ -32,6 +33,7 @@ class Complete(Tool):
     cannot that they might expect."""
 
     name = "complete"
+    effect = "exclusive"
     text: str = Field(alias="summary", min_length=1, max_length=8_000)
 
     def summary(self) -> str:

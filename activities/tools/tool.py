@@ -15,7 +15,7 @@ from inference.structured import schema_of
 from sandbox import Workspace
 from schemas.blueprint import Blueprint
 from schemas.checks import CheckReport
-from schemas.inference import ActionKey, ImagePart, ToolSpec
+from schemas.inference import ActionKey, ImagePart, SideEffect, ToolSpec
 from schemas.session import Preview, Question, ScreenshotRef
 
 Queue = Literal["inference", "sandbox"]
@@ -83,12 +83,14 @@ class Bench:
 
 
 class Tool(BaseModel):
-    """A call of a tool. `queue` says where it runs: on the sandbox's cores, or beside the model calls.
-    `calls` is the action of the model that carries it out, if one does."""
+    """A call of a tool. `effect` is what it does to the project: only what reads runs beside others. `queue` says where
+    it runs: on the sandbox's cores, or beside the model calls. `calls` is the action of the model that carries it out,
+    if one does."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: ClassVar[str]
+    effect: ClassVar[SideEffect]
     queue: ClassVar[Queue] = "inference"
     calls: ClassVar[ActionKey | None] = None
 

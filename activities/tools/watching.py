@@ -26,6 +26,7 @@ class ReadLogs(Tool):
     and in the page. The page is opened anew in a browser for it."""
 
     name = "read_logs"
+    effect = "exclusive"
     queue = "sandbox"
 
     def summary(self) -> str:
@@ -59,6 +60,7 @@ class TakeScreenshot(Tool):
     """Take a picture of the running application as on a desktop or a phone, and see what goes wrong in the page."""
 
     name = "take_screenshot"
+    effect = "exclusive"
     queue = "sandbox"
     size: Literal["desktop", "phone"] = "desktop"
 
@@ -117,6 +119,7 @@ class UsePreview(Tool):
     """The preview of the application: its status and address, or start it anew with `restart`."""
 
     name = "preview"
+    effect = "exclusive"
     queue = "sandbox"
     action: Literal["status", "restart"] = "status"
 

@@ -75,7 +75,9 @@ class _Finder:
                     self._effect(component, call)
 
     def _render(self, component: _Component) -> None:
-        for call in _sure_calls(self._module, component.body, {}):
+        local = _local_functions(self._module, component.body)
+        helpers = {name: node for name, node in local.items() if node.children[0].type != "async"}
+        for call in _sure_calls(self._module, component.body, helpers):
             name = _callee(self._module, call)
             if name in component.setters:
                 self._report(call, IN_RENDER, f"{name} is called during rendering, which renders again for ever.", True)
@@ -140,6 +142,8 @@ class _Finder:
             sides = [value.child_by_field_name(side) for side in ("left", "right")]
             texts = [self._module.text(side) for side in sides if side]
             return operator is not None and operator.type in "+-" and state in texts and not {"0", "''"} & set(texts)
+        if value.type == "unary_expression":
+            return self._module.text(value).replace(" ", "") == f"!{state}"
         return _new_array(self._module, value)
 
     # --- stores -----------------------------------------------------------------------------------------------------
@@ -222,7 +226,7 @@ def _state_of(module: Module, body: tree_sitter.Node) -> tuple[dict[str, str], s
 
 def _is_fresh(module: Module, value: tree_sitter.Node) -> bool:
     value = _unwrapped(value)
-    return value.type in ("object", "array", *_FUNCTIONS) or _new_array(module, value)
+    return value.type in ("object", "array", "new_expression", *_FUNCTIONS) or _new_array(module, value)
 
 
 def _stores(project: Project, path: str) -> set[str]:

@@ -61,6 +61,8 @@ def test_every_tool_says_what_it_does_and_what_it_takes() -> None:
             assert (spec.name, spec.parameters["type"]) == (name, "object")
             assert len(spec.description) > 10 and "\n" not in spec.description
             assert spec.parameters["additionalProperties"] is False
+            assert "effect" in tool.__dict__, f"{name} does not say what it does to the project"
+    assert {name for name, tool in BUILDER_TOOLS.items() if tool.effect == "reads"} == {*READING_TOOLS, "review_code"}
     assert {name for name, tool in BUILDER_TOOLS.items() if tool.queue == "sandbox"} == {
         "install_packages", "run_checks", "run_command", "read_logs", "take_screenshot", "preview",
     }  # fmt: skip

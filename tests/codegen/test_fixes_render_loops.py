@@ -33,6 +33,9 @@ STATE = "const [a, setA] = useState<number[]>([]);\n"  # line 4
 LOOPS = {
     "in render": ("setA([1]);\nreturn <p />;", "stich/set-state-in-render", 5, True),
     "called instead of passed": ("return <button onClick={setA([1])} />;", "stich/set-state-in-render", 5, True),
+    "handler called instead of passed": (
+        "const add = () => { setA([1]); };\nreturn <button onClick={add()} />;", "stich/set-state-in-render", 5, True
+    ),
     "behind an effect that returns": (
         "useEffect(() => () => stop(), []);\nsetA([1]);", "stich/set-state-in-render", 6, True
     ),
@@ -66,6 +69,11 @@ LOOPS = {
     "its own state, from the old": (
         "useEffect(() => { setA((old) => [...old, 1]); }, [a]);", "stich/effect-sets-its-dependency", 5, True
     ),
+    "its own switch": ("useEffect(() => { setA(!a); }, [a]);", "stich/effect-sets-its-dependency", 5, True),
+    "date made in render": (
+        "const now = new Date();\nuseEffect(() => { setA(until(now)); }, [now]);",
+        "stich/unstable-effect-dependency", 6, False,
+    ),
     "its own count": ("useEffect(() => { setA(a + 1); }, [a]);", "stich/effect-sets-its-dependency", 5, True),
     "selector makes an object": (
         "const { tasks } = useBoard((s) => ({ tasks: s.tasks }));", "stich/unstable-selector", 5, True
@@ -95,6 +103,8 @@ ENDS = [
     "id && setA([1]);",
     "return <button onClick={() => setA([1])} />;",
     "const set = () => setA([1]);\nreturn <p onClick={set} />;",
+    "const set = (n: number) => () => setA([n]);\nreturn <p onClick={set(1)} />;",
+    "const set = async () => { await stored(); setA([1]); };\nvoid set();",
     "useEffect(() => { setA([1]); }, []);",
     "useEffect(() => { setA([id]); }, [id]);",
     "useEffect(() => { setA(true); });",

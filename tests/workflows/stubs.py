@@ -317,6 +317,7 @@ class Rooms:
                     summary=name,
                     index=index,
                     queue="sandbox" if name == "run_checks" else "inference",
+                    effect="reads" if name.startswith("read_") else "exclusive",
                 )
                 for index, name in enumerate(names)
             ]

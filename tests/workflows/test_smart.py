@@ -128,6 +128,22 @@ async def test_a_message_enters_before_the_next_turn(start: Start, rooms: Rooms)
     assert len(done.phases) == 1
 
 
+async def test_what_only_reads_runs_side_by_side_before_what_changes(start: Start, rooms: Rooms) -> None:
+    gates = {f"phase-1/turn-1/tool-{index}": asyncio.Event() for index in range(3)}
+    script = Script(turns=[["read_a", "read_b", "write_file", "read_c"], ["complete"]], hold=gates)
+    handle = await start(script, mode="smart")
+    await until(handle, lambda p: {"phase-1/turn-1/tool-0", "phase-1/turn-1/tool-1"} <= set(rooms.runs[handle.id]))
+    gates["phase-1/turn-1/tool-1"].set()
+    await until(handle, lambda p: len(p.operations) == 1)
+    assert "phase-1/turn-1/tool-2" not in rooms.runs[handle.id]
+    gates["phase-1/turn-1/tool-0"].set()
+    await until(handle, lambda p: "phase-1/turn-1/tool-2" in rooms.runs[handle.id])
+    assert "phase-1/turn-1/tool-3" not in rooms.runs[handle.id]
+    gates["phase-1/turn-1/tool-2"].set()
+    await until(handle, lambda p: p.state.name == "completed")
+    await replay(handle)
+
+
 async def test_an_interrupting_message_cancels_the_running_tool(start: Start, rooms: Rooms) -> None:
     gate = asyncio.Event()
     script = Script(turns=[["list_files", "write_file"], ["complete"]], hold={"phase-1/turn-1/tool-0": gate})
