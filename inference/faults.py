@@ -17,6 +17,7 @@ from inference.errors import (
     GatewayFailed,
     InferenceError,
     InvalidRequest,
+    MalformedOutput,
     MalformedToolCall,
     ModelNotFound,
     NoRecording,
@@ -40,21 +41,29 @@ _CREDIT = re.compile(
     re.IGNORECASE,
 )
 _REFUSED = re.compile(
-    r"content[_ ](policy|filter)|content management policy|safety(?!_?identifier)|flagged|moderation|"
-    r"invalid_prompt|limited access to this content",
+    r"content[_ ](policy|filter)|content management policy|safety(?!_?(identifier|settings?))|flagged|moderation|"
+    r"invalid_prompt|limited access to this content|data_inspection_failed|inappropriate content|content exists risk",
     re.IGNORECASE,
 )
 _PARAMETER = re.compile(
-    r"(unknown|unsupported|unrecogni[sz]ed|unexpected|invalid)[_ ](request[_ ])?(parameter|argument|field|name)\b|"
-    r"unsupported_value|extra inputs are not permitted",
+    r"(unknown|unsupported|unrecogni[sz]ed|unexpected)[_ ](request[_ ])?(parameter|argument|field|name)\b|"
+    r"invalid[_ ](request[_ ])?(parameter|field|name)\b|unsupported_value|extra inputs are not permitted",
     re.IGNORECASE,
 )
 """A parameter that the server does not take. What it is called is no reason."""
 _KEY = re.compile(
-    r"api[_ ]key|invalid x-api-key|authentication|unauthori[sz]ed|no auth credentials|permission", re.IGNORECASE
+    r"(invalid|incorrect|wrong|missing|no)[_ ](x-)?api[_ -]?key|"
+    r"api[_ ]?key[_ ](is )?(not valid|invalid|expired|missing)|"
+    r"authentication[_ ](error|fail|token)|unauthori[sz]ed|no auth credentials|permission[_ ](denied|error)",
+    re.IGNORECASE,
 )
+_FORM = re.compile(r"json_validate_failed|failed to (generate|validate) json", re.IGNORECASE)
 _TOOL = re.compile(r"tool_use_failed|malformed_function_call|failed to call a function|tool call validation", re.I)
-_NO_MODEL = re.compile(r"model[_ ]not[_ ]found|not_found_error|unknown model|no such model|not a valid model", re.I)
+_NO_MODEL = re.compile(
+    r"model[_ ]not[_ ]found|not_found_error|(unknown|invalid|no such)[_ ]model|not a valid model|"
+    r"location is not supported",
+    re.IGNORECASE,
+)
 _TRUNCATED = re.compile(r"token limit reached|max(imum)?[_ ](output|completion)?[_ ]?tokens? (limit )?reached", re.I)
 _LIMITED = re.compile(r"rate[_ -]?limit|resource_exhausted|too many requests|quota exceeded", re.I)
 _OVERLOADED = re.compile(r"overloaded|unavailable|at capacity|capacity exceeded", re.I)
@@ -84,7 +93,7 @@ def fault(
     message, code, inner_status, extra = _said(body)
     if status < 400 or (inner_status and inner_status >= 400 and status == 400):
         status = inner_status or status
-    kind = _kind(status, code, f"{code} {message}")
+    kind = _kind(status, f"{code} {message} {extra}")
     detail = message or (body if isinstance(body, str) else "")
     error = kind(
         f"{detail} {extra}".strip(),
@@ -140,7 +149,7 @@ def _upstream_headers(body: Mapping[str, Any] | str) -> dict[str, str]:
     return {str(name).lower(): str(value) for name, value in headers.items()} if isinstance(headers, Mapping) else {}
 
 
-def _kind(status: int, code: str, words: str) -> type[InferenceError]:
+def _kind(status: int, words: str) -> type[InferenceError]:
     rules: tuple[tuple[bool, type[InferenceError]], ...] = (
         (status == 402 or (bool(_CREDIT.search(words)) and status not in (401, 403)), OutOfCredit),
         (status == 429, RateLimited),
@@ -148,19 +157,19 @@ def _kind(status: int, code: str, words: str) -> type[InferenceError]:
         (status in (408, 504), TimedOut),
         (status >= 500, ServerError),
         (bool(_TOOL.search(words)), MalformedToolCall),
+        (bool(_FORM.search(words)), MalformedOutput),
         (bool(_TRUNCATED.search(words)), OutputTruncated),
         (status == 413 and bool(_LIMITED.search(words)), RateLimited),
         (bool(_CONTEXT.search(words)) or status == 413, ContextTooLong),
-        (status == 401, AuthFailed),
+        (status == 401 or bool(_KEY.search(words)), AuthFailed),
         (status in (400, 422) and bool(_PARAMETER.search(words)), InvalidRequest),
         (bool(_REFUSED.search(words)), ContentRefused),
         (status == 403, AuthFailed),
         ("demo_no_recording" in words, NoRecording),
         (status == 404 or bool(_NO_MODEL.search(words)), ModelNotFound),
-        (status == 409 or status == 425, ServerError),
+        (status in (409, 425, 499), ServerError),
         (bool(_LIMITED.search(words)), RateLimited),
         (bool(_OVERLOADED.search(words)), Overloaded),
-        (bool(_KEY.search(words)) and code not in ("unsupported_value", "unsupported_parameter"), AuthFailed),
         (status >= 400, InvalidRequest),
         ("invalid_request" in words, InvalidRequest),
     )
@@ -215,6 +224,8 @@ _STATUS_OF = {
     "INTERNAL": 500,
     "UNAVAILABLE": 503,
     "DEADLINE_EXCEEDED": 504,
+    "CANCELLED": 499,
+    "ABORTED": 409,
 }
 
 

@@ -204,7 +204,7 @@ class OpenAIReader(AnswerReader):
         choices = event.get("choices")
         if choices:
             choice = choices[0]
-            delta = choice.get("delta")
+            delta = choice.get("delta") or choice.get("message")
             if delta:
                 content = delta.get("content")
                 if content:
@@ -217,6 +217,8 @@ class OpenAIReader(AnswerReader):
             raw = choice.get("finish_reason")
         else:
             raw = None
+            if _is_fault(event):
+                raise self.fault_in(event)
         if not self.served_model:
             self.served_model = event.get("model") or ""
             self.response_id = event.get("id") or ""
@@ -229,7 +231,7 @@ class OpenAIReader(AnswerReader):
         if "x_groq" in event:
             self._of_groq(event["x_groq"] or {})
         if raw:
-            self._finished(str(raw))
+            self._finished(str(raw), choice)
 
     def _of_groq(self, extra: Json) -> None:
         """Groq puts the count, and an error in the middle of a stream, beside the choices."""
@@ -241,7 +243,7 @@ class OpenAIReader(AnswerReader):
     def read_whole(self, body: Json) -> None:
         choices = body.get("choices")
         if not choices:
-            raise ValueError("no choices")
+            raise self.fault_in(body) if _is_fault(body) else ValueError("no choices")
         choice = choices[0]
         self.served_model, self.response_id = body.get("model") or "", body.get("id") or ""
         if isinstance(usage := body.get("usage"), dict):
@@ -258,20 +260,19 @@ class OpenAIReader(AnswerReader):
             self._fragment({**each, "index": index})
         rest = {key: message.get(key) for key in ("function_call", "refusal", "reasoning_details")}
         self._rarely({"reasoning": thought, **rest})
-        self._finished(str(choice.get("finish_reason") or "stop"))
+        self._finished(str(choice.get("finish_reason") or "stop"), choice)
 
     def refusal(self) -> str:
         return "".join(self._refusal)
 
-    def _finished(self, raw: str) -> None:
+    def _finished(self, raw: str, choice: Json) -> None:
         """The reason of this answer's end. Words differ in case, and some servers add their own after a colon."""
         word = raw.partition(":")[0].strip().lower()
-        if word in _BROKEN:
-            self.raw_reason = raw
-            raise self.error(ServerError, f"the provider ended the answer with {raw}", reason=raw)
-        if word == "malformed_function_call":
-            self.raw_reason = raw
+        self.raw_reason = raw
+        if "malformed_function_call" in f"{raw} {choice.get('native_finish_reason')}".lower():
             raise self.error(MalformedToolCall, "", reason=raw)
+        if word in _BROKEN:
+            raise self.error(ServerError, f"the provider ended the answer with {raw}", reason=raw)
         self._finish_as(word, _REASONS)
         self.raw_reason = raw
         if self._think is not None:
@@ -344,8 +345,10 @@ class OpenAIReader(AnswerReader):
 
     def _fragment(self, each: Json) -> None:
         """One fragment of a tool call. Some servers omit the index or the id, or give every call the same one."""
-        function = each.get("function") or {}
+        function = each.get("function") or each.get("custom") or {}
         wire_id, name, arguments = each.get("id") or "", function.get("name"), function.get("arguments")
+        if arguments is None:
+            arguments = function.get("input")  # of a tool that takes plain text
         slot = each.get("index")
         if slot is None:
             slot = wire_id or (next(reversed(self._slots)) if self._slots else 0)
@@ -386,6 +389,11 @@ class OpenAIReader(AnswerReader):
             output_tokens=number(raw.get("completion_tokens")),
             reasoning_tokens=number(details.get("reasoning_tokens")),
         )
+
+
+def _is_fault(event: Json) -> bool:
+    """Whether what has no choices is an error that stands bare, as vLLM and proxies send it."""
+    return event.get("object") == "error" or "message" in event or "detail" in event
 
 
 def _signature(each: Json) -> str | None:

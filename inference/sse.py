@@ -1,7 +1,7 @@
 """Server-sent events out of byte chunks, whatever the chunks' borders.
 
 Made for speed: one `split` per chunk, no decoding of bytes to text. Only what model providers use is kept: the event
-name and the data. CRLF, LF and lone CR end a line; comments, ids, retry fields and a byte order mark are skipped.
+name and the data. CRLF, LF and lone CR end a line; comments, ids and retry fields are skipped.
 """
 
 MAX_EVENT = 32 * 1024 * 1024
@@ -15,7 +15,7 @@ class EventTooLong(ValueError):
 class EventReader:
     """Feeds on chunks of bytes, gives (event name, data) pairs. The name is empty where none was sent."""
 
-    __slots__ = ("_data", "_event", "_first", "_held_cr", "_limit", "_size", "_tail")
+    __slots__ = ("_data", "_event", "_held_cr", "_limit", "_size", "_tail")
 
     def __init__(self, limit: int = MAX_EVENT) -> None:
         self._tail: list[bytes] = []
@@ -23,7 +23,6 @@ class EventReader:
         self._event = b""
         self._size = 0
         self._held_cr = False
-        self._first = True
         self._limit = limit
 
     def feed(self, chunk: bytes) -> list[tuple[bytes, bytes]]:
@@ -42,9 +41,6 @@ class EventReader:
             lines[0] = b"".join(self._tail)
         rest = lines.pop()
         self._tail = [rest] if rest else []
-        if self._first:
-            self._first = False
-            lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")
         events: list[tuple[bytes, bytes]] = []
         data = self._data
         for line in lines:

@@ -1,5 +1,6 @@
 """What the three dialects share: the resolved call, the request on the wire, and the reader of an answer."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,10 @@ Json = dict[str, Any]
 
 BODY_LIMIT = 64 * 1024 * 1024
 """Bytes of an answer that is not a stream."""
+
+_MARK = b"\xef\xbb\xbf"
+_FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
+"""What the first line of a stream begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,7 @@ class AnswerReader(ABC):
         self._streams = status < 400 and media_type in self.content_types
         self._media_type = media_type
         self._begun = False
+        self._first = b""
         self._whole: list[bytes] = []
         self._whole_size = 0
 
@@ -110,8 +116,8 @@ class AnswerReader(ABC):
     def feed(self, chunk: bytes) -> list[Delta]:
         """Deltas that `chunk` completes. Raises InferenceError."""
         self._out = out = list[Delta]()
-        if not self._begun:
-            self._begin(chunk)
+        if not self._begun and not (chunk := self._begin(chunk)):
+            return []
         if not self._streams:
             self._whole.append(chunk)
             self._whole_size += len(chunk)
@@ -132,7 +138,7 @@ class AnswerReader(ABC):
         if self._streams:
             self._read_rest()
         else:
-            self._read_body(b"".join(self._whole))
+            self._read_body(b"".join(self._whole) or self._first)
         self._close_calls()
         if self.reason is None:
             raise self.error(StreamBroken, "no finish reason was sent")
@@ -180,8 +186,8 @@ class AnswerReader(ABC):
         """What the provider said when it declined."""
         return ""
 
-    def fault_in(self, event: Json) -> InferenceError:
-        """The typed error of an error object inside an answer."""
+    def fault_in(self, event: Json | str) -> InferenceError:
+        """The typed error of an error object, or of an error's text, inside an answer."""
         return fault(self.status, event, self.headers, provider=self.provider, model=self.model)
 
     def _finish_as(self, raw: str, reasons: Mapping[str, FinishReason]) -> None:
@@ -205,8 +211,10 @@ class AnswerReader(ABC):
         """Take in a count in the vendor's words. Many repeat it with every event."""
         if raw != self._raw_usage:
             self._raw_usage = raw
-            self.usage = self.usage_of(raw)
-            self._out.append(UsageDelta(self.usage))
+            usage = self.usage_of(raw)
+            if usage.input_tokens or usage.output_tokens:  # zeros after a count are none
+                self.usage = usage
+                self._out.append(UsageDelta(usage))
 
     def _call_open(self, index: int, call_id: str, name: str, signature: str | None = None) -> None:
         """A tool call begins. Ids that are missing or that repeat are replaced: results are matched by id."""
@@ -237,13 +245,18 @@ class AnswerReader(ABC):
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    def _begin(self, chunk: bytes) -> None:
-        """No line of a stream begins with a bracket: what does is one JSON body (an error, as a rule), whatever the
-        content type says."""
-        if start := chunk.lstrip():
-            self._begun = True
-            if start.startswith((b"{", b"[")):
-                self._streams = False
+    def _begin(self, chunk: bytes) -> bytes:
+        """What there is to read, once the first bytes tell what it is. Content types are wrong at times: what begins
+        with a bracket is one JSON body (an error, as a rule), what begins as events do is a stream, but for a page."""
+        start = self._first = (self._first + chunk).lstrip().removeprefix(_MARK).lstrip()
+        if len(start) < len(b"retry:") and not start.startswith((b"{", b"[", b"<")):
+            return b""
+        self._begun = True
+        if start.startswith((b"{", b"[")):
+            self._streams = False
+        elif self.status < 400 and start.startswith(_FIELDS) and self._media_type != "text/html":
+            self._streams = True
+        return start
 
     def _read(self, name: bytes, data: bytes) -> None:
         if data == b"[DONE]" or self._ended:
@@ -252,7 +265,11 @@ class AnswerReader(ABC):
         try:
             event = orjson.loads(data)
         except orjson.JSONDecodeError:
-            raise self.error(UnreadableAnswer, f"malformed JSON in the stream: {_glimpse(data)}") from None
+            event = _with_half_characters(data)
+        if event is None:
+            if name == b"error":
+                raise self.fault_in(data.decode(errors="replace"))
+            raise self.error(UnreadableAnswer, f"malformed JSON in the stream: {_glimpse(data)}")
         if type(event) is not dict:
             raise self.error(UnreadableAnswer, f"an event that is not an object: {_glimpse(data)}")
         try:
@@ -340,6 +357,17 @@ def object_text(text: str) -> str:
         return text if isinstance(orjson.loads(text), dict) else "{}"
     except orjson.JSONDecodeError:
         return "{}"
+
+
+def _with_half_characters(data: bytes) -> object:
+    """JSON with halves of surrogate pairs, as proxies leave them that cut text between UTF-16 units; None for what is
+    no JSON all the same. The halves are lost."""
+    if b"\\ud" not in data.lower():
+        return None
+    try:
+        return orjson.loads(json.dumps(json.loads(data), ensure_ascii=False).encode(errors="replace"))
+    except ValueError:
+        return None
 
 
 def _glimpse(data: bytes) -> str:

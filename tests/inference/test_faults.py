@@ -212,6 +212,14 @@ def test_a_routers_headers_inside_the_body_count() -> None:
 @pytest.mark.parametrize(
     ("message", "code"),
     [
+        ("API key not valid. Please pass a valid API key.", "auth_failed"),
+        ("API key expired. Please renew the API key.", "auth_failed"),
+        ("tools.0.input_schema: the property permission is invalid", "invalid_request"),
+        ("GenerateContentRequest.safety_settings[0]: invalid", "invalid_request"),
+        ("User location is not supported for the API use.", "model_not_found"),
+        ("Invalid model: mistral-large", "model_not_found"),
+        ("Failed to generate JSON. Please adjust your prompt.", "malformed_output"),
+        ("Input data may contain inappropriate content.", "content_refused"),
         ("Unsupported parameter: 'safety_identifier' is not supported with this model.", "invalid_request"),
         ('Unknown name "safetySettings": Cannot find field.', "invalid_request"),
         ("moderation: Extra inputs are not permitted", "invalid_request"),
@@ -223,3 +231,7 @@ def test_a_routers_headers_inside_the_body_count() -> None:
 def test_what_a_400_says(message: str, code: str) -> None:
     body = {"error": {"type": "invalid_request_error", "message": message}}
     assert faults.fault(400, body, {}, provider="openai", model="m").code == code
+    google = {"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": message}}
+    assert faults.fault(400, google, {}, provider="google", model="m").code == code
+    routed = {"error": {"code": 400, "message": "Provider returned error", "metadata": {"raw": message}}}
+    assert faults.fault(400, routed, {}, provider="openrouter", model="m").code == code

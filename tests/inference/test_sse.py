@@ -22,12 +22,9 @@ def read(chunks: list[bytes]) -> list[tuple[bytes, bytes]]:
     st.lists(st.tuples(st.sampled_from(["", "ping", "error"]), st.lists(_LINE, min_size=1, max_size=3)), max_size=6),
     _END,
     st.lists(st.integers(0, 400), max_size=12),
-    st.booleans(),
 )
-def test_any_events_survive_any_cuts(
-    events: list[tuple[str, list[str]]], end: str, cuts: list[int], mark: bool
-) -> None:
-    text = "\ufeff" if mark else ""
+def test_any_events_survive_any_cuts(events: list[tuple[str, list[str]]], end: str, cuts: list[int]) -> None:
+    text = ""
     for name, lines in events:
         text += f": a comment{end}id: 7{end}" + (f"event: {name}{end}" if name else "")
         text += "".join(f"data: {line}{end}" for line in lines) + end

@@ -12,6 +12,7 @@ import orjson
 
 from inference.dialects import READERS
 from inference.errors import InferenceError
+from inference.providers import provider_id
 from inference.wire import AnswerReader, gather
 from schemas.inference import Answer, Delta, Dialect
 
@@ -20,7 +21,7 @@ def dialect_of(recording: dict[str, Any]) -> Dialect:
     path = str(recording.get("path", ""))
     if "enerateContent" in path:
         return "google"
-    if "/messages" in path:
+    if "/messages" in path or "awPredict" in path:
         return "anthropic"
     return "openai"
 
@@ -28,17 +29,20 @@ def dialect_of(recording: dict[str, Any]) -> Dialect:
 def reader_for(recording: dict[str, Any]) -> AnswerReader:
     request = recording.get("request")
     model = request.get("model", "") if isinstance(request, dict) else ""
+    provider = str(recording.get("provider", ""))
     return READERS[dialect_of(recording)](
-        recording.get("provider", ""),
+        provider_id(provider) or provider,
         model,
         status=recording["status"],
         content_type=recording.get("content_type") or "",
-        headers={name.lower(): value for name, value in (recording.get("headers") or {}).items()},
+        headers={name.lower(): _first(value) for name, value in (recording.get("headers") or {}).items()},
     )
 
 
 def body_of(recording: dict[str, Any]) -> bytes:
-    response = recording["response"]
+    response = recording.get("response")
+    if response is None:
+        return b""
     return response.encode() if isinstance(response, str) else orjson.dumps(response)
 
 
@@ -61,7 +65,6 @@ def summary(path: Path) -> dict[str, Any]:
     answer = gather(deltas, Answer())
     usage = reader.usage
     return {
-        "file": path.name,
         "text": answer.text,
         "reasoning": answer.reasoning,
         "tool_calls": [
@@ -93,6 +96,11 @@ def summary(path: Path) -> dict[str, Any]:
 def _cut_short(reader: AnswerReader) -> str | None:
     """Why an answer that failed had ended: one that failed did not simply stop."""
     return reader.reason if reader.reason in ("length", "content_filter") else None
+
+
+def _first(value: Any) -> str:
+    """A header's value; recorders write a list where a header may come more than once."""
+    return str(value[0] if isinstance(value, list) and value else value)
 
 
 def _arguments(text: str) -> Any:
