@@ -189,7 +189,11 @@ def _middleware(
         expose_headers=CORS_EXPOSED,
     )
     return [
-        Middleware(SecurityHeaders, preview_origin=settings.preview_origin),
+        Middleware(
+            SecurityHeaders,
+            preview_origin=settings.preview_origin,
+            encrypted=settings.origin.startswith("https:"),
+        ),
         Middleware(RequestLog),
         Middleware(RequestSpans),
         *([Middleware(codec_routes.CodecOrigin, origin=own.codec)] if own.codec else []),

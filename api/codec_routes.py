@@ -9,7 +9,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.middleware.cors import CORSMiddleware
@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from temporalio.api.common.v1 import Payload
 
-from api.auth import operator_of
+from api.audit import note
 from api.endpoints import Answer, Endpoint, JsonResponse, body_of
 from api.origins import CODEC_PATH
 from api.problems import INVALID, NOT_FOUND, NOT_OPERATOR, Refusal
@@ -44,47 +44,34 @@ class CodecPayloads(BaseModel):
 
 
 async def decode(request: Request) -> Response:
-    operator_of(request)
-    return await _decode(request)
-
-
-async def decode_with_ticket(request: Request) -> Response:
     _check_ticket(request)
-    return await _decode(request)
-
-
-async def encode(request: Request) -> Response:
-    operator_of(request)
-    return await _encode(request)
-
-
-async def encode_with_ticket(request: Request) -> Response:
-    _check_ticket(request)
-    return await _encode(request)
-
-
-def _check_ticket(request: Request) -> None:
-    ticket = services_of(request).settings.codec_ticket
-    given: str = request.path_params["ticket"]
-    if ticket is None or not hmac.compare_digest(given.encode(), ticket.get_secret_value().encode()):
-        raise Refusal(NOT_FOUND, "There is nothing at this address.")
-
-
-async def _encode(request: Request) -> Response:
-    codec = services_of(request).codec
-    payloads = _given(request)
-    encoded: Sequence[Payload] = await codec.encode(payloads) if codec is not None else payloads
-    return JsonResponse(CodecPayloads(payloads=[_written(payload) for payload in encoded]))
-
-
-async def _decode(request: Request) -> Response:
     codec = services_of(request).codec
     payloads = _given(request)
     try:
         decoded: Sequence[Payload] = await codec.decode(payloads) if codec is not None and payloads else payloads
     except ValueError:
         raise Refusal(INVALID, "A payload does not open with the keys of this service.") from None
+    if payloads:
+        await note(request, "payloads_opened", count=len(payloads))
     return JsonResponse(CodecPayloads(payloads=[_written(payload) for payload in decoded]))
+
+
+async def encode(request: Request) -> Response:
+    _check_ticket(request)
+    codec = services_of(request).codec
+    payloads = _given(request)
+    encoded: Sequence[Payload] = await codec.encode(payloads) if codec is not None else payloads
+    return JsonResponse(CodecPayloads(payloads=[_written(payload) for payload in encoded]))
+
+
+def _check_ticket(request: Request) -> None:
+    """Raises Refusal NOT_FOUND for an address with another ticket than ours. One without is for operators."""
+    given: str | None = request.path_params.get("ticket")
+    if given is None:
+        return
+    ticket = services_of(request).settings.codec_ticket
+    if ticket is None or not hmac.compare_digest(given.encode(), ticket.get_secret_value().encode()):
+        raise Refusal(NOT_FOUND, "There is nothing at this address.")
 
 
 def _given(request: Request) -> list[Payload]:
@@ -125,60 +112,30 @@ class CodecOrigin:
 
 
 EXAMPLE = CodecPayloads(payloads=[CodecPayload(metadata={"encoding": "anNvbi9wbGFpbg=="}, data="e30=")])
-ANSWER = Answer(description="The payloads, readable, in the same order.", schema=CodecPayloads, example=EXAMPLE)
-ENCODED = Answer(description="The payloads, encrypted, in the same order.", schema=CodecPayloads, example=EXAMPLE)
+
+
+def _endpoint(verb: Literal["decode", "encode"], summary: str, *, by_ticket: bool) -> Endpoint:
+    """The route for signed-in operators, or the one for whoever was told the address with the ticket."""
+    how = "readable" if verb == "decode" else "encrypted"
+    return Endpoint(
+        method="POST",
+        path=f"/codec/{{ticket}}/{verb}" if by_ticket else f"/codec/{verb}",
+        handler=decode if verb == "decode" else encode,
+        name=f"{verb}_payloads_with_ticket" if by_ticket else f"{verb}_payloads",
+        summary=summary,
+        body=CodecPayloads,
+        body_limit=LIMIT,
+        body_example=EXAMPLE,
+        answer=Answer(description=f"The payloads, {how}, in the same order.", schema=CodecPayloads, example=EXAMPLE),
+        problems=(NOT_FOUND,) if by_ticket else (NOT_OPERATOR,),
+        open=by_ticket,
+        scope=None if by_ticket else "operator",
+    )
+
 
 ENDPOINTS: Final = (
-    Endpoint(
-        method="POST",
-        path="/codec/decode",
-        handler=decode,
-        name="decode_payloads",
-        summary="Open encrypted payloads for Temporal's web page",
-        body=CodecPayloads,
-        body_limit=LIMIT,
-        body_example=EXAMPLE,
-        answer=ANSWER,
-        problems=(NOT_OPERATOR,),
-        scope="operator",
-    ),
-    Endpoint(
-        method="POST",
-        path="/codec/{ticket}/decode",
-        handler=decode_with_ticket,
-        name="decode_payloads_with_ticket",
-        summary="The same for the page that `stich up` starts, which is told this address",
-        body=CodecPayloads,
-        body_limit=LIMIT,
-        body_example=EXAMPLE,
-        answer=ANSWER,
-        problems=(NOT_FOUND,),
-        open=True,
-    ),
-    Endpoint(
-        method="POST",
-        path="/codec/encode",
-        handler=encode,
-        name="encode_payloads",
-        summary="Encrypt what an operator says to a session by Temporal's page or command line",
-        body=CodecPayloads,
-        body_limit=LIMIT,
-        body_example=EXAMPLE,
-        answer=ENCODED,
-        problems=(NOT_OPERATOR,),
-        scope="operator",
-    ),
-    Endpoint(
-        method="POST",
-        path="/codec/{ticket}/encode",
-        handler=encode_with_ticket,
-        name="encode_payloads_with_ticket",
-        summary="The same for the page that `stich up` starts",
-        body=CodecPayloads,
-        body_limit=LIMIT,
-        body_example=EXAMPLE,
-        answer=ENCODED,
-        problems=(NOT_FOUND,),
-        open=True,
-    ),
+    _endpoint("decode", "Open encrypted payloads for Temporal's web page", by_ticket=False),
+    _endpoint("decode", "The same for the page that `stich up` starts, which is told this address", by_ticket=True),
+    _endpoint("encode", "Encrypt what an operator says to a session by Temporal's tools", by_ticket=False),
+    _endpoint("encode", "The same for the page that `stich up` starts", by_ticket=True),
 )

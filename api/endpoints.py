@@ -16,10 +16,11 @@ from starlette.routing import Route
 
 from api.auth import operator_of, principal_of, require_scope
 from api.bodies import JSON_LIMIT, read_json
-from api.limits import headers_of, limit_requests
+from api.limits import headers_of, limit_requests, refusal
 from api.problems import DATABASE_AWAY, TOO_SLOW, Kind, Refusal
 from schemas.accounts import Scope
 from storage.database import is_transient
+from storage.limits import LimitReached
 
 Handler = Callable[[Request], Awaitable[Response]]
 T = TypeVar("T")
@@ -91,24 +92,29 @@ class Endpoint:
         return self.scope or ("read" if self.method == "GET" else "sessions:write")
 
     async def respond(self, request: Request) -> Response:
-        """The handler's response. Raises Refusal; errors of a database that is away are one too."""
+        """The handler's response. Raises Refusal; a limit that is reached, and a database that is away, are one too."""
         if self.proves:
             return await self.handler(request)
         if self.needed_scope == "operator":
             operator_of(request)
         elif not self.open:
             require_scope(principal_of(request), self.needed_scope)
+        standing: dict[str, str] = {}
         try:
-            standing = None if self.open else await within(ANSWER_SECONDS, limit_requests(request))
+            if not self.open and (counted := await within(ANSWER_SECONDS, limit_requests(request))):
+                standing = headers_of("requests", counted)
             if self.body is not None:
                 request.state.body = await read_json(request, self.body, self.body_limit)
             if self.seconds is None:
                 response = await self.handler(request)
             else:
                 response = await within(self.seconds, self.handler(request))
-            if standing is not None:
-                response.headers.update(headers_of("requests", standing))
+            response.headers.update(standing)
             return response
+        except (Refusal, LimitReached) as error:
+            told = error if isinstance(error, Refusal) else refusal(error)
+            told.headers = standing | told.headers
+            raise told from None
         except Exception as error:
             if not is_transient(error):
                 raise

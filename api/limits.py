@@ -1,4 +1,4 @@
-"""Limits of requests and of session starts, and how answers tell of them (RateLimit headers, Retry-After)."""
+"""Limits of requests, and how answers tell of them and of other limits (RateLimit headers, Retry-After)."""
 
 import math
 
@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from api.auth import principal_of
 from api.problems import LIMIT_REACHED, Refusal
-from api.services import Services, services_of
+from api.services import services_of
 from storage.limits import LimitReached, Standing
 
 
@@ -15,14 +15,6 @@ async def limit_requests(request: Request) -> Standing | None:
     is let through."""
     try:
         return await services_of(request).limits.take_request(principal_of(request).user_id)
-    except LimitReached as error:
-        raise refusal(error) from None
-
-
-async def limit_start(services: Services, user_id: str, session_id: str) -> None:
-    """Count the start of a session. Raises Refusal 429."""
-    try:
-        await services.limits.take_start(user_id, session_id)
     except LimitReached as error:
         raise refusal(error) from None
 

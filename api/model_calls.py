@@ -1,6 +1,5 @@
 """Small model calls that the service makes itself, to try a key or a model: on record like any other."""
 
-import math
 import secrets
 import time
 from contextlib import aclosing
@@ -12,12 +11,11 @@ from inference.custom import UserCredentials
 from inference.errors import InferenceError
 from inference.records import attempt_record, most_tokens
 from schemas.budgets import budget_name
-from schemas.failures import LIMIT_REACHED, OVER_BUDGET
+from schemas.failures import OVER_BUDGET
 from schemas.inference import ActionKey, Finish, Message, ModelCall, ModelOverrides, Outcome, TextDelta
 from schemas.model_settings import TryAnswer
 from storage.budgets import OverBudget
 from storage.ledger import Ledger
-from storage.limits import LimitReached
 
 QUESTION = "Answer with the one word: ready"
 ANSWER_TOKENS = 256
@@ -36,7 +34,8 @@ class ModelCalls:
     async def ask(
         self, purpose: str, user_id: str, user: UserCredentials | None, action: ActionKey, overrides: ModelOverrides
     ) -> TryAnswer:
-        """Ask `action`'s model for one word. Whatever goes wrong is told in the answer, without a secret."""
+        """Ask `action`'s model for one word. Whatever goes wrong is told in the answer, without a secret. Raises
+        LimitReached."""
         call = ModelCall(
             action=action,
             messages=(Message(role="user", content=QUESTION),),
@@ -56,9 +55,6 @@ class ModelCalls:
         except OverBudget as error:
             sentence = f"{budget_name(error.budget.kind).capitalize()} does not allow this call."
             return TryAnswer(ok=False, code=OVER_BUDGET, sentence=sentence, next_action="Raise the budget.")
-        except LimitReached as error:
-            wait = f"Wait {math.ceil(error.retry_after)} seconds."
-            return TryAnswer(ok=False, code=LIMIT_REACHED, sentence=error.sentence, next_action=wait)
         failure: InferenceError | None = None
         try:
             async with aclosing(self._inference.run(plan)) as deltas:

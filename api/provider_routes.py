@@ -1,5 +1,6 @@
 """OpenAI-compatible servers that users bring."""
 
+import ipaddress
 import re
 from typing import Final
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from api.model_calls import SECONDS
 from api.problems import DATABASE_AWAY, INVALID, NO_PROVIDER, TOO_SLOW, VAULT_LOCKED, Refusal
 from api.services import Services, services_of
 from inference.custom import UserCredentials, taken
+from inference.guarded_transport import why_refused
 from schemas.inference import ActionKey, ModelOverrides
 from schemas.model_settings import CustomModel, CustomProviderInfo, CustomProviderList, PutProvider, TryAnswer
 from storage.model_choices import CustomProvider
@@ -48,6 +50,8 @@ async def put_provider(request: Request) -> Response:
     try:
         if body.key is not None:
             await services.vault.put(user_id, provider_id, body.key, bound=url)
+        else:
+            await services.vault.delete(user_id, provider_id, unless_bound=url)
     except VaultLocked:
         raise Refusal(VAULT_LOCKED, "The vault cannot be opened by this service.") from None
     await note(request, "model_server_stored", provider=provider_id)
@@ -82,8 +86,8 @@ async def delete_provider(request: Request) -> Response:
 
 
 def checked_url(url: str, *, allow_private: bool) -> str:
-    """The address without its last slash. Raises Refusal for one that cannot be used; where the name leads is checked
-    when it is called."""
+    """The address without its last slash. Raises Refusal for one that cannot be used; where a name leads is checked
+    when it is called, in whatever form an address is written."""
     try:
         parts = urlsplit(url)
         usable = bool(parts.hostname) and parts.port != 0 and parts.username is None and parts.password is None
@@ -94,7 +98,18 @@ def checked_url(url: str, *, allow_private: bool) -> str:
         raise Refusal(INVALID, "The address must be like https://models.example/v1, without user, query or fragment.")
     if parts.scheme != "https" and not allow_private:
         raise Refusal(INVALID, "The address must begin with https://, so that nobody on the way reads your key.")
+    if reason := _why_refused(str(parts.hostname), allow_private):
+        allow = "The operator may allow servers in private networks by STICH_ALLOW_PRIVATE_ADDRESSES=1."
+        raise Refusal(INVALID, f"A model server may not be at {parts.hostname}: {reason}.", next_action=allow)
     return url.rstrip("/")
+
+
+def _why_refused(host: str, allow_private: bool) -> str:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return ""
+    return why_refused(host, allow_private=allow_private)
 
 
 async def _info(services: Services, user_id: str, provider: CustomProvider) -> CustomProviderInfo:

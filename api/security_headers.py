@@ -24,10 +24,16 @@ def content_security_policy(preview_origin: str) -> str:
     )
 
 
-class SecurityHeaders:
-    """Middleware: sets the headers, and `Cache-Control: no-store` where the response says nothing about caching."""
+YEAR = 365 * 24 * 3600
 
-    def __init__(self, app: ASGIApp, preview_origin: str) -> None:
+
+class SecurityHeaders:
+    """Middleware: sets the headers, and `Cache-Control: no-store` where the response says nothing about caching.
+
+    Where people come `encrypted`, browsers are told to keep to that.
+    """
+
+    def __init__(self, app: ASGIApp, preview_origin: str, *, encrypted: bool) -> None:
         self._app = app
         self._headers = {
             "content-security-policy": content_security_policy(preview_origin),
@@ -37,6 +43,8 @@ class SecurityHeaders:
             "cross-origin-opener-policy": "same-origin",
             "cross-origin-resource-policy": "same-origin",
         }
+        if encrypted:
+            self._headers["strict-transport-security"] = f"max-age={YEAR}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

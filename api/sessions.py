@@ -17,7 +17,6 @@ from api.bodies import PROMPT_LIMIT, read_headers, read_nothing, read_query
 from api.endpoints import ANSWER_SECONDS, Answer, Endpoint, JsonResponse, body_of, within
 from api.examples import EXAMPLE_ID, EXAMPLE_PROMPT, EXAMPLE_STATE, EXAMPLE_TIME
 from api.images import uploaded
-from api.limits import limit_start
 from api.problems import (
     AWAY,
     DATABASE_AWAY,
@@ -103,7 +102,7 @@ async def start_session(services: Services, session_request: SessionRequest, key
     )
     known = key is not None and await _is_stored(services, session_id)
     if not known:
-        await limit_start(services, user_id, session_id)
+        await services.limits.take_start(user_id, session_id)
     if known or not await services.workflows.start(session_id, session_request, digest):
         started = await services.workflows.started(session_id)
         if started is None or started.request_sha256 != digest:

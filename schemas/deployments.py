@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from schemas.secrets import HeaderSecret
 
 Target = Literal["local", "cloudflare", "netlify", "vercel"]
 DeploymentStatus = Literal["requested", "building", "uploading", "live", "withdrawing", "withdrawn", "failed"]
@@ -62,7 +64,7 @@ class PutDeploymentAccount(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    token: Annotated[SecretStr, Field(min_length=8, max_length=1_000)]
+    token: Annotated[HeaderSecret, Field(min_length=8, max_length=1_000)]
     owner: str = Field(default="", pattern=r"^[A-Za-z0-9_-]{0,100}$")
 
 

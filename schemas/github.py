@@ -2,7 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from schemas.secrets import HeaderSecret
 
 
 def _a_name(repository: str) -> str:
@@ -30,7 +32,7 @@ class PutGithubToken(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    token: SecretStr = Field(min_length=10, max_length=500)
+    token: HeaderSecret = Field(min_length=10, max_length=500)
 
 
 class GithubAccount(BaseModel):

@@ -4,15 +4,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from schemas.inference import ActionKey, Effort, ModelRow
+from schemas.secrets import HeaderSecret
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,160}$")]
 ProviderName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,30}$")]
 BaseUrl = Annotated[str, StringConstraints(pattern=r"^https?://[\x21-\x7e]{1,490}$")]
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
-Key = Annotated[SecretStr, Field(min_length=4, max_length=4_000)]
+Key = Annotated[HeaderSecret, Field(min_length=4, max_length=4_000)]
 
 
 class Strict(BaseModel):

@@ -7,9 +7,20 @@ was, and for programs to offer the vault for it.
 import math
 import re
 from collections import Counter
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel, SecretStr
+
+
+def _fits_a_header(secret: SecretStr) -> SecretStr:
+    value = secret.get_secret_value()
+    if not (value.isascii() and value.isprintable()) or value != value.strip():
+        raise ValueError("a key has letters, digits and signs of ASCII only, and no space around it")
+    return secret
+
+
+HeaderSecret = Annotated[SecretStr, AfterValidator(_fits_a_header)]
+"""A key or token that is sent in a header of HTTP."""
 
 
 class MaskedSecret(BaseModel):

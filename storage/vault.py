@@ -125,10 +125,13 @@ class Vault:
         rows = await self._database.pool.fetch("SELECT * FROM vault_secrets WHERE user_id = $1 ORDER BY name", user_id)
         return [_stored(row) for row in rows]
 
-    async def delete(self, user_id: str, name: str) -> bool:
-        """Forget a secret. False where there is none."""
+    async def delete(self, user_id: str, name: str, *, unless_bound: str | None = None) -> bool:
+        """Forget a secret, unless it is the one that is bound to `unless_bound`. False where there is none."""
         status: str = await self._database.pool.execute(
-            "DELETE FROM vault_secrets WHERE user_id = $1 AND name = $2", user_id, name
+            "DELETE FROM vault_secrets WHERE user_id = $1 AND name = $2 AND bound IS DISTINCT FROM $3",
+            user_id,
+            name,
+            unless_bound,
         )
         return status != "DELETE 0"
 

@@ -70,10 +70,12 @@ async def strict(database: Database, temporal: Client) -> AsyncIterator[Service]
 
 
 async def test_requests_beyond_the_limit_are_told_when_to_come_back(strict: Service) -> None:
-    answers = [await strict.signed_in.get("/api/sessions") for _ in range(6)]
-    assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+    paths = ["/api/sessions", "/api/sessions/none", *["/api/sessions"] * 4]
+    answers = [await strict.signed_in.get(path) for path in paths]
+    assert [answer.status_code for answer in answers] == [200, 404, 200, 200, 200, 429]
     assert answers[0].headers["RateLimit-Policy"] == '"requests";q=5;w=3600'
     assert answers[0].headers["RateLimit"].startswith('"requests";r=4;t=7')
+    assert answers[1].status_code == 404 and answers[1].headers["RateLimit"].startswith('"requests";r=3;')
     refused = answers[-1]
     assert refused.headers["content-type"] == "application/problem+json"
     assert refused.json()["code"] == "limit_reached"

@@ -91,6 +91,8 @@ async def test_people_without_the_role_are_refused(accounts: Service) -> None:
         assert (refused.status_code, refused.json()["code"]) == (403, "operator_only")
     async with signed_in(accounts, "olga@example.org", "operator") as olga:
         assert (await olga.browser.post("/codec/decode", json=as_json(PLAIN))).json() == as_json(PLAIN)
+        (line,) = (await olga.browser.get("/api/audit?limit=1")).json()["entries"]
+        assert (line["act"], line["actor"], line["detail"]) == ("payloads_opened", olga.id, {"count": 1})
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,10 @@ async def test_what_goes_wrong_is_told_without_the_token(place: Place) -> None:
     client = place.service.signed_in
     wrong = await client.put("/api/github/token", json={"token": "ghp_a_wrong_token_0123456789"})
     assert (wrong.status_code, wrong.json()["code"]) == (422, "github_refused")
+    for strange in ("ghp_\u00fcber_0123456789", "ghp_two\r\nlines: 0123456789"):
+        refused = await client.put("/api/github/token", json={"token": strange})
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request"), "it fits into no header"
+        assert "0123456789" not in refused.text
     assert (await client.get("/api/github")).json()["stored"] is False
     await client.put("/api/github/token", json={"token": TOKEN})
     await place.write(1)

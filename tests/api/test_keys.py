@@ -107,6 +107,16 @@ async def test_keys_are_taken_for_known_providers_only(place: Place, provider: s
     assert (await put(place, f"/api/keys/{provider}", {"key": KEY})).status_code == 404
 
 
+async def test_a_key_has_a_limit_of_its_own(place: Place) -> None:
+    http = place.service.signed_in
+    await put(place, "/api/providers/lab", LAB | {"base_url": place.server.url("ok")})
+    await put(place, "/api/keys/lab/limits", {"calls_per_minute": 1})
+    assert (await http.post("/api/providers/lab/test")).json()["ok"]
+    refused = await http.post("/api/providers/lab/test")
+    assert (refused.status_code, refused.json()["code"]) == (429, "limit_reached")
+    assert 0 < int(refused.headers["Retry-After"]) <= 60 and len(place.seen()) == 1
+
+
 async def test_a_server_of_ones_own(place: Place) -> None:
     http, url = place.service.signed_in, place.server.url("ok")
     stored = await put(place, "/api/providers/lab", LAB | {"base_url": f"{url}/"})
@@ -122,6 +132,7 @@ async def test_a_server_of_ones_own(place: Place) -> None:
     assert chosen.json()["effective"]["model"] == "lab/llama3:8b" and chosen.json()["problem"] == ""
     moved = await put(place, "/api/providers/lab", {**LAB, "base_url": f"{url}/elsewhere", "key": None})
     assert moved.json()["key"] is None, "a key stays with the address it was given for"
+    assert await place.service.app.state.services.vault.list("local") == [], "and is forgotten with it"
     await http.post("/api/providers/lab/test")
     assert "authorization" not in place.seen()[-1]
     assert (await http.delete("/api/providers/lab")).status_code == 204
@@ -155,7 +166,10 @@ async def test_private_servers_are_the_operators_to_allow(database: Database, te
         http = service.signed_in
         refused = await http.put("/api/providers/lab", json=LAB | {"base_url": server.url("ok")})
         assert refused.status_code == 422, "not even https"
-        for host in ("127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]", "169.254.169.254"):
+        for host in ("127.0.0.1", "0.0.0.0", "[::]", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]", "169.254.169.254"):
+            at_once = await http.put("/api/providers/lab", json=LAB | {"base_url": f"https://{host}/v1"})
+            assert at_once.status_code == 422 and "STICH_ALLOW_PRIVATE_ADDRESSES" in at_once.json()["next_action"]
+        for host in ("localhost", "2130706433", "0x7f.1", "127.1"):
             body = LAB | {"base_url": f"https://{host}:{server.url('ok').split(':')[2]}"}
             assert (await http.put("/api/providers/lab", json=body)).status_code == 200
             tried = (await http.post("/api/providers/lab/test")).json()

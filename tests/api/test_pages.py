@@ -94,6 +94,13 @@ async def test_security_headers_are_on_every_response(service: Service, path: st
             assert headers["cache-control"] == "no-store"
 
 
+async def test_browsers_are_held_to_https_where_people_come_by_it(module_database: Database, temporal: Client) -> None:
+    for address, told in (("https://stich.example", True), (None, False)):
+        async with running(module_database, temporal, public_url=address) as service:
+            headers = (await service.anonymous.get("/healthz")).headers
+            assert ("max-age=" in headers.get("strict-transport-security", "")) is told
+
+
 async def test_a_refused_host_gets_the_headers_too(service: Service) -> None:
     answer = await service.anonymous.get("/", headers={"Host": "evil.example"})
     assert answer.status_code == 421
