@@ -16,8 +16,9 @@ with workflow.unsafe.imports_passed_through():
     from schemas.budgets import dollars
     from schemas.failures import Failure
     from schemas.operations import PhaseGenerationInput, PhaseGenerationResult
+    from workflows.attempts import Common
     from workflows.options import MODEL_STEP
-    from workflows.steps import Common, Session
+    from workflows.steps import Session
 
 MOST_DROPPED = 2
 
@@ -58,7 +59,7 @@ class PlanAhead:
         if self._task is None:
             return
         self._dropped += 1
-        self._session.give_up(self._operation_id)
+        self._session.cancel(self._operation_id)
         made = await self._end()
         cost = made.cost_usd if isinstance(made, PhaseGenerationResult) else Decimal(0)
         paid = f"It had cost ${dollars(cost)}" if made else "It was stopped before it was finished"

@@ -9,8 +9,9 @@ with workflow.unsafe.imports_passed_through():
     from schemas.operations import EditsInput, EditsResult, ForkInput, RestoreInput
     from schemas.session import ForkOrigin
     from schemas.versions import FilesEdited, Restored, RestoreProject
+    from workflows.attempts import AT_REST
     from workflows.options import SANDBOX_STEP, SESSION_STEP
-    from workflows.steps import AT_REST, Session
+    from workflows.steps import Session
 
 IN_SANDBOX = frozenset({"checks", "project_setup", "preview", "tool"})
 

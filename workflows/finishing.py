@@ -10,9 +10,10 @@ with workflow.unsafe.imports_passed_through():
     from schemas.events import ErrorEvent
     from schemas.failures import Failure
     from schemas.operations import FilesResult, ReadmeInput
+    from workflows.attempts import Common
     from workflows.options import MODEL_STEP
     from workflows.project import template_of
-    from workflows.steps import Common, Session
+    from workflows.steps import Session
 
 
 class Readme:

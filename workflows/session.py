@@ -8,23 +8,17 @@ starting -> planning -> generating <-> reviewing -> completed -> (a message) -> 
 """
 
 import asyncio
-import re
-from typing import Any, NoReturn
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import ValidationError
-
-    from activities.session import SessionActivities
     from schemas.candidates import Candidate, CandidateChoice
     from schemas.deployments import Deployment, DeploymentRequest, DeploymentWithdrawal
     from schemas.failures import Failure
-    from schemas.operations import CreateSessionInput
     from schemas.previews import PreviewControl
     from schemas.session import (
-        CarriedState,
         MessageEdit,
         Preview,
         Progress,
@@ -34,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
         UserMessage,
     )
     from schemas.versions import FilesEdited, PhaseRetried, Restored, RestoreProject, RetryPhase
+    from workflows.beginning import create, first_picture, validated
     from workflows.changes import UserChanges
     from workflows.debugging import debug_for
     from workflows.deterministic import DeterministicBuilder
@@ -56,24 +51,15 @@ with workflow.unsafe.imports_passed_through():
         UPDATE_WITHDRAW,
         UPDATE_WITHDRAW_MESSAGE,
     )
-    from workflows.options import SESSION_STEP
-    from workflows.picture import CAN, QUESTION
+    from workflows.picture import QUESTION
     from workflows.precedence import urgency_of
     from workflows.previewing import check_preview, control_preview
     from workflows.project import check, template_of
     from workflows.publishing import Publisher
+    from workflows.renewal import Renewal
     from workflows.retrying import Retries
     from workflows.smart import SmartBuilder
     from workflows.steps import Session, TakenBack
-
-MAX_MESSAGES_KEPT = 200
-
-DUE = 400
-"""Events beyond those after which the history is renewed between phases, from which it is renewed between steps too."""
-OVERDUE = 700
-"""Events beyond those, from which a step is broken off for it."""
-
-SESSION_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,43}")  # it names hosts of previews and folders of workspaces
 
 
 @workflow.defn(name=SESSION_WORKFLOW)
@@ -83,10 +69,10 @@ class CodeGenSession:
     @workflow.init
     def __init__(self, request: Any = None) -> None:
         # Any program may start this: what it sends is validated here, where a fault ends the workflow with a sentence.
-        request = self._request = _validated(request)
+        request = self._request = validated(request)
         carried = request.carried
         self._session = Session(
-            carried.progress if carried else _fresh(request),
+            carried.progress if carried else first_picture(request),
             user_id=request.user_id,
             keep_open=request.keep_open,
             urgency=urgency_of(request),
@@ -102,7 +88,9 @@ class CodeGenSession:
         self._retries = Retries(self._session, self._changes, keep_open=request.keep_open)
         self._check_asked = False
         self._resting = False
-        self._session.renewal_due = lambda: self._may_break_off(DUE)
+        self._renewal = Renewal(
+            self._session, request, restartable=lambda: self._builder.restartable, may_end=self._may_end
+        )
 
     def _builder_of(self, request: SessionRequest) -> SmartBuilder | DeterministicBuilder:
         if request.mode == "smart":
@@ -124,7 +112,7 @@ class CodeGenSession:
             asyncio.create_task(self._messages.answer_in_background(carried_on=self._request.carried is not None)),
             asyncio.create_task(self._publisher.work()),
             asyncio.create_task(self._changes.show_in_background()),
-            asyncio.create_task(self._renew_when_overdue()),
+            asyncio.create_task(self._renewal.break_off_when_overdue()),
         ]
         try:
             await self._build()
@@ -139,7 +127,8 @@ class CodeGenSession:
 
     async def _build(self) -> None:
         if self._request.carried is None:
-            await self._create()
+            await create(self._session, self._request)
+            self._messages.tell_of_secrets("prompt", self._progress.prompt)
             if self._request.fork is not None:
                 await self._changes.fork(self._request.fork)
         else:
@@ -158,13 +147,13 @@ class CodeGenSession:
                     return
             except TakenBack:
                 if self._session.renewing:
-                    await self._renew()
+                    await self._renewal.renew()
                 await self._retries.carry_out()
                 self._builder = self._builder_of(self._request)
 
     async def _go_on(self) -> bool:
         """Do what comes next. True when the session has ended. Raises TakenBack."""
-        await self._renew_when_long()
+        await self._renewal.renew_when_due()
         requests = await self._messages.requests()
         if self._session.waits_for_user and not requests:
             await self._wait_for_user()
@@ -184,23 +173,6 @@ class CodeGenSession:
             return True
         await self._rest()
         return False
-
-    async def _create(self) -> None:
-        progress, session = self._progress, self._session
-        # In smart mode the same amount is what a round may spend before it asks.
-        budget = self._request.max_cost_usd if self._request.mode == "deterministic" else None
-        created = await session.step(
-            SessionActivities.create,
-            lambda common: CreateSessionInput(
-                **common, progress=progress, max_cost_usd=budget, asked=self._request.told_beside_progress
-            ),
-            session.operation("create", "create", "Setting up the session"),
-            SESSION_STEP,
-            state=("starting", "Setting up the session."),
-        )
-        progress.model, progress.demo = created.model, created.demo
-        session.show_info()
-        self._messages.tell_of_secrets("prompt", progress.prompt)
 
     def _finish(self) -> None:
         """Say how it went. A session is completed only when the checks of its last state were clean."""
@@ -225,7 +197,7 @@ class CodeGenSession:
                     or self._session.resumes > seen
                     or self._check_asked
                     or self._choice_waits
-                    or self._history_is_long
+                    or self._renewal.due
                 )
             )
             self._resting = False
@@ -257,61 +229,9 @@ class CodeGenSession:
         session = self._session
         session.show_waiting()
         seen = session.resumes
-        await session.until(lambda: bool(self._messages.wanted()) or session.resumes > seen or self._history_is_long)
+        await session.until(lambda: bool(self._messages.wanted()) or session.resumes > seen or self._renewal.due)
         if session.resumes > seen and session.progress.question is None:
             await self._builder.work([])
-
-    # --- history --------------------------------------------------------------------------------------------------
-
-    @property
-    def _history_is_long(self) -> bool:
-        return self._events_over(0)
-
-    def _events_over(self, more: int) -> bool:
-        return workflow.info().get_current_history_length() > self._request.max_history_events + more
-
-    def _may_break_off(self, overdue: int) -> bool:
-        """Whether the history is so long that a phase may be broken off for a new one, and can be gone on with."""
-        session = self._session
-        return (
-            self._events_over(overdue)
-            and self._builder.restartable
-            and not session.held
-            and not session.renewing
-            and all(operation.action != "publish" for operation in self._progress.operations)
-        )
-
-    async def _renew_when_overdue(self) -> None:
-        """People may say so much while one step runs that its end cannot be waited for: it goes on in a new history
-        with the files that it has not closed yet."""
-        await workflow.wait_condition(lambda: self._may_break_off(OVERDUE))
-        self._session.renew()
-
-    async def _renew_when_long(self) -> None:
-        """Begin a new history between phases."""
-        if not self._history_is_long:
-            return
-        self._session.renewing = True
-        try:
-            await self._session.until(self._may_end)
-        except TakenBack:
-            self._session.renewing = False
-            raise
-        await self._renew()
-
-    async def _renew(self) -> NoReturn:
-        """Continue as new, with everything a watcher or a builder needs."""
-        await workflow.wait_condition(self._may_end)
-        messages = self._progress.messages
-        older = [message for message in messages[:-MAX_MESSAGES_KEPT] if message.state not in ("done", "withdrawn")]
-        self._progress.messages = older + messages[-MAX_MESSAGES_KEPT:]
-        carried = CarriedState(
-            progress=self._progress,
-            outbox_next=self._session.journal.next_number,
-            executions=self._session.executions,
-            round=self._session.round,
-        )
-        workflow.continue_as_new(self._request.model_copy(update={"carried": carried}))
 
     # --- messages -------------------------------------------------------------------------------------------------
 
@@ -461,33 +381,3 @@ class CodeGenSession:
     @property
     def _progress(self) -> Progress:
         return self._session.progress
-
-
-def _validated(given: Any) -> SessionRequest:
-    """The request, or a failure of the workflow that says what is wrong with it."""
-    if not SESSION_ID.fullmatch(workflow.info().workflow_id):
-        sentence = "A session's workflow id has at most 44 lower-case letters, digits and hyphens."
-        raise ApplicationError(sentence, type="invalid_session_id", non_retryable=True)
-    try:
-        return SessionRequest.model_validate(given)
-    except ValidationError as error:
-        wrong = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, wrong["loc"])) or "the argument"
-        sentence = f"This is not a SessionRequest: {where}: {wrong['msg']}."
-        raise ApplicationError(sentence, type="invalid_request", non_retryable=True) from None
-
-
-def _fresh(request: SessionRequest) -> Progress:
-    now = workflow.now()
-    title = request.prompt.splitlines()[0][:60]
-    return Progress(
-        session_id=workflow.info().workflow_id,
-        title=title,
-        prompt=request.prompt,
-        mode=request.mode,
-        template=request.template,
-        state=StateInfo(name="starting", since=now, reason="Starting.", can=list(CAN["starting"])),
-        images=request.images,
-        forked_from=request.fork,
-        created_at=now,
-    )

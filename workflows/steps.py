@@ -4,70 +4,42 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.common import Priority
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.session import SessionActivities
-    from schemas.events import (
-        ErrorEvent,
-        OperationFinished,
-        OperationStarted,
-    )
+    from schemas.events import ErrorEvent
     from schemas.failures import OVER_BUDGET, Failure
-    from schemas.operations import OperationInput, OperationResult, ReadBackInput, RecordEventsInput
+    from schemas.operations import OperationResult, ReadBackInput
     from schemas.rounds import Limit, RoundState
-    from schemas.session import (
-        WORKING_STATES,
-        Operation,
-        PhaseProgress,
-        Progress,
-        State,
-        StateInfo,
-        Urgency,
-    )
-    from workflows import placing
-    from workflows.failures import failure_of
-    from workflows.options import RECORD, SESSION_STEP, StepOptions
-    from workflows.picture import QUESTION, Picture
-    from workflows.placing import BUSY, HOST_GONE, may_wait, placed, places
-    from workflows.precedence import AT_ONCE, rank, share
+    from schemas.session import WORKING_STATES, Operation, PhaseProgress, Progress, State, Urgency
+    from workflows.attempts import BESIDE_THE_WORK, Argument, Attempts, Common, Result
+    from workflows.options import SESSION_STEP, StepOptions
+    from workflows.picture import QUESTION
 
-Argument = TypeVar("Argument", bound=OperationInput)
-Result = TypeVar("Result", bound=OperationResult)
 Done = TypeVar("Done")
-Common = dict[str, Any]
 
 LOST_PAUSE = 10.0
 LOST_ROUNDS = 3
 """How long to wait after the workers of all attempts were lost, and how often: a step may also be what kills them."""
 
-ROUNDS = 3
-"""How often everything that can go on at this moment goes on, before what happened is written down by itself."""
-
 SHORTEST_WAIT = timedelta(seconds=1)
 """Before a budget is asked again: the workflow's clock and that of the database may differ a little."""
-
-AT_REST: frozenset[State] = frozenset({"idle", "stopped", "completed", "failed"})
 
 
 class Interrupted(Exception):
     """A user's message interrupted the running step."""
 
 
-BESIDE_THE_WORK: Final = frozenset({"conversation", "show_edits", "publish"})
-"""Actions of steps that are no builder's."""
-
-
 class TakenBack(Exception):
     """The builders let go of what they were at, for a retry or a new history; they go on from what the progress is."""
 
 
-class Session(Picture):
-    """A session at work: the one way its builders run steps, record what happened, stop and wait."""
+class Session(Attempts):
+    """A session at work: the one way its builders run steps, stop and wait."""
 
     def __init__(
         self,
@@ -80,14 +52,15 @@ class Session(Picture):
         outbox_next: int = 1,
         executions: int = 0,
     ) -> None:
-        super().__init__(progress, user_id=user_id, jurisdiction=jurisdiction, outbox_next=outbox_next)
-        self._urgency: Urgency = urgency
-        self.executions = executions
+        super().__init__(
+            progress,
+            user_id=user_id,
+            urgency=urgency,
+            jurisdiction=jurisdiction,
+            outbox_next=outbox_next,
+            executions=executions,
+        )
         self._keep_open = keep_open
-        self._known_seq = progress.last_seq
-        self._running: dict[str, workflow.ActivityHandle[Any]] = {}
-        self._cancelled: set[str] = set()
-        self._floors: dict[str, int] = {}
         self._interrupted: set[str] = set()
         self._waiting = 0
         self.stopped = progress.state.name == "stopped"  # of the run before, where the history was renewed
@@ -103,50 +76,14 @@ class Session(Picture):
         self.renewal_due: Callable[[], bool] = lambda: False
         """Whether the history is to be renewed before the next step."""
 
-    # --- recording ------------------------------------------------------------------------------------------------
-
-    async def record_in_background(self) -> None:
-        """Write down events that no step carries, for as long as the workflow runs."""
-        while True:
-            await workflow.wait_condition(self._unrecorded)
-            for _ in range(ROUNDS):  # a step that starts now takes them along, and spares this one
-                await workflow.wait_condition(lambda: True)
-            if not self._unrecorded():
-                continue
-            outbox = self.journal.hand_out()
-            at_rest = self.progress.state.name in AT_REST
-            # Not a local activity: when a query comes at the wrong moment its end is replayed in another order.
-            written = await workflow.execute_activity_method(
-                SessionActivities.record_events,
-                RecordEventsInput(
-                    session_id=self.progress.session_id, outbox=outbox, progress=self.progress if at_rest else None
-                ),
-                priority=share(self.user_id, AT_ONCE),
-                **RECORD,
-            )
-            self.journal.written(outbox)
-            self._reached(written.last_seq)
-
-    def _unrecorded(self) -> bool:
-        return self.journal.unsent and (self.journal.urgent or not self._running)
-
-    def _reached(self, seq: int) -> None:
-        """Raise `last_seq` to what the picture surely reflects: nothing that an unfinished step wrote or may write."""
-        self._known_seq = max(self._known_seq, seq)
-        self.progress.last_seq = max(self.progress.last_seq, min([*self._floors.values(), self._known_seq]))
-
-    def settle(self, operation_id: str) -> None:
-        """A step that did not succeed is not tried again, and the picture shows what came of it."""
-        self._floors.pop(operation_id, None)
-
     # --- stopping -------------------------------------------------------------------------------------------------
 
     def stop(self, reason: str) -> None:
         """Cancel what runs and hold every builder before its next step."""
         self.stopped = True
         self.enter("stopped", reason)
-        for operation_id in self._running:
-            self._cancel(operation_id)
+        for operation in self.progress.operations:
+            self.cancel(operation.id)
 
     def resume(self) -> None:
         """Let the builders go on."""
@@ -163,16 +100,7 @@ class Session(Picture):
         for operation in self.progress.operations:
             if operation.action in actions:
                 self._interrupted.add(operation.id)
-                self._cancel(operation.id)
-
-    def give_up(self, operation_id: str) -> None:
-        """Cancel a step that nobody needs any more, if it runs: `attempt` returns None."""
-        if operation_id in self._running:
-            self._cancel(operation_id)
-
-    def _cancel(self, operation_id: str) -> None:
-        self._cancelled.add(operation_id)
-        self._running[operation_id].cancel()
+                self.cancel(operation.id)
 
     def pause(self, limit: Limit, reason: str) -> None:
         """Rest at a limit, which a resume or a message lifts. A session that does not stay open fails instead."""
@@ -215,7 +143,7 @@ class Session(Picture):
         self.held = self.taken_back = True
         for operation in self.progress.operations:
             if operation.action not in BESIDE_THE_WORK:
-                self._cancel(operation.id)
+                self.cancel(operation.id)
 
     def renew(self) -> None:
         """Let go of everything for a new history."""
@@ -223,36 +151,11 @@ class Session(Picture):
         self.take_back()
 
     @property
-    def building(self) -> bool:
-        """Whether a step of a builder runs."""
-        return any(operation.action not in BESIDE_THE_WORK for operation in self.progress.operations)
-
-    @property
     def messages_wait(self) -> bool:
         """Whether somebody said something that is not read or not planned yet."""
         return any(not m.answered or (m.wants_change and m.state == "queued") for m in self.progress.messages)
 
-    @property
-    def quiet(self) -> bool:
-        """Whether nothing runs and every event is written."""
-        return not self._running and self.journal.empty
-
     # --- steps ------------------------------------------------------------------------------------------------------
-
-    def operation(self, operation_id: str, action: str, title: str, phase_id: str | None = None) -> Operation:
-        """Describe a step that starts now."""
-        return Operation(id=operation_id, action=action, title=title, phase_id=phase_id, since=workflow.now())
-
-    def common(self, operation: Operation) -> Common:
-        """The fields every step's argument has, for a step that starts now."""
-        self.executions += 1
-        return {
-            "session_id": self.progress.session_id,
-            "user_id": self.user_id,
-            "operation": operation,
-            "execution": self.executions,
-            "outbox": self.journal.hand_out(),
-        }
 
     async def step(
         self,
@@ -269,7 +172,7 @@ class Session(Picture):
         tries again. Raises Interrupted when a message interrupted the step, and ApplicationError when the step failed
         and the session does not stay open.
         """
-        outcome = await self._persist(activity, argument, operation, options, state, lambda _: False)
+        outcome = await self.try_step(activity, argument, operation, options, state, gives_up=lambda _: False)
         assert not isinstance(outcome, Failure), "this step does not give up"
         return outcome
 
@@ -282,27 +185,30 @@ class Session(Picture):
     ) -> Result | None:
         """Run a step that the work can do without. None when a message interrupted it or it failed for good: watchers
         are told so, and the work goes on."""
-        try:
-            outcome = await self._persist(activity, argument, operation, options, None, _heals_by_no_wait)
-        except Interrupted:
-            outcome = None
-        if isinstance(outcome, Failure):
+        outcome = None
+        with suppress(Interrupted):
+            outcome = await self.try_step(activity, argument, operation, options, gives_up=_heals_by_no_wait)
+        if isinstance(outcome, OperationResult):
+            return outcome
+        if outcome is not None:
             self._tell(outcome, operation)
-        if not isinstance(outcome, OperationResult):
-            self.settle(operation.id)
-            return None
-        return outcome
+        self.settle(operation.id)
+        return None
 
-    async def _persist(
+    async def try_step(
         self,
         activity: Callable[[Any, Argument], Awaitable[Result]],
         argument: Callable[[Common], Argument],
         operation: Operation,
         options: StepOptions,
-        state: tuple[State, str] | None,
-        gives_up: Callable[[Failure], bool],
+        state: tuple[State, str] | None = None,
+        gives_up: Callable[[Failure], bool] = lambda failure: not failure.waits,
     ) -> Result | Failure:
-        """Attempt a step until it succeeds or `gives_up` says of its failure that it is not tried again."""
+        """Run one step until it succeeds or `gives_up` says of its failure that it is not tried again: what it means is
+        the caller's to say. As a rule only a budget or a limit of the user's is waited for.
+
+        A stop cancels it and it starts again when the session is resumed. Raises Interrupted.
+        """
         lost = 0
         while True:
             await self.going()
@@ -327,21 +233,6 @@ class Session(Picture):
             elif interrupted:
                 raise Interrupted
 
-    async def try_step(
-        self,
-        activity: Callable[[Any, Argument], Awaitable[Result]],
-        argument: Callable[[Common], Argument],
-        operation: Operation,
-        options: StepOptions,
-        state: tuple[State, str] | None = None,
-    ) -> Result | Failure:
-        """Run one step until it succeeds or fails for good: what a failure means is the caller's to say.
-
-        A stop cancels it and it starts again when the session is resumed; a budget or a limit of the user's is waited
-        for. Raises Interrupted.
-        """
-        return await self._persist(activity, argument, operation, options, state, lambda failure: not failure.waits)
-
     async def read_back(self, phase: PhaseProgress, operation_id: str) -> None:
         """Bring the manifest up to date with what an interrupted step had finished."""
         found = await self.step(
@@ -352,94 +243,6 @@ class Session(Picture):
         )
         self.settle(operation_id)
         self.take_in(phase, found)
-
-    async def attempt(
-        self,
-        activity: Callable[[Any, Argument], Awaitable[Result]],
-        argument: Callable[[Common], Argument],
-        operation: Operation,
-        options: StepOptions,
-    ) -> Result | Failure | None:
-        """Run a step once (with its retries): its result, its failure, or None when it was cancelled.
-
-        Where the host that has the workspace does not take the step, another one does.
-        """
-        outcome = await self._attempt(activity, argument, operation, options, placing.TELL_AFTER)
-        if isinstance(outcome, Failure) and outcome.code == HOST_GONE:
-            self.progress.host = None
-            outcome = await self._attempt(activity, argument, operation, options, placing.TELL_AT_ONCE)
-        return outcome
-
-    async def _attempt(
-        self,
-        activity: Callable[[Any, Argument], Awaitable[Result]],
-        argument: Callable[[Common], Argument],
-        operation: Operation,
-        options: StepOptions,
-        tell_after: float,
-    ) -> Result | Failure | None:
-        options = placed(options, self.progress)
-        operation = operation.model_copy(update={"since": workflow.now()})
-        self.progress.operations.append(operation)
-        self.emit(OperationStarted(operation=operation))
-        given = argument(self.common(operation))
-        handle = workflow.start_activity_method(
-            activity, given, summary=operation.title, priority=self._precedence(operation), **options
-        )
-        self._running[operation.id] = handle
-        self._floors.setdefault(operation.id, self._known_seq)
-        telling = asyncio.create_task(self._tell_place(operation, options, tell_after)) if may_wait(options) else None
-        result: Result | Failure | None = None
-        try:
-            result = await handle
-        except ActivityError as error:
-            self.journal.not_written()
-            # A step that was told to end has stopped, however it ended: its worker may have died meanwhile.
-            if not isinstance(error.cause, CancelledError) and operation.id not in self._cancelled:
-                result = failure_of(error)
-        except asyncio.CancelledError:
-            # Our own handle.cancel() before the server knew of the activity; a cancelled workflow is another matter.
-            if workflow.cancellation_reason() is not None:
-                raise
-        finally:
-            if telling is not None:
-                telling.cancel()
-            del self._running[operation.id]
-            self._cancelled.discard(operation.id)
-            self.progress.operations = [o for o in self.progress.operations if o.id != operation.id]
-        if isinstance(result, OperationResult):
-            self.journal.written(given.outbox)
-            self.settle(operation.id)
-            self._reached(result.last_seq)
-            self.progress.usage = result.usage
-            self.progress.host = result.host or self.progress.host
-        outcome: Literal["done", "failed", "stopped"] = "stopped" if result is None else "done"
-        self.emit(
-            OperationFinished(operation_id=operation.id, outcome="failed" if isinstance(result, Failure) else outcome)
-        )
-        return result
-
-    def _precedence(self, operation: Operation) -> Priority:
-        """Set on every step, so that sessions which programs start themselves share fairly too."""
-        answers = operation.action == "conversation"
-        return share(self.user_id, AT_ONCE if answers else rank(self._urgency, self.progress))
-
-    async def _tell_place(self, operation: Operation, options: StepOptions, after: float) -> None:
-        """Show the session as waiting while its step waits for a free sandbox, and as it was from then on."""
-        before: StateInfo | None = None
-        try:
-            precedence = self._precedence(operation)
-            async for sentence in places(self.progress, operation, options["task_queue"], precedence, after):
-                state = self.progress.state
-                if before is None and state.name in WORKING_STATES:
-                    before = state
-                if before is not None and (state == before or state.code == BUSY):
-                    self.enter("waiting_for_capacity", sentence, code=BUSY)
-        except ActivityError:  # asking was cancelled with this task: the step runs, and nobody waits for an answer
-            pass
-        finally:
-            if before is not None and self.progress.state.code == BUSY:
-                self.enter(before.name, before.reason)
 
     async def _wait_out(self, failure: Failure, operation: Operation, changes: int) -> None:
         """Wait until the step may be tried again: a time that was named, a resume, or never; for a budget, until it was

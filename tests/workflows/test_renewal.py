@@ -9,7 +9,8 @@ from schemas.session import Progress, UserMessage
 from tests.workflows.conftest import Start, progress_of, until
 from tests.workflows.stubs import Rooms, Script, refusal
 from tests.workflows.test_session import replay
-from workflows.session import DUE, OVERDUE, CodeGenSession
+from workflows.renewal import DUE, OVERDUE
+from workflows.session import CodeGenSession
 
 MAX = 50
 AT_ONCE = 50
