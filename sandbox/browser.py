@@ -17,10 +17,10 @@ from types import TracebackType
 import playwright.async_api as playwright
 
 from sandbox.errors import BrowserFailed, SandboxUnavailable
+from sandbox.family import cpu_seconds, resident_bytes
 from sandbox.isolation import Box, Isolation, Mount, owner_of
 from sandbox.machine import bin_folder, browser_missing, browser_path, programs_folder
 from sandbox.pagewatch import PageWatch
-from sandbox.process import cpu_seconds, resident_bytes
 from sandbox.runs import RunFolder
 from sandbox.settings import MEBIBYTE, Limits, SandboxSettings
 from schemas.checks import CheckReport, Issue

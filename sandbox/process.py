@@ -9,23 +9,26 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TypeAlias
 
+import structlog
+
+from sandbox.family import held
 from sandbox.isolation import Box, Isolation
 from sandbox.settings import Limits
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-_TICKS = os.sysconf("SC_CLK_TCK")
+log = structlog.get_logger(__name__)
+
 _WATCH_SECONDS = 0.2
 _POLL_SECONDS = 0.03
 _LINE_BYTES = 64 * 1024
 
 Tasks: TypeAlias = Sequence[asyncio.Task[None]] | Sequence[asyncio.Task[tuple[bytes, bool]]]
-Overfull = Callable[[], Awaitable[bool]]
+Overfull = Callable[[int], Awaitable[bool]]
+"""Whether there is more on disk than may be, given the bytes of it that no path leads to."""
 
 
 class Ending(StrEnum):
@@ -121,12 +124,17 @@ class Process:
 
     async def watch(self, limits: Limits, overfull: Overfull | None, every: float = _WATCH_SECONDS) -> None:
         """Kill the tree when its memory or its disk space passes the bounds. Runs until the process ends."""
-        while self._inner.returncode is None:
-            if resident_bytes(self._inner.pid) > limits.memory_bytes:
-                self.kill(Ending.MEMORY)
-            elif overfull is not None and await overfull():
-                self.kill(Ending.DISK)
-            await asyncio.sleep(every)
+        try:
+            while self._inner.returncode is None:
+                now = await asyncio.to_thread(held, self._inner.pid)
+                if now.memory > limits.memory_bytes or now.too_many_files:
+                    self.kill(Ending.MEMORY)
+                elif overfull is not None and await overfull(now.nameless):
+                    self.kill(Ending.DISK)
+                await asyncio.sleep(every)
+        except Exception:  # what cannot be watched may not run
+            log.exception("a sandboxed command could not be watched")
+            self.kill(Ending.MEMORY)
 
 
 async def spawn(isolation: Isolation, argv: Sequence[str], box: Box, sockets: Sequence[int] = ()) -> Process:
@@ -245,28 +253,3 @@ async def lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
             rest = b""
     if rest:
         yield rest.decode(errors="replace")
-
-
-def resident_bytes(pid: int) -> int:
-    """Resident memory of a process and all its descendants, in bytes."""
-    return sum(int(facts.split()[1]) * _PAGE for facts in _of_family(pid, "statm"))
-
-
-def cpu_seconds(pid: int) -> float:
-    """Processor time that a process and all its living descendants have used so far."""
-    fields = (facts.rpartition(")")[2].split() for facts in _of_family(pid, "stat"))
-    return sum(int(each[11]) + int(each[12]) for each in fields) / _TICKS
-
-
-def _of_family(pid: int, name: str) -> Iterator[str]:
-    """A file of /proc for a process and each of its descendants."""
-    waiting = [pid]
-    for _ in range(10_000):
-        if not waiting:
-            break
-        current = Path(f"/proc/{waiting.pop()}")
-        with contextlib.suppress(OSError):
-            facts = (current / name).read_text()
-            for thread in (current / "task").iterdir():
-                waiting += [int(child) for child in (thread / "children").read_text().split()]
-            yield facts

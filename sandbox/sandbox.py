@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import re
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from types import TracebackType
 from sandbox.capacity import Capacity
 from sandbox.catalogue import template, templates
 from sandbox.errors import HostFull, NotPrepared, PathRefused, SandboxUnavailable
+from sandbox.files import remove_tree
 from sandbox.isolation import Box, Isolation, owner_of
 from sandbox.machine import bin_folder, programs_folder
 from sandbox.previews import Previews
@@ -125,7 +125,7 @@ class Sandbox:
             self._workspaces.pop(session_id, None)
             await self.previews.stop(session_id)
             if _SESSION.fullmatch(session_id):
-                await asyncio.to_thread(shutil.rmtree, self.settings.workspaces / session_id, ignore_errors=True)
+                await asyncio.to_thread(remove_tree, self.settings.workspaces / session_id)
 
     async def _make_room(self, session_id: str) -> None:
         """Remove what was unused longest where another workspace would not fit. Raises HostFull."""
@@ -176,7 +176,7 @@ def sweep_homes(settings: SandboxSettings) -> None:
         for note in homes.iterdir():
             forgotten = note.stat().st_mtime < time.time() - _HOME_SECONDS
             if forgotten and not Path(note.read_text()).exists():
-                shutil.rmtree(settings.cache / "workspaces" / note.name, ignore_errors=True)
+                remove_tree(settings.cache / "workspaces" / note.name)
                 note.unlink(missing_ok=True)
 
 

@@ -1,7 +1,7 @@
 """The system call filter of sandboxed commands, compiled by libseccomp into a program for bubblewrap.
 
 Namespaces already hide the host; the filter takes away what code building and serving web pages never needs and what
-kernel exploits usually start from.
+kernel exploits usually start from, and what would hold memory that belongs to no process's resident pages.
 """
 
 import ctypes
@@ -41,11 +41,16 @@ _FORBIDDEN = [
     "keyctl",
     "lookup_dcookie",
     "mbind",
+    "memfd_create",
+    "memfd_secret",
     "migrate_pages",
+    "modify_ldt",
     "mount",
     "mount_setattr",
     "move_mount",
     "move_pages",
+    "mq_open",
+    "msgget",
     "name_to_handle_at",
     "nfsservctl",
     "open_by_handle_at",
@@ -62,11 +67,13 @@ _FORBIDDEN = [
     "quotactl_fd",
     "reboot",
     "request_key",
+    "semget",
     "set_mempolicy",
     "setdomainname",
     "sethostname",
     "setns",
     "settimeofday",
+    "shmget",
     "swapoff",
     "swapon",
     "syslog",
@@ -103,6 +110,10 @@ def filter_program() -> bytes:
         _deny(lib, context, "clone3", errno.ENOSYS)
         for flag in _NAMESPACE_FLAGS:
             _deny(lib, context, "clone", errno.EPERM, _Comparison(0, _MASKED_EQUAL, flag, flag))
+        # Buffers keep their size, which what a socket holds is counted by; who asks is told that all is well.
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            level, chosen = _Comparison(1, _EQUAL, socket.SOL_SOCKET, 0), _Comparison(2, _EQUAL, option, 0)
+            _deny(lib, context, "setsockopt", 0, level, chosen)
         for request in (_TIOCSTI, _TIOCLINUX):
             _deny(lib, context, "ioctl", errno.EPERM, _Comparison(1, _MASKED_EQUAL, 0xFFFFFFFF, request))
         for family in range(64):

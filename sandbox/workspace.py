@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import TypeAlias
 
 from sandbox.catalogue import Template
 from sandbox.errors import InstallRefused, PathRefused, QuotaExceeded
-from sandbox.files import Folder, checked, weight
+from sandbox.files import Folder, checked, remove_tree, weight
 from sandbox.isolation import WORKSPACE, Box, Isolation, Mount, owner_of
 from sandbox.machine import bin_folder, prepared_folder, programs_folder
 from sandbox.preview import DevServer
@@ -69,6 +68,8 @@ class Workspace:
         self._tools = TOOLCHAINS[template.info.project_type]
         self._layers = (*_LAYERS, *self._tools.layers)
         self._own = frozenset({"node_modules", "__pycache__", *self._layers})
+        packages = {"node_modules"} if self._tools.packages == f"{WORKSPACE}/node_modules" else set()
+        self._mounted = frozenset({*packages, *self._layers})
         self._building = asyncio.Lock()
 
     @property
@@ -115,9 +116,7 @@ class Workspace:
         first = not (self._folder / "files").is_dir()
         self._make_folders()
         if not first:
-            for path in self._files.list(skip=self._own):
-                if path not in wanted:
-                    self._files.delete(path)
+            self._files.keep(wanted, skip=self._own)
         for path, content in wanted.items():
             self._files.write(path, content)
         self._known = set(wanted)
@@ -130,6 +129,8 @@ class Workspace:
             if not folder.is_dir():
                 folder.mkdir(exist_ok=True)  # tools that start together come here together
                 self._isolation.give(folder, self.owner)
+            elif folder.stat().st_mode & 0o700 != 0o700:
+                folder.chmod(0o755)  # a session owns the folder, and could have shut it
         for name in ("node_modules", *self._layers):
             folder = self._folder / "files" / name
             # A session could have put something else where its layers are mounted.
@@ -255,19 +256,17 @@ class Workspace:
             await asyncio.to_thread(self._clear)
         return result
 
-    async def overfull(self) -> bool:
-        """Whether the session keeps more than its quota."""
-        most_files, most_bytes = self._settings.quota_files, self._settings.quota_bytes
+    async def overfull(self, nameless: int) -> bool:
+        """Whether the session keeps more than its quota; `nameless` are bytes in open files that no path leads to."""
+        most_files, most_bytes = self._settings.quota_files, self._settings.quota_bytes - nameless
         files, size = await asyncio.to_thread(weight, self._folder, most_files, most_bytes)
         return files > most_files or size > most_bytes
 
     def _clear(self) -> None:
         """Throw away everything that did not come from the service."""
         for name in self._layers:
-            shutil.rmtree(self._folder / name, ignore_errors=True)
-        for path in self._files.list(skip=self._own, most=10 * self._settings.quota_files):
-            if path not in self._known:
-                self._files.delete(path)
+            remove_tree(self._folder / name)
+        self._files.keep(self._known, skip=self._mounted)
         self._make_folders()
 
     def box(

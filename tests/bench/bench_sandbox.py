@@ -27,8 +27,8 @@ from websockets.typing import Origin, Subprotocol
 
 from sandbox import Sandbox, SandboxSettings, Workspace
 from sandbox.browser import DESKTOP, PHONE, Browser
+from sandbox.family import resident_bytes
 from sandbox.gateway import PreviewGateway, Stored
-from sandbox.process import resident_bytes
 from sandbox.setup import prepare
 
 ROUNDS = 5

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.errors import PathRefused
-from sandbox.files import Folder, checked, weight
+from sandbox.files import Folder, checked, remove_tree, weight
 
 
 @pytest.fixture
@@ -126,3 +126,38 @@ def test_weight_stops_early(folder: Folder) -> None:
     assert size >= 50 * 5000
     files, _ = weight(folder.root, 12, 10**9)
     assert 12 < files < 55
+
+
+def test_keeps_what_is_wanted_and_removes_everything_else(folder: Folder) -> None:
+    wanted = {"a/one", "a/b/two", "three"}
+    for path in (*wanted, "a/b/extra", "left/alone"):
+        folder.write(path, b"x")
+    root = os.open(folder.root, os.O_RDONLY)
+    os.close(os.open(b"\xff\n", os.O_CREAT | os.O_WRONLY, dir_fd=root))
+    os.close(root)
+    (folder.root / "empty").mkdir(mode=0)
+    (folder.root / "a" / "link").symlink_to("/etc")
+    (folder.root / "three").chmod(0)
+    (folder.root / "a" / "b").chmod(0)
+
+    folder.keep(wanted, skip=frozenset({"left"}))
+
+    assert folder.list() == ["a/b/two", "a/one", "left/alone"]
+    assert sorted(path.name for path in folder.root.iterdir()) == ["a", "left"]
+
+
+def test_removes_trees_however_deep(tmp_path: Path) -> None:
+    here = os.open(tmp_path, os.O_RDONLY)
+    os.mkdir("top", dir_fd=here)
+    inside = os.open("top", os.O_RDONLY, dir_fd=here)
+    for _ in range(2_000):
+        os.mkdir("d", dir_fd=inside)
+        following = os.open("d", os.O_RDONLY, dir_fd=inside)
+        os.close(inside)
+        inside = following
+    os.close(inside)
+    os.close(here)
+    assert weight(tmp_path / "top", 10_000, 10_000)[0] > 10_000  # nothing of use lies that deep
+    remove_tree(tmp_path / "top")
+    remove_tree(tmp_path / "top")
+    assert list(tmp_path.iterdir()) == []

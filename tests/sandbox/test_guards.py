@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from sandbox import SandboxSettings, process
+from sandbox.family import Held
 from sandbox.files import Folder, weight
 from sandbox.isolation import Box, Isolation, Mount, owner_of
 from sandbox.process import Ending, Finished, run
@@ -228,7 +229,7 @@ async def test_the_memory_of_the_whole_tree_is_watched(box: Box, monkeypatch: py
     eat = "b = bytearray(b'x' * (40 << 20)); import time; time.sleep(1)"
     attack = ["sh", "-c", f'{PYTHON} -c "{eat}" & {PYTHON} -c "{eat}" & wait; echo SURVIVED']
     held = await run(Isolation(unsafe_local=False), attack, bounded)
-    monkeypatch.setattr(process, "resident_bytes", lambda _: 0)
+    monkeypatch.setattr(process, "held", lambda _: Held(0, 0, too_many_files=False))
     got = await run(Isolation(unsafe_local=False), attack, bounded)
     assert held.ending is Ending.MEMORY
     assert "SURVIVED" in got.stdout
@@ -237,7 +238,7 @@ async def test_the_memory_of_the_whole_tree_is_watched(box: Box, monkeypatch: py
 async def test_the_disk_is_watched(box: Box) -> None:
     folder = Path(box.mounts[0].source)
 
-    async def overfull() -> bool:
+    async def overfull(_: int) -> bool:
         return weight(folder, 100, 100_000)[1] > 10_000
 
     attack = ["sh", "-c", "for i in 1 2 3 4 5 6; do head -c 5000 /dev/zero > f$i; sleep 0.2; done; echo FILLED"]

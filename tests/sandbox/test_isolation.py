@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from sandbox import Sandbox, SandboxSettings, SandboxUnavailable, Workspace
+from sandbox.family import resident_bytes
 from sandbox.isolation import Box, Isolation, Mount, owner_of
-from sandbox.process import Ending, Finished, resident_bytes, run
+from sandbox.process import Ending, Finished, run
 from sandbox.settings import MEBIBYTE
 
 MakeLimited = Callable[..., Awaitable[Workspace]]
@@ -195,6 +196,39 @@ async def test_memory_of_one_process_is_bounded(limited: MakeLimited) -> None:
     assert "refused" in found.stdout
 
 
+_HOARD = """
+import socket, time
+try:
+    pairs = [socket.socketpair() for _ in range(1000)]
+    for pair in pairs:
+        pair[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
+        pair[0].setblocking(False)
+        try:
+            while True: pair[0].send(bytes(65536))
+        except BlockingIOError: pass
+except OSError as error:
+    print(error)
+time.sleep(20)
+"""
+
+
+async def test_memory_in_sockets_counts(limited: MakeLimited) -> None:
+    workspace = await limited(memory_bytes=200 * MEBIBYTE)
+    assert (await workspace.run(["/usr/bin/python3", "-c", _HOARD])).ending is Ending.MEMORY
+
+
+_UNCOUNTED = """
+import ctypes
+calls = ctypes.CDLL(None)
+print(calls.memfd_create(b"a", 0), calls.shmget(0, 4096, 0o1600), calls.msgget(0, 0o1600), calls.semget(0, 1, 0o1600))
+"""
+
+
+async def test_memory_that_no_process_shows_cannot_be_had(workspace: Workspace) -> None:
+    found = await workspace.run(["/usr/bin/python3", "-c", _UNCOUNTED])
+    assert found.stdout == "-1 -1 -1 -1\n"
+
+
 async def test_disk_is_bounded_and_cleared(limited: MakeLimited) -> None:
     workspace = await limited(quota_bytes=40 * MEBIBYTE, file_bytes=20 * MEBIBYTE)
     script = "i=0; while :; do i=$((i+1)); head -c 8000000 /dev/zero > fill$i || exit 3; sleep 0.05; done"
@@ -204,11 +238,50 @@ async def test_disk_is_bounded_and_cleared(limited: MakeLimited) -> None:
     assert (await workspace.check()).ok
 
 
-async def test_many_small_files_are_bounded(limited: MakeLimited) -> None:
+async def test_disk_space_of_nameless_files_counts(limited: MakeLimited) -> None:
+    workspace = await limited(quota_bytes=40 * MEBIBYTE)
+    script = "exec 3>a; rm a; head -c 80000000 /dev/zero >&3; sleep 20"
+    assert (await sh(workspace, script)).ending is Ending.DISK
+
+
+_MANY = """
+import os
+for number in range(1200):
+    os.mkdir("d"); os.chdir("d")
+os.chdir("/workspace")
+while True:
+    number += 1; os.mkdir(f"e{number}"); open(f"f{number}", "w").close()
+"""
+
+
+async def test_many_small_files_and_folders_are_bounded_and_cleared(limited: MakeLimited) -> None:
     workspace = await limited(quota_files=2_000)
-    found = await sh(workspace, "mkdir a; i=0; while :; do i=$((i+1)); : > a/f$i; done", timeout=20)
+    found = await workspace.run(["/usr/bin/python3", "-c", _MANY])
     assert found.ending is Ending.DISK
     assert len(await workspace.list()) < 100
+    assert (await workspace.run(["true"])).ok
+
+
+_BREAK = r"""
+import os
+for name in (b"src/\xff.ts", b"src/a\nb.ts", b"src/a\\b.ts", b"src/App.tsx/x", b"/".join([b"q"] * 40) + b"/x"):
+    os.path.isfile(os.path.dirname(name)) and os.unlink(os.path.dirname(name))
+    os.makedirs(os.path.dirname(name), exist_ok=True)
+    open(name, "w").close()
+os.rename("src/lib", "gone"); os.symlink("/etc", "src/lib")
+os.chmod("src/main.tsx", 0); os.chmod("src", 0); os.chmod(".cache", 0); os.chmod(".", 0)
+"""
+
+
+async def test_whatever_code_does_to_its_files_they_come_back(
+    sandbox: Sandbox, workspace: Workspace, session_id: str
+) -> None:
+    before = await workspace.list()
+    assert (await workspace.run(["/usr/bin/python3", "-c", _BREAK])).ok
+    again = await sandbox.workspace(session_id, "react-vite", {})
+    assert await again.list() == before
+    assert (await again.check()).ok
+    assert (await again.build()).dist is not None
 
 
 async def test_file_size_and_scratch_space_are_bounded(limited: MakeLimited) -> None:
