@@ -67,6 +67,7 @@ class CheckReport(BaseModel):
 
 
 def merged(one: CheckReport, other: CheckReport) -> CheckReport:
-    """Both reports as one, errors first."""
+    """Both reports as one, errors first. A check that ran for both is named once."""
     issues = sorted([*one.issues, *other.issues], key=lambda issue: issue.severity is not Severity.ERROR)
-    return CheckReport(issues=issues, ran=[*one.ran, *other.ran], seconds=one.seconds + other.seconds)
+    ran = list(dict.fromkeys([*one.ran, *other.ran]))
+    return CheckReport(issues=issues, ran=ran, seconds=one.seconds + other.seconds)

@@ -298,7 +298,7 @@ class Run:
         try:
             return await until(ask, what, seconds, 0.1)
         except AssertionError as error:
-            raise AssertionError(f"{error} (last seen: {seen})") from None
+            raise AssertionError(f"{self.id}: {error} (last seen: {seen})") from None
 
     async def completed(self, seconds: float = 90) -> Progress:
         """The progress once the session is completed, every message is answered and nothing runs."""
