@@ -14,15 +14,17 @@ import orjson
 import structlog
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities.call_entry import Entry, ModelStep
 from activities.context import Rooms
 from activities.model_access import model_access
-from inference.bulk import BATCH_PRICE, BATCHED, BatchAway, BatchRefused
+from inference.bulk import BATCHED, BatchAway, BatchRefused, BatchResult
 from inference.errors import InferenceError
 from inference.gateway import endpoint
 from inference.plan import Plan
 from schemas.failures import BATCH_PENDING, Failure
-from schemas.inference import ActionKey, AttemptRecord, Outcome
+from schemas.inference import ActionKey, AttemptRecord, Delta, Outcome
 from storage.batches import Batches, BatchKey, StoredBatch
+from storage.database import until_available
 
 ACTIONS: Final = frozenset(
     {
@@ -38,25 +40,6 @@ PAUSE_BY_AGE: Final = 0.25
 SWEEP_SECONDS: Final = 5.0
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("bulk")
-
-
-def suits(plan: Plan) -> bool:
-    """Whether the call can go by a batch: no tools, and straight to a provider that has batches."""
-    where = plan.endpoint
-    straight = not where.via_gateway and not where.guarded and where.provider.id in BATCHED
-    return straight and plan.call.action in ACTIONS and not plan.call.tools
-
-
-def key_of(plan: Plan, body: dict[str, object]) -> BatchKey:
-    """The same for the same question of the same step."""
-    asked = orjson.dumps([plan.step.provider, body], option=orjson.OPT_SORT_KEYS)
-    call = plan.call
-    return BatchKey(call.session_id, call.operation_id, call.call_number, hashlib.sha256(asked).hexdigest()[:32])
-
-
-def name_of(key: BatchKey, cancelled: str) -> str:
-    """What the call is called at the provider; another name after a batch that was `cancelled`."""
-    return hashlib.sha256(orjson.dumps([*key, cancelled])).hexdigest()[:40]
 
 
 def pending(sent_at: datetime | None) -> ApplicationError:
@@ -78,18 +61,80 @@ def pending(sent_at: datetime | None) -> ApplicationError:
     )
 
 
-def discounted(record: AttemptRecord, sent: AttemptRecord) -> AttemptRecord:
-    """The row of a call that came by a batch: that of the step's run that sent it, at half the price."""
-    price = None if record.price is None else record.price * BATCH_PRICE
-    source = f"{record.price_source}, batch" if record.price_source else "batch"
-    own = {"execution": sent.execution, "attempt": sent.attempt, "started_at": sent.started_at}
-    return record.model_copy(update={**own, "price": price, "price_source": source})
-
-
 def unspent(sent: AttemptRecord, outcome: Outcome, code: str) -> AttemptRecord:
     """The row of a batch that gave no answer: providers charge nothing for it."""
     nothing = {"input_tokens": 0, "output_tokens": 0, "price": Decimal(0), "reserved": Decimal(0)}
     return sent.model_copy(update={**nothing, "outcome": outcome, "error_code": code})
+
+
+async def answer(step: ModelStep, plan: Plan, entry: Entry) -> list[Delta] | None:
+    """The answer of a bulk session's call that came by a batch. None where the call goes the usual way: it does not
+    suit, or the batch gave no answer. Raises ApplicationError while it is waited for."""
+    batches = Batches(step.rooms.database)
+    if not _suits(plan) or not await until_available(lambda: batches.wanted(step.session_id), "looking for bulk"):
+        return None
+    path, body = step.rooms.inference.bulk_request(plan)
+    key = _key_of(plan, body)
+    known = await until_available(lambda: batches.find(key), "looking for a batch")
+    if known is not None and known.state == "failed":
+        return None
+    if known is not None and known.state != "cancelled":
+        return await _collect(step, plan, entry, known)
+    await entry.reserve()
+    name = _name_of(key, known.batch_id if known else "")
+    try:
+        batch_id = await step.rooms.inference.bulk.submit(plan.endpoint, path, name, body)
+    except BatchRefused as error:
+        log.warning("a call goes the usual way", provider=plan.step.provider, reason=str(error))
+        return None
+    user_id, sent = step.given.user_id, entry.leave_open()
+    await until_available(lambda: batches.add(key, user_id, plan.step.provider, batch_id, name, sent), "noting a batch")
+    raise pending(None)
+
+
+async def _collect(step: ModelStep, plan: Plan, entry: Entry, known: StoredBatch) -> list[Delta] | None:
+    """What became of a batch that was handed in, as `answer` gives it."""
+    batches = Batches(step.rooms.database)
+    try:
+        found = await step.rooms.inference.bulk.look(plan.endpoint, known.batch_id, known.name)
+    except BatchAway:
+        found = BatchResult(working=True)
+    except BatchRefused as error:
+        found = BatchResult(reason=str(error))
+    if found.working:
+        entry.leave_open()
+        raise pending(known.sent_at)
+    try:
+        if found.answer is None:
+            raise BatchRefused(found.reason)
+        deltas = step.rooms.inference.from_batch(plan, found.answer)
+    except (BatchRefused, InferenceError) as error:
+        log.warning("a batch gave no answer", provider=plan.step.provider, reason=str(error)[:200])
+        await step.rooms.ledger.settle(unspent(known.record, "failed", "batch_failed"))
+        await batches.end(known.key, "failed", str(error))
+        return None
+    await entry.settle_batch(deltas, known.record)
+    await batches.end(known.key, "done")
+    return deltas
+
+
+def _suits(plan: Plan) -> bool:
+    """Whether the call can go by a batch: no tools, and straight to a provider that has batches."""
+    where = plan.endpoint
+    straight = not where.via_gateway and not where.guarded and where.provider.id in BATCHED
+    return straight and plan.call.action in ACTIONS and not plan.call.tools
+
+
+def _key_of(plan: Plan, body: dict[str, object]) -> BatchKey:
+    """The same for the same question of the same step."""
+    asked = orjson.dumps([plan.step.provider, body], option=orjson.OPT_SORT_KEYS)
+    call = plan.call
+    return BatchKey(call.session_id, call.operation_id, call.call_number, hashlib.sha256(asked).hexdigest()[:32])
+
+
+def _name_of(key: BatchKey, cancelled: str) -> str:
+    """What the call is called at the provider; another name after a batch that was `cancelled`."""
+    return hashlib.sha256(orjson.dumps([*key, cancelled])).hexdigest()[:40]
 
 
 async def give_up_unwanted(rooms: Rooms) -> None:

@@ -47,7 +47,7 @@ class Bulk:
         try:
             if where.provider.id == "anthropic":
                 given: dict[str, Any] = {"requests": [{"custom_id": name, "params": body}]}
-                answer = await self._ask(where, "POST", "/messages/batches", json=given, name=name)
+                answer = await self._ask(where, "POST", "/v1/messages/batches", json=given, name=name)
             else:
                 line = orjson.dumps({"custom_id": name, "method": "POST", "url": f"/v1{path}", "body": body})
                 files = {"file": ("calls.jsonl", line + b"\n", "application/jsonl"), "purpose": (None, "batch")}
@@ -66,10 +66,10 @@ class Bulk:
     async def look(self, where: Endpoint, batch_id: str, name: str) -> BatchResult:
         """How a batch is. Raises BatchAway, and BatchRefused where the provider does not know it."""
         if where.provider.id == "anthropic":
-            shown = await self._ask(where, "GET", f"/messages/batches/{batch_id}")
+            shown = await self._ask(where, "GET", f"/v1/messages/batches/{batch_id}")
             if shown.get("processing_status") != "ended":
                 return BatchResult(working=True)
-            line = await self._line(where, f"/messages/batches/{batch_id}/results", name)
+            line = await self._line(where, f"/v1/messages/batches/{batch_id}/results", name)
             result = line.get("result") or {}
             if result.get("type") == "succeeded":
                 return BatchResult(answer=orjson.dumps(result.get("message")))
@@ -88,7 +88,7 @@ class Bulk:
 
     async def cancel(self, where: Endpoint, batch_id: str) -> None:
         """Give a batch up. One that has ended is left as it is. Raises BatchAway."""
-        start = "/messages/batches" if where.provider.id == "anthropic" else "/batches"
+        start = "/v1/messages/batches" if where.provider.id == "anthropic" else "/batches"
         try:
             await self._ask(where, "POST", f"{start}/{batch_id}/cancel")
         except BatchRefused:

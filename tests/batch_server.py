@@ -47,7 +47,7 @@ class BatchServer:
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[str]:
         async with serve(self.app, bound_socket()) as url:
-            yield f"{url}/v1"
+            yield url
 
     def finish(self, end: End = "completed") -> None:
         """Everything that is at work ends so."""

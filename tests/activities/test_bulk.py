@@ -61,8 +61,11 @@ class Bulk:
 async def session(model_rooms: ModelRooms) -> AsyncIterator[Bulk]:
     server = BatchServer("Half the price.")
     async with server.listening() as url:
-        provider = ProviderSettings(base_url=url, key=SecretStr(KEY))
-        settings = InferenceSettings(providers={"openai": provider, "anthropic": provider}, model="openai/gpt-4.1")
+        providers = {
+            "openai": ProviderSettings(base_url=f"{url}/v1", key=SecretStr(KEY)),
+            "anthropic": ProviderSettings(base_url=url, key=SecretStr(KEY)),
+        }
+        settings = InferenceSettings(providers=providers, model="openai/gpt-4.1")
         model_rooms.rooms.inference = Inference(settings, client=shared_client())
         request = SessionRequest(prompt="A board", bulk=True)
         record = SessionRecord(id=SESSION, prompt="A board", mode="deterministic", request=request, state="planning")
