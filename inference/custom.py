@@ -24,22 +24,20 @@ class CustomProvider:
 
 @dataclass(frozen=True, slots=True)
 class UserCredentials:
-    """What a user brought: keys by provider, base URLs that only these keys go to, and servers. Never stored or logged;
-    no repr shows a key."""
+    """What a user brought: keys by provider, and servers. Never stored or logged; no repr shows a key."""
 
     user_id: str
     keys: Mapping[str, SecretStr] = field(default_factory=dict)
-    base_urls: Mapping[str, str] = field(default_factory=dict)
     servers: Mapping[str, CustomProvider] = field(default_factory=dict)
 
     @property
     def any(self) -> bool:
         """Whether there is anything that a call could go to."""
-        return bool(self.keys or self.base_urls or self.servers)
+        return bool(self.keys or self.servers)
 
     def has(self, provider: str) -> bool:
         """Whether a call to `provider` goes out as this user's own."""
-        if provider in self.servers or provider in self.base_urls:
+        if provider in self.servers:
             return True
         return provider in self.keys and provider in PROVIDERS and bool(PROVIDERS[provider].base_url)
 

@@ -5,6 +5,7 @@ or to the operator's gateway; a user's key goes only where that user's call goes
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -14,7 +15,7 @@ from pydantic import SecretStr
 from inference.custom import UserCredentials, find
 from inference.errors import NotConfigured
 from inference.fingerprint import fingerprint
-from inference.providers import PROVIDERS, Provider
+from inference.providers import PROVIDERS, Provider, provider_id
 from inference.settings import CUSTOM, GatewaySettings, InferenceSettings
 from schemas.inference import ModelCall
 
@@ -56,17 +57,22 @@ class Endpoint:
         return headers
 
 
-def build_gateway_url(provider: str | None, gateway: GatewaySettings) -> str:
-    """The gateway's base URL for `provider`, or its OpenAI-compatible endpoint for None.
+def build_gateway_url(provider: str | None, gateway: GatewaySettings | None = None) -> str:
+    """The gateway's base URL for `provider`, or its OpenAI-compatible endpoint for None. Left out, `gateway` is that of
+    the environment.
 
-    The dialect's path follows it, as it would follow the provider's own base URL.
+    The dialect's path follows it, as it would follow the provider's own base URL. Raises NotConfigured where there is
+    no gateway or it does not know the provider.
     """
+    if (gateway := gateway or InferenceSettings.from_env(os.environ).gateway) is None:
+        raise NotConfigured("no gateway is configured: CLOUDFLARE_AI_GATEWAY_URL is not set")
     if provider is None:
         return f"{gateway.url}/compat"
-    segment = PROVIDERS[provider].gateway
-    if segment is None:
-        raise NotConfigured(f"{PROVIDERS[provider].title} cannot be reached through the gateway", provider=provider)
-    return f"{gateway.url}/{segment}"
+    known = PROVIDERS.get(provider_id(provider) or "")
+    if known is None or known.gateway is None:
+        title = known.title if known else provider
+        raise NotConfigured(f"{title} cannot be reached through the gateway", provider=provider)
+    return f"{gateway.url}/{known.gateway}"
 
 
 def usable(provider: str, settings: InferenceSettings, user: UserCredentials | None) -> bool:
@@ -78,22 +84,23 @@ def usable(provider: str, settings: InferenceSettings, user: UserCredentials | N
 
 def _permitted(provider: str, settings: InferenceSettings, user: UserCredentials | None) -> bool:
     """Whether the operator lets calls go to `provider`, or to the server that the user put in its place."""
-    own = user is not None and (provider in user.servers or provider in user.base_urls)
+    own = user is not None and provider in user.servers
     return settings.permits(CUSTOM if own else provider)
 
 
 def configuration_for_model(
     model: str,
-    settings: InferenceSettings,
     user: UserCredentials | None = None,
     *,
+    settings: InferenceSettings | None = None,
     call: ModelCall | None = None,
     gateway: bool = True,
     retry: bool = False,
 ) -> Endpoint:
-    """Where a call of `model` (`provider/model` or `[provider]model`) goes: the first of its providers that can be
-    used. `gateway=False` goes around the gateway, `retry` tells it not to answer from its cache.
-    Raises NotConfigured, UnknownModel."""
+    """Where a call of `model` (`provider/model` or `[provider]model`) by `user` goes: the first of its providers that
+    can be used. Left out, `settings` are those of the environment. `gateway=False` goes around the gateway, `retry`
+    tells it not to answer from its cache. Raises NotConfigured, UnknownModel."""
+    settings = settings or InferenceSettings.from_env(os.environ)
     reference = find(model, user)
     providers = [reference.forced_provider] if reference.forced_provider else list(reference.model.served)
     for provider in providers:
@@ -121,10 +128,7 @@ def endpoint(
         return Endpoint(server.provider, server.provider.base_url, server.key, "user", guarded=True)
     facts = PROVIDERS[provider]
     if user is not None and user.has(provider):
-        own = user.base_urls.get(provider)
         key = user.keys.get(provider)
-        if own is not None:  # with that user's key or none: never the platform's
-            return Endpoint(facts, own.rstrip("/"), key, "user", guarded=True)
         if gateway and settings.gateway is not None and facts.gateway is not None:
             return _through(settings.gateway, facts, key, "user", call, retry)
         return Endpoint(facts, facts.base_url, key, "user")

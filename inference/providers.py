@@ -19,13 +19,14 @@ class Provider:
     call (the other two dialects have paths of their own). `price_id` names it in the price table; `free` means that
     calls cost nothing. `gateway` is its segment in a Cloudflare AI Gateway URL, up to where `path` begins.
     `native_schema`: it follows a JSON schema; `schema_streams`: also in a streamed answer; `loose_schema`: also one
-    with free-form objects in it.
+    with free-form objects in it. `root` is the path of the API where an address that is given has none.
     """
 
     id: str
     title: str
     dialect: Dialect
     base_url: str = ""
+    root: str = ""
     path: str = "/chat/completions"
     key_variables: tuple[str, ...] = ()
     url_variables: tuple[str, ...] = ()
@@ -86,15 +87,15 @@ _PROVIDERS = (
         gateway="deepseek", open_catalogue=True,
     ),
     Provider(
-        "ollama", "Ollama", "openai", "", key_variables=("OLLAMA_API_KEY",),
+        "ollama", "Ollama", "openai", root="/v1", key_variables=("OLLAMA_API_KEY",),
         url_variables=("OLLAMA_BASE_URL",), needs_key=False, free=True, open_catalogue=True,
     ),
     Provider(
-        "vllm", "vLLM", "openai", "", key_variables=("VLLM_API_KEY",), url_variables=("VLLM_BASE_URL",),
+        "vllm", "vLLM", "openai", root="/v1", key_variables=("VLLM_API_KEY",), url_variables=("VLLM_BASE_URL",),
         needs_key=False, free=True, open_catalogue=True, native_schema=True,
     ),
     Provider(
-        "lmstudio", "LM Studio", "openai", "", key_variables=("LM_STUDIO_API_KEY",),
+        "lmstudio", "LM Studio", "openai", root="/v1", key_variables=("LM_STUDIO_API_KEY",),
         url_variables=("LM_STUDIO_BASE_URL", "LMSTUDIO_BASE_URL"), needs_key=False, free=True, open_catalogue=True,
         native_schema=True,
     ),

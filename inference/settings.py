@@ -14,6 +14,8 @@ from schemas.inference import ActionKey, RoutingPolicy
 _PLACEHOLDERS = {"", "default", "none", "null", "changeme", "your-api-key", "your_api_key"}
 CUSTOM: Final = "custom"
 GATEWAY: Final = "gateway"
+_VERSIONS: Final = {"anthropic": "/v1", "google": "/v1beta"}
+"""What the path of a call begins with, so that an address may end with it or not."""
 _SECONDS: Final = {"STICH_CONNECT_TIMEOUT": 10.0, "STICH_FIRST_TOKEN_TIMEOUT": 120.0, "STICH_STALL_TIMEOUT": 60.0}
 
 VARIABLES: Final = frozenset(
@@ -214,6 +216,10 @@ def _provider(env: Mapping[str, str], provider: Provider) -> ProviderSettings | 
     """How a provider is reached, None where too little is set."""
     key = _first(env, provider.key_variables)
     own_url = _url(env, provider.url_variables)
+    if own_url and provider.dialect != "openai":
+        own_url = own_url.removesuffix(_VERSIONS[provider.dialect])
+    if own_url and not urlsplit(own_url).path:
+        own_url += provider.root
     url = own_url or provider.base_url
     if provider.id == "cloudflare" and not url and (account := env.get("CLOUDFLARE_ACCOUNT_ID", "").strip()):
         url = f"https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1"

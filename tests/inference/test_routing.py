@@ -6,12 +6,13 @@ import pytest
 from pydantic import SecretStr
 
 from inference import Inference, agents, catalogue, routing
-from inference.custom import UserCredentials
+from inference.custom import UserCredentials, server
 from inference.errors import ContextTooLong, NotConfigured, Overloaded, RateLimited, to_application_error
 from inference.gateway import build_gateway_url, configuration_for_model, endpoint
 from inference.routing import Tried
 from inference.settings import GatewaySettings, InferenceSettings, InvalidSetting
 from schemas.inference import ActionKey, ImagePart, Message, ModelCall, ModelOverrides, Speed
+from schemas.model_settings import CustomModel
 from tests.inference.conftest import shared_client
 
 KEYS = {
@@ -105,7 +106,7 @@ class TestRoute:
         asked = call(overrides=ModelOverrides(model="[openrouter]google/gemini-2.5-pro", fallback="openai/gpt-5"))
         assert steps(env(*KEYS), asked)[0] == ("openrouter", "google/gemini-2.5-pro")
         with pytest.raises(NotConfigured, match="GROQ_API_KEY"):
-            configuration_for_model("[groq]openai/gpt-oss-120b", env("OPENAI_API_KEY"))
+            configuration_for_model("[groq]openai/gpt-oss-120b", settings=env("OPENAI_API_KEY"))
 
     def test_whoever_has_one_key_can_work(self) -> None:
         assert steps(env("ANTHROPIC_API_KEY"))[0] == ("anthropic", "anthropic/claude-sonnet-5")
@@ -237,11 +238,7 @@ class TestConstraints:
 
 
 class TestKeysAndUrls:
-    USER = UserCredentials(
-        user_id="u1",
-        keys={"openai": SecretStr("sk-user-1"), "ollama": SecretStr("x-user")},
-        base_urls={"ollama": "https://users.example/v1"},
-    )
+    USER = UserCredentials(user_id="u1", keys={"openai": SecretStr("sk-user-1")})
 
     def test_the_users_key_goes_to_the_provider_and_to_nobody_elses_call(self) -> None:
         settings = env("OPENAI_API_KEY")
@@ -259,11 +256,9 @@ class TestKeysAndUrls:
         settings = env(*KEYS, OLLAMA_BASE_URL="http://127.0.0.1:2/v1", OLLAMA_API_KEY="platform-ollama",
                        OPENAI_COMPATIBLE_BASE_URL="http://127.0.0.1:3/v1", OPENAI_COMPATIBLE_API_KEY="platform-own",
                        **(GATEWAY if with_gateway else {}))  # fmt: skip
-        user = UserCredentials(
-            user_id="u1",
-            keys={provider: SecretStr("user-key-1234")} if own_key else {},
-            base_urls={provider: "https://users.example/v1"},
-        )
+        key = SecretStr("user-key-1234") if own_key else None
+        mine = server(provider, "Mine", "https://users.example/v1", (), key)
+        user = UserCredentials(user_id="u1", servers={provider: mine})
         found = endpoint(provider, settings, user, call=call(user_id="u1"))
         sent = " ".join(found.request_headers().values())
         assert (found.base_url, found.credential) == ("https://users.example/v1", "user")
@@ -271,7 +266,8 @@ class TestKeysAndUrls:
         assert ("user-key-1234" in sent) == own_key
 
     def test_a_users_url_without_a_key_is_used_as_it_is(self) -> None:
-        user = UserCredentials(user_id="u1", base_urls={"openai": "https://users.example/v1"})
+        mine = server("openai", "Mine", "https://users.example/v1", [CustomModel(id="gpt-4.1")], None)
+        user = UserCredentials(user_id="u1", servers={"openai": mine})
         asked = call(overrides=ModelOverrides(model="openai/gpt-4.1"))
         for settings in (env(), env(*KEYS), env("OPENAI_API_KEY", **GATEWAY)):
             plan = Inference(settings, client=shared_client()).plan(asked, user=user)
@@ -301,13 +297,29 @@ class TestGateway:
     def test_urls(self, provider: str | None, url: str) -> None:
         assert build_gateway_url(provider, self.SETTINGS) == f"https://gateway.test/v1/acc/gw{url}"
 
-    def test_local_servers_have_no_place_behind_it(self) -> None:
+    @pytest.mark.parametrize("provider", ["ollama", "nobody"])
+    def test_who_has_no_place_behind_it(self, provider: str) -> None:
         with pytest.raises(NotConfigured):
-            build_gateway_url("ollama", self.SETTINGS)
+            build_gateway_url(provider, self.SETTINGS)
+
+    def test_the_environment_is_what_holds_where_nothing_is_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in (*GATEWAY, "CLOUDFLARE_AI_GATEWAY", "STICH_GATEWAY_URL"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("OPENAI_API_KEY", KEYS["OPENAI_API_KEY"])
+        with pytest.raises(NotConfigured, match="no gateway"):
+            build_gateway_url("openai")
+        assert configuration_for_model("openai/gpt-5").base_url == "https://api.openai.com/v1"
+        for name, value in GATEWAY.items():
+            monkeypatch.setenv(name, value)
+        assert build_gateway_url("google-ai-studio") == "https://gateway.test/v1/acc/gw/google-ai-studio"
+        mine = UserCredentials("u1", keys={"openai": SecretStr("sk-user-1")})
+        found = configuration_for_model("openai/gpt-5", mine)
+        assert (found.base_url, found.via_gateway) == ("https://gateway.test/v1/acc/gw/openai", True)
+        assert found.request_headers()["authorization"] == "Bearer sk-user-1"
 
     def test_headers(self) -> None:
         settings = env("ANTHROPIC_API_KEY", **GATEWAY, CLOUDFLARE_AI_GATEWAY_CACHE_TTL="60")
-        first = configuration_for_model("anthropic/claude-opus-5", settings, call=call())
+        first = configuration_for_model("anthropic/claude-opus-5", settings=settings, call=call())
         headers = first.request_headers()
         assert first.base_url == "https://gateway.test/v1/acc/gw/anthropic"
         assert headers["cf-aig-authorization"] == "Bearer aig-token"
@@ -319,16 +331,16 @@ class TestGateway:
     def test_where_a_model_goes(self) -> None:
         settings = env("ANTHROPIC_API_KEY", "OPENROUTER_API_KEY", **GATEWAY)
         base = "https://gateway.test/v1/acc/gw"
-        assert configuration_for_model("anthropic/claude-opus-5", settings).base_url == f"{base}/anthropic"
-        assert configuration_for_model("openai/gpt-5", settings).base_url == f"{base}/openrouter/v1"
-        around = configuration_for_model("openai/gpt-5", settings, gateway=False)
+        assert configuration_for_model("anthropic/claude-opus-5", settings=settings).base_url == f"{base}/anthropic"
+        assert configuration_for_model("openai/gpt-5", settings=settings).base_url == f"{base}/openrouter/v1"
+        around = configuration_for_model("openai/gpt-5", settings=settings, gateway=False)
         assert around.base_url == "https://openrouter.ai/api/v1" and not around.via_gateway
         with pytest.raises(catalogue.UnknownModel):
-            configuration_for_model("openai/gpt-99", settings)
+            configuration_for_model("openai/gpt-99", settings=settings)
 
     def test_keys_that_the_gateway_holds(self) -> None:
         settings = InferenceSettings.from_env(GATEWAY | {"CLOUDFLARE_AI_GATEWAY_PROVIDERS": "openai, google-ai-studio"})
-        found = configuration_for_model("google/gemini-2.5-pro", settings)
+        found = configuration_for_model("google/gemini-2.5-pro", settings=settings)
         assert found.key is None and "x-goog-api-key" not in found.request_headers()
         assert steps(settings)[0] == ("google", "google/gemini-2.5-pro")
 
@@ -384,6 +396,22 @@ def test_settings_that_cannot_be_meant_are_refused() -> None:
     ):
         with pytest.raises(InvalidSetting):
             InferenceSettings.from_env(variables)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "meant"),
+    [
+        ("OLLAMA_BASE_URL", "http://127.0.0.1:11434/", "http://127.0.0.1:11434/v1"),
+        ("VLLM_BASE_URL", "http://127.0.0.1:8000/v1/", "http://127.0.0.1:8000/v1"),
+        ("LM_STUDIO_BASE_URL", "http://127.0.0.1:1234/api/v0", "http://127.0.0.1:1234/api/v0"),
+        ("ANTHROPIC_BASE_URL", "https://proxy.example/anthropic/v1", "https://proxy.example/anthropic"),
+        ("GEMINI_BASE_URL", "https://proxy.example/v1beta/", "https://proxy.example"),
+        ("OPENAI_BASE_URL", "https://proxy.example", "https://proxy.example"),
+    ],
+)
+def test_an_address_with_or_without_its_version_is_the_same(name: str, given: str, meant: str) -> None:
+    (provider,) = InferenceSettings.from_env({name: given}).providers.values()
+    assert provider.base_url == meant
 
 
 def test_a_placeholder_is_not_a_key() -> None:

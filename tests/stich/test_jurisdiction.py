@@ -3,7 +3,7 @@
 import pytest
 from pydantic import SecretStr
 
-from inference.custom import UserCredentials
+from inference.custom import UserCredentials, server
 from inference.errors import NotConfigured
 from inference.gateway import configuration_for_model, endpoint, usable
 from inference.settings import InferenceSettings
@@ -14,6 +14,7 @@ from stich.settings import Settings
 from storage.database import Database
 
 KEYS = {"OPENAI_API_KEY": "k" * 20, "ANTHROPIC_API_KEY": "k" * 20}
+ELSEWHERE = UserCredentials("ada", servers={"openai": server("openai", "Mine", "https://elsewhere.example", (), None)})
 
 
 async def test_a_database_belongs_to_the_first_that_used_it(database: Database) -> None:
@@ -64,21 +65,19 @@ def test_only_the_named_providers_are_called_whoever_pays() -> None:
     settings = InferenceSettings.from_env({**KEYS, "STICH_PROVIDERS": "openai"})
     assert set(settings.providers) == {"openai"}
     own = UserCredentials("ada", keys={"anthropic": SecretStr("mine"), "openai": SecretStr("mine")})
-    moved = UserCredentials("ada", base_urls={"openai": "https://elsewhere.example"})
     assert usable("openai", settings, own)
     assert not usable("anthropic", settings, own) and not usable("anthropic", settings, None)
-    assert not usable("openai", settings, moved), "another server under that name"
-    for provider, user in (("anthropic", own), ("openai", moved)):
+    assert not usable("openai", settings, ELSEWHERE), "another server under that name"
+    for provider, user in (("anthropic", own), ("openai", ELSEWHERE)):
         with pytest.raises(NotConfigured, match="does not call it"):
             endpoint(provider, settings, user)
     with pytest.raises(NotConfigured, match="this service does not call it"):
-        configuration_for_model("anthropic/claude-4-sonnet", settings, own)
+        configuration_for_model("anthropic/claude-4-sonnet", own, settings=settings)
 
 
 def test_users_servers_and_a_gateway_are_named_like_providers() -> None:
     gateway = {"CLOUDFLARE_AI_GATEWAY_URL": "https://gateway.example", **KEYS}
     assert InferenceSettings.from_env({**gateway, "STICH_PROVIDERS": "openai"}).gateway is None
     assert InferenceSettings.from_env({**gateway, "STICH_PROVIDERS": "openai gateway"}).gateway is not None
-    moved = UserCredentials("ada", base_urls={"openai": "https://elsewhere.example"})
-    assert usable("openai", InferenceSettings.from_env({"STICH_PROVIDERS": "custom"}), moved)
+    assert usable("openai", InferenceSettings.from_env({"STICH_PROVIDERS": "custom"}), ELSEWHERE)
     assert not usable("openai", InferenceSettings.from_env({"STICH_PROVIDERS": "custom"}), None)
