@@ -28,7 +28,9 @@ from api.zips import Entry, zipped
 from schemas.accounts import DeleteAccount
 from storage.blobs import BlobMissing
 from storage.personal import ABOUT, OF_SESSION, Personal
+from storage.traffic import Traffic
 from storage.users import User, UserMissing
+from storage.vault import VaultLocked
 
 RECENT: Final = timedelta(minutes=10)
 """Who has no password may delete the account for so long after signing in."""
@@ -39,9 +41,10 @@ links are kept only in forms that nobody can use, and are not in here.
 account/            who you are, where you are signed in, your keys (masked), settings, budgets, the calls of models
                     that were made for you and their cost, the log of security-relevant acts; one JSON object per line
 pictures/           what you uploaded
-sessions/ID/        a session: its facts, messages, blueprints, versions, transcripts of models, one JSON object a line
+sessions/ID/        a session: its facts, messages, blueprints, versions, conflicts, commits, transcripts and answers of
+                    models, events, what is published, one JSON object a line
 sessions/ID/files/  the project as it stands
-sessions/ID/contents/  every content that a file or a screenshot of it ever had, named as in versions.jsonl
+sessions/ID/contents/  every content that a file, a screenshot or the site of it has or had, named as in versions.jsonl
 """
 
 
@@ -80,6 +83,7 @@ async def _everything(services: Services, user_id: str) -> AsyncIterator[Entry]:
         folder = f"sessions/{session_id}"
         for name in OF_SESSION:
             yield f"{folder}/{name}.jsonl", _lines(personal.of_session(name, session_id))
+        yield f"{folder}/answers.jsonl", _answers(services, session_id)
         try:
             for file in await services.files.current(session_id):
                 yield f"{folder}/files/{file.path}", await services.blobs.get(file.sha256)
@@ -92,6 +96,13 @@ async def _everything(services: Services, user_id: str) -> AsyncIterator[Entry]:
 async def _lines(rows: AsyncIterator[str]) -> AsyncIterator[bytes]:
     async for row in rows:
         yield row.encode() + b"\n"
+
+
+async def _answers(services: Services, session_id: str) -> AsyncIterator[bytes]:
+    """What models answered, as far as it is kept; nothing where the keys that it was sealed with are lost."""
+    with suppress(VaultLocked):
+        async for entry in Traffic(services.database, services.vault).each(session_id):
+            yield entry.model_dump_json(exclude_defaults=True).encode() + b"\n"
 
 
 async def delete(request: Request) -> Response:

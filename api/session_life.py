@@ -12,6 +12,7 @@ from api.bodies import read_nothing
 from api.endpoints import Answer, Endpoint
 from api.problems import DATABASE_AWAY, NO_SESSION, TEMPORAL_AWAY, TOO_SLOW
 from api.services import services_of
+from storage.erasure import forgotten
 
 
 async def archive(request: Request) -> Response:
@@ -32,7 +33,7 @@ async def _set_archived(request: Request, archived: bool) -> Response:
 async def delete(request: Request) -> Response:
     session, services = await session_of(request, "own"), services_of(request)
     await services.workflows.erase(session.id, principal_of(request).user_id)
-    await note(request, "session_deleted")
+    await note(request, "session_deleted", subject=forgotten(session.id))
     return Response(status_code=202)
 
 

@@ -2,9 +2,10 @@
 
 Which tables those are is read from the database itself, so that one that is added later is not forgotten. What stays:
 the ledger's rows of a session without anything that tells which it was, because budgets count them; and the audit log,
-which forgets who a deleted user was.
+which forgets who a deleted user and which a deleted session was.
 """
 
+import hashlib
 import re
 from typing import Final
 
@@ -20,6 +21,7 @@ _BLOB_COLUMNS: Final = {
 
 GONE: Final = "deleted"
 """In the place of the id of a user who is deleted."""
+
 _PERSON: Final = ("user_id", "author")
 """Names of columns that say whose something in a session is."""
 _THEIR_SESSIONS: Final = (("file_versions", "user_id"), ("file_conflicts", "user_id"), ("messages", "author"))
@@ -32,6 +34,12 @@ _JSON_OF_SESSIONS: Final = """
       AND (c.table_name = 'sessions' OR EXISTS (
         SELECT FROM information_schema.columns o
         WHERE o.table_schema = c.table_schema AND o.table_name = c.table_name AND o.column_name = 'session_id'))"""
+
+
+def forgotten(session_id: str) -> str:
+    """What stands for a deleted session in the audit log: the same for all that was done with it, found by who knows
+    its id, and no way back to the id."""
+    return f"{GONE}-{hashlib.sha256(session_id.encode()).hexdigest()[:16]}"
 
 
 class SessionsLeft(Exception):
@@ -59,6 +67,9 @@ class Erasure:
                 await connection.execute(f'DELETE FROM "{table}" WHERE session_id = ANY ($1)', names)
             await connection.execute("DELETE FROM budgets WHERE scope = 'session' AND owner = $1", session_id)
             await connection.execute("DELETE FROM images WHERE id = ANY ($1)", [row["image_id"] for row in images])
+            await connection.execute(
+                "UPDATE audit_log SET subject = $2 WHERE subject = $1", session_id, forgotten(session_id)
+            )
             await connection.execute("DELETE FROM sessions WHERE id = $1", session_id)
             await _drop_unused(connection, blobs)
 
@@ -86,7 +97,9 @@ class Erasure:
 _FORGET_ACTOR: Final = """
     UPDATE audit_log SET address = CASE WHEN actor = $1 OR subject = $1 THEN '' ELSE address END,
       actor = CASE WHEN actor = $1 THEN $2 ELSE actor END, subject = CASE WHEN subject = $1 THEN $2 ELSE subject END,
-      detail = replace(detail::text, to_json($1::text)::text, to_json($2::text)::text)::json
+      detail = CASE
+        WHEN actor = $1 THEN (detail::jsonb - 'repository')::json  -- which names the account that it is of
+        ELSE replace(detail::text, to_json($1::text)::text, to_json($2::text)::text)::json END
     WHERE actor = $1 OR subject = $1 OR strpos(detail::text, to_json($1::text)::text) > 0"""
 
 

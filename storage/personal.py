@@ -21,6 +21,9 @@ ABOUT: Final = {
                       WHERE user_id = $1 ORDER BY id""",
     "webhooks": """SELECT id, url, events, description, created_at, disabled_at, disabled_reason FROM webhooks
                    WHERE user_id = $1 ORDER BY created_at, id""",
+    "webhook-deliveries": """SELECT id, webhook_id, session_id, seq, event, created_at, tries, delivered_at,
+                               answer_status, error FROM webhook_deliveries WHERE user_id = $1
+                             ORDER BY created_at, id""",
     "model-settings": "SELECT action, settings, updated_at FROM model_settings WHERE user_id = $1 ORDER BY action",
     "budgets": """SELECT scope, owner, kind, set_by, limit_usd, updated_at FROM budgets
                   WHERE scope = 'user' AND owner = $1
@@ -63,8 +66,18 @@ OF_SESSION: Final = {
                  ORDER BY created_at, user_id, link_id""",
     "share-links": """SELECT id, access, created_at, expires_at, revoked_at FROM share_links WHERE session_id = $1
                       ORDER BY created_at, id""",
+    "steps": "SELECT id, begun_at, finished_at, result FROM operations WHERE session_id = $1 ORDER BY begun_at, id",
+    "events": "SELECT seq, at, type, data FROM events WHERE session_id = $1 AND chunk_of IS NULL ORDER BY seq",
+    "conflicts": """SELECT path, version, base_sha256, mine_sha256, user_id, choice, since, resolved_at
+                    FROM file_conflicts WHERE session_id = $1 ORDER BY position""",
+    "commits": """SELECT sha1, version, encode(content, 'escape') AS content FROM git_commits
+                  WHERE session_id = $1 ORDER BY position""",
+    "published": "SELECT digest, files, published_at FROM published_sites WHERE session_id = $1",
+    "preview": "SELECT server, server_at, pages, pages_at FROM preview_reports WHERE session_id = $1",
+    "batches": """SELECT operation_id, call_number, provider, batch_id, name, state, reason, sent_at
+                  FROM model_batches WHERE session_id = $1 ORDER BY sent_at, operation_id, call_number""",
 }
-"""What is kept of a session, in the same way."""
+"""What is kept of a session, in the same way. Pieces of texts are left out: the texts are in the other lists."""
 
 
 class Content(NamedTuple):
@@ -103,10 +116,14 @@ class Personal:
         return [Content(f"{row['id']}.{row['media_type'].rpartition('/')[2]}", row["sha256"]) for row in rows]
 
     async def contents(self, session_id: str) -> list[str]:
-        """Hashes of every content that a file of the session had, or a screenshot has."""
+        """Hashes of every content that a file of the session had, or a screenshot, an edit or its site has."""
         rows = await self._pool.fetch(
             """SELECT sha256 FROM file_versions WHERE session_id = $1 AND sha256 IS NOT NULL
-               UNION SELECT sha256 FROM screenshots WHERE session_id = $1 ORDER BY 1""",
+               UNION SELECT given_sha256 FROM file_versions WHERE session_id = $1 AND given_sha256 IS NOT NULL
+               UNION SELECT sha256 FROM screenshots WHERE session_id = $1
+               UNION SELECT mine_sha256 FROM file_conflicts WHERE session_id = $1 AND mine_sha256 IS NOT NULL
+               UNION SELECT jsonb_path_query(files, '$.*') #>> '{}' FROM published_sites WHERE session_id = $1
+               ORDER BY 1""",
             session_id,
         )
         return [row["sha256"] for row in rows]

@@ -1,6 +1,7 @@
 """What models answered, sealed, bounded, and kept for some days."""
 
 import zlib
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Final, NamedTuple
 
@@ -15,6 +16,8 @@ LARGEST_ANSWER: Final = 4 * 1024 * 1024
 LARGEST_SESSION: Final = 64 * 1024 * 1024
 """Bytes of a session's sealed answers: what comes after is not kept."""
 LEVEL: Final = 6
+PAGE: Final = 20
+"""Answers that are read at once."""
 
 
 class Counted(NamedTuple):
@@ -59,21 +62,27 @@ class Traffic:
 
     async def of_session(self, session_id: str) -> list[TrafficEntry]:
         """The answers of a session in the order in which they ended. Raises VaultLocked."""
-        rows = await self._pool.fetch(
-            """SELECT * FROM model_traffic WHERE session_id = $1
-               ORDER BY ended_at, operation_id, execution, attempt, call_number""",
-            session_id,
-        )
-        if not rows:
-            return []
-        opened = await self._vault.unseal_texts(rows[0]["user_id"], _label(session_id), [row["sealed"] for row in rows])
-        return [
-            TrafficEntry(
-                **{name: row[name] for name in TrafficEntry.model_fields if name in row},
-                answer=RecordedAnswer.model_validate_json(_expand(content)),
+        return [entry async for entry in self.each(session_id)]
+
+    async def each(self, session_id: str) -> AsyncIterator[TrafficEntry]:
+        """The same, some at a time. Raises VaultLocked."""
+        for page in range(1 << 31):
+            rows = await self._pool.fetch(
+                """SELECT * FROM model_traffic WHERE session_id = $1
+                   ORDER BY ended_at, operation_id, execution, attempt, call_number LIMIT $2 OFFSET $3""",
+                session_id,
+                PAGE,
+                page * PAGE,
             )
-            for row, content in zip(rows, opened, strict=True)
-        ]
+            if not rows:
+                return
+            sealed = [row["sealed"] for row in rows]
+            opened = await self._vault.unseal_texts(rows[0]["user_id"], _label(session_id), sealed)
+            for row, content in zip(rows, opened, strict=True):
+                yield TrafficEntry(
+                    **{name: row[name] for name in TrafficEntry.model_fields if name in row},
+                    answer=RecordedAnswer.model_validate_json(_expand(content)),
+                )
 
     async def count(self, session_id: str) -> Counted:
         """Whether something is missing."""

@@ -3,16 +3,20 @@
 import io
 import json
 import zipfile
+from datetime import UTC, datetime
 
 from temporalio.client import Client
 
 from api.key_holders import hash_of
+from schemas.traffic import RecordedAnswer
 from storage.database import Database
 from storage.files import Files
 from storage.sessions import SessionRecord, Sessions
+from storage.traffic import PAGE, Traffic
 from tests.api.conftest import Service, running
 from tests.api.people import PASSWORD, Person, bearer, program_tokens, signed_in
 from tests.storage.planting import plant
+from tests.storage.test_ledger import record
 
 
 async def delete(person: Person, body: dict[str, str]) -> tuple[int, str]:
@@ -105,8 +109,17 @@ async def test_everything_is_taken_along_and_no_secret(accounts: Service) -> Non
 
 
 async def test_the_single_user_takes_everything_along_too(service: Service) -> None:
+    await Sessions(service.database).create(SessionRecord(id="alone", user_id="local", prompt="An app", mode="smart"))
+    kept = Traffic(service.database, service.app.state.services.vault)
+    said = RecordedAnswer(action="blueprint", fingerprint="f", provider="p", model="m", text="What a model said")
+    for number in range(PAGE + 1):
+        call = record(session_id="alone", user_id="local", call_number=number, started_at=datetime.now(UTC))
+        await kept.put(call, said)
     answer = await service.signed_in.get("/api/account/export")
-    assert zipfile.ZipFile(io.BytesIO(answer.content)).read("account/profile.jsonl")
+    archive = zipfile.ZipFile(io.BytesIO(answer.content))
+    assert archive.read("account/profile.jsonl")
+    answers = [json.loads(line) for line in archive.read("sessions/alone/answers.jsonl").splitlines()]
+    assert [each["answer"]["text"] for each in answers] == [said.text] * (PAGE + 1)
     assert answer.headers["content-disposition"].endswith('.zip"')
 
 

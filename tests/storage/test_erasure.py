@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from schemas.session import ChatMessage
+from storage.audit import Audit
 from storage.budgets import Budgets
 from storage.database import Database
-from storage.erasure import Erasure
+from storage.erasure import Erasure, forgotten
 from storage.files import Files
 from storage.ledger import Ledger
 from storage.lines import Lines
@@ -32,6 +33,7 @@ async def fill(database: Database, session_id: str, user_id: str) -> None:
     )
     now = datetime.now(UTC)
     await Ledger(database).settle(record(session_id=session_id, user_id=user_id, price=Decimal(2), started_at=now))
+    await Audit(database).record("session_shared", "done", actor=user_id, subject=session_id)
     budgets = Budgets(database)
     await budgets.set(user_id, "user", {"day": Decimal(4)})
     await budgets.set_of_session(session_id, Decimal(3))
@@ -67,6 +69,8 @@ async def test_a_deleted_session_is_nowhere(database: Database) -> None:
     await Erasure(database).session(GONE)
     assert await mentions(database, GONE) == []
     assert (await Budgets(database).of("ada"))[1].spent_usd == 2, "what was spent stays spent"
+    subjects = [entry.subject for entry in await Audit(database).list(10)]
+    assert sorted(map(str, subjects)) == sorted((forgotten(GONE), STAYS)), "what was done with it stays one story"
     files = await Files(database).contents(STAYS)
     assert files == {"src/same.ts": "the same in both", "src/own.ts": f"only of {STAYS}"}
     manifest = await PublishedSites(database).manifest(STAYS)
