@@ -11,6 +11,7 @@ from schemas.checks import CheckReport, Issue, IssueSource, Severity
 
 MOST_ISSUES = 200
 _MESSAGE = 2_000
+_MOST_MESSAGE_LINES = 6
 _WORKSPACE = "/workspace/"
 _FRAME = re.compile(r'^\s+File "(?:/workspace/|\./)(?P<path>[^"]+)", line (?P<line>\d+)')
 _PICTURED = re.compile(r"╭─\[ (?:/workspace/)?(?P<path>[^\s:]+):(?P<line>\d+):(?P<column>\d+) \]")
@@ -229,18 +230,20 @@ def _is_error(code: str | None) -> bool:
 
 
 def traceback(text: str, source: IssueSource = IssueSource.BUILD) -> Issue | None:
-    """The issue in a Python traceback: its last line, at the last place that lies in the project."""
+    """The issue in a Python traceback: its message, at the last place that lies in the project."""
     place: tuple[str, int] | None = None
-    last = ""
+    message: list[str] = []  # of several lines, as validation has them
     for line in text.splitlines():
-        if match := _FRAME.match(line):
-            place = match["path"], int(match["line"])
-        elif line and not line.startswith((" ", "Traceback")):
-            last = line
-    if not last:
+        if line.startswith(("  File ", "Traceback")):
+            message = []
+            if match := _FRAME.match(line):
+                place = match["path"], int(match["line"])
+        elif line and (message or not line.startswith(" ")):
+            message.append(line.strip())
+    if not message:
         return None
-    code = last.split(":", 1)[0]
-    return issue(source, code, last, file=place[0] if place else None, line=place[1] if place else None)
+    code, whole = message[0].split(":", 1)[0], " ".join(message[:_MOST_MESSAGE_LINES])
+    return issue(source, code, whole, file=place[0] if place else None, line=place[1] if place else None)
 
 
 class _BiomePosition(BaseModel):

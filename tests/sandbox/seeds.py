@@ -52,6 +52,8 @@ MARKUP = [
     ("css", "correctness/noUnknownProperty", 2, "p {\n  colr: red;\n}\n"),
     ("css", "correctness/noUnknownUnit", 2, "p {\n  width: 10pxx;\n}\n"),
     ("css", "parse", 2, "p {\n  color: #12;\n}\n"),
+    ("css", "missing-file", 2, "p {\n  background: url(gone.png);\n}\n"),
+    ("js", "missing-file", 2, "const a = 1\nimport './gone.js'\nexport { a }\n"),
     ("js", "correctness/noUndeclaredVariables", 2, "const a = 1\nshow(a)\n"),
     ("js", "correctness/noConstAssign", 2, "const a = 1\na = 2\n"),
     ("js", "parse", 2, "const a = {\n  b: 1;\n}\n"),
@@ -82,7 +84,7 @@ START = [
     ("IndexError", "VALUE = [][0]\n"),
     ("ValueError", "VALUE = int('x')\n"),
     ("FileNotFoundError", "VALUE = open('none.txt')  # noqa: SIM115\n"),
-    ("RuntimeError", "raise RuntimeError('no')\n"),
+    ("SystemExit", "raise SystemExit(3)\n"),
 ]
 
 # Modules of one project, `src/seeds/build<number>.ts`, all told by one build.

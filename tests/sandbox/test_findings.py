@@ -43,6 +43,18 @@ def test_oxlint_codes_and_places() -> None:
     assert found[0].message == "Missing key (Add one)"
 
 
+def test_a_message_of_several_lines_is_read_whole() -> None:
+    text = (
+        'Traceback (most recent call last):\n  File "/workspace/app/bad.py", line 5, in <module>\n    M(a="x")\n'
+        '  File "/opt/stich/python/pydantic/main.py", line 250, in __init__\n    ...\n'
+        "pydantic_core.ValidationError: 1 validation error for M\na\n  Input should be an integer\n"
+    )
+    found = findings.traceback(text)
+    assert found is not None
+    assert (found.code, found.file, found.line) == ("pydantic_core.ValidationError", "app/bad.py", 5)
+    assert found.message.endswith("1 validation error for M a Input should be an integer")
+
+
 def test_a_python_traceback_names_the_last_place_of_the_project() -> None:
     text = (
         "Traceback (most recent call last):\n"
