@@ -140,7 +140,7 @@ def probe(provider: str) -> str:
     if provider in PROBES:
         return PROBES[provider]
     served = [model for model in MODELS.values() if provider in model.served and not model.retired]
-    return min(served, key=lambda model: per_million(provider, model.served)[1] or 1_000_000).name
+    return min(served, key=lambda model: per_million(provider, model.served[provider])[1] or 1_000_000).name
 
 
 def _provider(request: Request) -> str:

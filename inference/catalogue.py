@@ -3,14 +3,10 @@
 Names are `vendor/model`. Prices are not here: they come from the price table, see `prices.py`.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from inference.prices import per_million
 from inference.providers import PROVIDERS, provider_id
-from inference.settings import InferenceSettings
-from schemas.inference import ModelRow
 
 Size = Literal["lite", "regular", "large"]
 Thinking = Literal["none", "effort", "budget", "level", "adaptive"]
@@ -239,37 +235,3 @@ def uncatalogued(provider: str, wire_id: str) -> Model:
         f"{provider}/{wire_id}", wire_id, "regular", 128_000, 16_384, {provider: wire_id},
         native_schema=False, listed=False,
     )  # fmt: skip
-
-
-def rows(settings: InferenceSettings) -> list[ModelRow]:
-    """Every catalogued model with where it is served, its price at its first provider, and whether it can be called
-    with `settings`, or why not. Ordered as the catalogue is."""
-    return [_row(model, settings) for model in _MODELS]
-
-
-def _row(model: Model, settings: InferenceSettings) -> ModelRow:
-    usable = tuple(provider for provider in model.served if settings.usable(provider))
-    input_price, output_price = per_million(usable[0] if usable else next(iter(model.served)), model.served)
-    return ModelRow(
-        name=model.name,
-        title=model.title,
-        providers=tuple(model.served),
-        usable_providers=usable,
-        context_window=model.context_window,
-        output_limit=model.output_limit,
-        abilities=model.abilities,
-        input_price=input_price,
-        output_price=output_price,
-        size=model.size,
-        available=bool(usable),
-        reason=_why_not(model, usable, settings),
-    )
-
-
-def _why_not(model: Model, usable: Iterable[str], settings: InferenceSettings) -> str:
-    usable = tuple(usable)
-    if not usable:
-        return "; or ".join(settings.why_not_usable(provider) for provider in model.served)
-    if model.retired and usable == (next(iter(model.served)),):
-        return "the vendor has announced or completed its retirement; a call may answer model_not_found"
-    return ""

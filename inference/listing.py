@@ -2,11 +2,11 @@
 
 from inference import agents, choices, gateway
 from inference.agents import NotAllowed
-from inference.catalogue import MODELS, Model, rows
+from inference.catalogue import MODELS, Model
 from inference.custom import UserCredentials
 from inference.prices import per_million
 from inference.settings import InferenceSettings
-from schemas.inference import ActionKey
+from schemas.inference import ActionKey, ModelRow, ServedAt
 from schemas.model_settings import ActionRow, ActionSettings, Catalogue, CatalogueModel, ModelSettings
 
 
@@ -15,12 +15,17 @@ def is_demo(settings: InferenceSettings, user: UserCredentials | None) -> bool:
     return settings.demo and not (user is not None and user.any)
 
 
+def rows(settings: InferenceSettings) -> list[ModelRow]:
+    """The catalogue in its order: where each model is served, its prices, and whether the platform can call it now, or
+    why not."""
+    return [_row(model, settings, None) for model in MODELS.values()]
+
+
 def catalogue(settings: InferenceSettings, user: UserCredentials | None) -> Catalogue:
-    """Every model, those of the user's own servers first."""
+    """Every model as the user can use it, those of the user's own servers first."""
     own = [model for server in user.servers.values() for model in server.models.values()] if user else []
-    reasons = {row.name: row.reason for row in rows(settings)}
     return Catalogue(
-        models=tuple(_row(model, settings, user, reasons.get(model.name, "")) for model in (*own, *MODELS.values())),
+        models=tuple(_row_of_user(model, settings, user) for model in (*own, *MODELS.values())),
         demo=is_demo(settings, user),
     )
 
@@ -56,28 +61,44 @@ def action_row(
     )
 
 
-def _row(model: Model, settings: InferenceSettings, user: UserCredentials | None, reason: str) -> CatalogueModel:
+def _row_of_user(model: Model, settings: InferenceSettings, user: UserCredentials | None) -> CatalogueModel:
+    row, key = _row(model, settings, user), ""
+    if row.available:
+        key = "user" if user is not None and user.has(row.usable_providers[0]) else "platform"
+    return CatalogueModel(**dict(row), key=key, actions=tuple(action for action in ActionKey if _may(action, model)))
+
+
+def _row(model: Model, settings: InferenceSettings, user: UserCredentials | None) -> ModelRow:
     usable = tuple(provider for provider in model.served if gateway.usable(provider, settings, user))
-    input_price, output_price = per_million(usable[0] if usable else next(iter(model.served)), model.served)
-    key = ""
-    if usable:
-        key = "user" if user is not None and user.has(usable[0]) else "platform"
-    return CatalogueModel(
+    served = tuple(
+        ServedAt(provider=provider, id=wire_id, input_price=read, output_price=written)
+        for provider, wire_id in model.served.items()
+        for read, written in [per_million(provider, wire_id)]
+    )
+    first = next((each for each in served if each.provider in usable), served[0])
+    return ModelRow(
         name=model.name,
         title=model.title,
         providers=tuple(model.served),
         usable_providers=usable,
+        served=served,
         context_window=model.context_window,
         output_limit=model.output_limit,
         abilities=model.abilities,
-        input_price=input_price,
-        output_price=output_price,
+        input_price=first.input_price,
+        output_price=first.output_price,
         size=model.size,
         available=bool(usable),
-        reason="" if usable and not model.retired else reason,
-        key=key,
-        actions=tuple(action for action in ActionKey if _may(action, model)),
+        reason=_why_not(model, usable, settings),
     )
+
+
+def _why_not(model: Model, usable: tuple[str, ...], settings: InferenceSettings) -> str:
+    if not usable:
+        return "; or ".join(settings.why_not_usable(provider) for provider in model.served)
+    if model.retired and usable == (next(iter(model.served)),):
+        return "the vendor has announced or completed its retirement; a call may answer model_not_found"
+    return ""
 
 
 def _may(action: ActionKey, model: Model) -> bool:

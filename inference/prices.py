@@ -2,7 +2,6 @@
 
 import functools
 import importlib.metadata
-from collections.abc import Mapping
 from decimal import Decimal
 
 import genai_prices
@@ -42,14 +41,9 @@ def price(provider: str, wire_id: str, usage: Usage) -> tuple[Decimal | None, st
     return charge.total_price.normalize(), SOURCE
 
 
-def per_million(provider: str, served: Mapping[str, str]) -> tuple[Decimal | None, Decimal | None]:
-    """US dollars per million input and output tokens at `provider` (the rate of a short request)."""
-    wire_id = served.get(provider)
-    return (None, None) if wire_id is None else _per_million(provider, wire_id)
-
-
 @functools.cache
-def _per_million(provider: str, wire_id: str) -> tuple[Decimal | None, Decimal | None]:
+def per_million(provider: str, wire_id: str) -> tuple[Decimal | None, Decimal | None]:
+    """US dollars per million input and output tokens of a model at `provider` (the rate of a short request)."""
     thousand = 1_000
     read, _ = price(provider, wire_id, Usage(input_tokens=thousand))
     written, _ = price(provider, wire_id, Usage(output_tokens=thousand))
@@ -58,4 +52,4 @@ def _per_million(provider: str, wire_id: str) -> tuple[Decimal | None, Decimal |
 
 
 def _scaled(amount: Decimal | None, scale: Decimal) -> Decimal | None:
-    return None if amount is None else (amount * scale).normalize()
+    return None if amount is None else Decimal(f"{(amount * scale).normalize():f}")  # 10, where normalize says 1E+1

@@ -209,7 +209,7 @@ def _suitable(action: ActionKey, settings: InferenceSettings, user: UserCredenti
 
 def _cost(step: Step) -> Decimal | None:
     """Dollars for a million tokens in and a third of that out, which is how calls here are shaped."""
-    read, written = per_million(step.provider, step.model.served)
+    read, written = per_million(step.provider, step.model.served[step.provider])
     return None if read is None or written is None else read + written / 3
 
 

@@ -339,13 +339,24 @@ class BreakerState(Frozen):
     retry_at: datetime | None = None
 
 
+class ServedAt(Frozen):
+    """A model at one provider: its id there, and its price in US dollars per million tokens, None where unknown."""
+
+    provider: str
+    id: str
+    input_price: Decimal | None
+    output_price: Decimal | None
+
+
 class ModelRow(Frozen):
-    """One model as listings show it. `available` is whether it can be called now; `reason` says why not."""
+    """One model as listings show it. `available` is whether it can be called now; `reason` says why not. Its prices are
+    those of the first provider that can be used, or of the vendor."""
 
     name: str
     title: str
     providers: tuple[str, ...]
     usable_providers: tuple[str, ...]
+    served: tuple[ServedAt, ...]
     context_window: int
     output_limit: int
     abilities: tuple[str, ...]

@@ -9,7 +9,7 @@ from decimal import Decimal
 from rich.console import Console
 from rich.table import Table
 
-from inference.catalogue import rows
+from inference.listing import rows
 from inference.settings import InferenceSettings
 from schemas.inference import ModelRow
 from stich.environment import checked_settings
@@ -34,14 +34,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def print_table(models: list[ModelRow]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold", expand=False)
-    for name in ("model", "context", "input", "output", "abilities", "usable"):
+    for name in ("model", "context", "longest answer", "input", "output", "abilities", "usable"):
         table.add_column(
-            name, justify="right" if name in ("context", "input", "output") else "left", no_wrap=name == "model"
+            name, justify="left" if name in ("model", "abilities", "usable") else "right", no_wrap=name == "model"
         )
     for row in models:
         table.add_row(
             row.name,
             f"{row.context_window // 1000}k",
+            f"{row.output_limit // 1000}k",
             price(row.input_price),
             price(row.output_price),
             ", ".join(row.abilities),

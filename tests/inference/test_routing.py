@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from inference import Inference, agents, catalogue, routing
+from inference import Inference, agents, catalogue, listing, routing
 from inference.custom import UserCredentials, server
 from inference.errors import ContextTooLong, NotConfigured, Overloaded, RateLimited, to_application_error
 from inference.gateway import build_gateway_url, configuration_for_model, endpoint
@@ -352,11 +352,14 @@ class TestGateway:
 
 class TestCatalogue:
     def test_rows_say_what_can_be_used_and_why_not(self) -> None:
-        rows = {row.name: row for row in catalogue.rows(env("OPENAI_API_KEY"))}
+        rows = {row.name: row for row in listing.rows(env("OPENAI_API_KEY"))}
         assert rows["openai/gpt-5"].available and rows["openai/gpt-5"].usable_providers == ("openai",)
         gemini = rows["google/gemini-2.5-pro"]
         assert not gemini.available and "GOOGLE_AI_STUDIO_API_KEY" in gemini.reason
         assert gemini.input_price is not None and gemini.context_window == 1_048_576
+        oss = {each.provider: each for each in rows["cerebras/gpt-oss-120b"].served}
+        assert oss["groq"].id == "openai/gpt-oss-120b" and str(oss["groq"].input_price) == "0.15"
+        assert str(rows["openai/gpt-5"].output_price) == "10", "plain digits"
         assert {"tools", "images", "reasoning", "structured output"} == set(gemini.abilities)
 
     @pytest.mark.parametrize(
