@@ -14,7 +14,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import parse_qs, unquote
 
 import structlog
@@ -56,8 +56,9 @@ class Stored:
 Restore = Callable[[str], Awaitable[Stored | None]]
 
 
-class _Caller(NamedTuple):
-    """What the headers of a request say: the same headers mean the same again and again."""
+@dataclass(slots=True)
+class _Caller:
+    """What the headers of a request say: the same headers mean the same again and again. `route` was taken last."""
 
     host: str
     session_id: str | None
@@ -66,6 +67,7 @@ class _Caller(NamedTuple):
     navigation: bool
     framed: bool
     relayed: bool
+    route: Route | None = None
 
 
 class PreviewGateway:
@@ -232,15 +234,12 @@ class PreviewGateway:
             raise PreviewFailed("The project could not be read.") from error
 
     def _here(self, caller: _Caller, server: DevServer) -> Route:
-        return Route(
-            self._upstream(server.address),
-            caller.up,
-            self._added,
-            partial(self._failed, server),
-            server,
-            caller.permission,
-            caller.framed,
-        )
+        known, address = caller.route, server.address
+        if known is not None and known.held is server and known.upstream.address == address:
+            return known
+        upstream, failed = self._upstream(address), partial(self._failed, server)
+        caller.route = Route(upstream, caller.up, self._added, failed, server, caller.permission, caller.framed)
+        return caller.route
 
     def _away(self, request: Request, caller: _Caller, upstream: Upstream) -> Route:
         """To the gateway of the host that has the session, which looks at the grant itself."""

@@ -15,14 +15,14 @@ HEAD_END: Final = b"\r\n\r\n"
 _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _REQUEST: Final = re.compile(rb"(" + _TOKEN + rb") (/[!-~]*+) HTTP/1\.([01])")
 _STATUS: Final = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?")
-_BLOCK: Final = re.compile(rb"(?:" + _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+")
-_FIELD: Final = re.compile(rb"([^:]+):([^\r]*)\r\n")
+_LINE: Final = re.compile(rb"(" + _TOKEN + rb"):[ \t]*+([\t\x20-\x7e\x80-\xff]*+)")
 _LONE_BREAK: Final = re.compile(rb"(?<!\r)\n|\r(?!\n|$)|\n[ \t]|^[\r\n]")
 _LENGTH: Final = re.compile(rb"[0-9]{1,15}")
 _SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,8}")
 _SIZE_BEGUN: Final = re.compile(rb"[0-9A-Fa-f]{0,8}|[0-9A-Fa-f]{1,8}\r")
 _SIZE_LINE: Final = 10
 _MOST_REMEMBERED: Final = 4 * 1024
+_MOST_LINE_REMEMBERED: Final = 256
 HOP: Final = frozenset(
     {
         *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection"),
@@ -46,12 +46,14 @@ class Malformed(Exception):
 class Fields:
     """The headers of a message. `length` is that of its body, None where no length is told."""
 
-    __slots__ = ("_values", "chunked", "headers", "length", "options")
+    __slots__ = ("_lines", "_values", "chunked", "headers", "length", "options")
 
     def __init__(self, block: bytes) -> None:
-        if _BLOCK.fullmatch(block) is None:
+        *lines, end = block.split(b"\r\n")
+        if end:
             raise Malformed
-        self.headers: Headers = [(name.lower(), value.strip(b" \t")) for name, value in _FIELD.findall(block)]
+        self._lines = [_known(line) if len(line) <= _MOST_LINE_REMEMBERED else _read(line) for line in lines]
+        self.headers: Headers = [(name, value) for name, value, _ in self._lines]
         self._values = dict(self.headers)
         several = len(self._values) != len(self.headers)
         lengths = self._values.get(b"content-length")
@@ -80,13 +82,23 @@ class Fields:
 
     def kept(self, dropped: frozenset[bytes]) -> bytes:
         """The headers as a block, without those that are dropped or named by Connection."""
+        options = self.options
         return b"".join(
-            [
-                b"%b: %b\r\n" % (name, value)
-                for name, value in self.headers
-                if name not in dropped and name not in self.options
-            ]
+            [line for name, _, line in self._lines if name not in dropped and (not options or name not in options)]
         )
+
+
+def _read(line: bytes) -> tuple[bytes, bytes, bytes]:
+    """A header's name, its value, and the line to write for it."""
+    found = _LINE.fullmatch(line)
+    if found is None:
+        raise Malformed
+    name, value = found[1].lower(), found[2].rstrip(b" \t")
+    return name, value, b"%b: %b\r\n" % (name, value)
+
+
+# Most lines of a server's answers are those of its answers before.
+_known = lru_cache(1024)(_read)
 
 
 class Request:

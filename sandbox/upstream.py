@@ -122,6 +122,10 @@ class Link(asyncio.Protocol):
             receiver.answered(answer, data, False)
             return
         self._answer = answer
+        if len(data) == answer.fields.length and not answer.bodiless:  # most answers come whole
+            self._settle(answer, b"")
+            receiver.answered(answer, data, True)
+            return
         body = self._body = Body(0, False) if answer.bodiless else Body(answer.fields.length, answer.fields.chunked)
         piece, rest = body.feed(data)
         if body.complete:
