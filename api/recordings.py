@@ -101,6 +101,7 @@ async def record(services: Services, session: Session) -> Recording:
             models=sorted({entry.answer.model for entry in entries}),
             cost_usd=str(stored.progress.usage.cost_usd) if stored else "0",
             missing=max(counted.succeeded - counted.kept, 0),
+            left_out=_left_out(request, entries, past),
             version=services.settings.version,
         ),
     )
@@ -161,12 +162,11 @@ def _moments(
         timed.append((entry.ended_at, Moment(kind="end", exchange=number)))
     left = [entry.ended_at for entry in entries if entry.outcome == "cancelled"]
 
-    def standing(at: datetime) -> dict[str, Any]:
-        state = history.states[bisect.bisect(history.states, at, key=lambda each: each.since) - 1 :][:1]
+    def standing(at: datetime, *, resting: bool = False) -> dict[str, Any]:
         return {
             "files": bisect.bisect(history.files, at),
             "phases": bisect.bisect(history.phases, at),
-            "state": state[0].name if state else None,
+            "state": history.state_at(at, resting=resting),
         }
 
     for each in messages:
@@ -183,13 +183,36 @@ def _moments(
         )
         timed.append((message.at, said))
     for decision in history.decisions:
-        if decision.kind == "edit":
-            text = None if decision.content is None else decision.content.decode(errors="replace")
-            moment = Moment(kind="edit", path=decision.path, text=text, **standing(decision.at))
-        else:
-            moment = Moment(kind="stop" if decision.kind == "stop" else "resume", **standing(decision.at))
+        moment = Moment(
+            kind=decision.kind,
+            path=decision.path,
+            text=None if decision.content is None else decision.content.decode(errors="replace"),
+            id=decision.name,
+            version=decision.version,
+            step=decision.step,
+            **standing(decision.at, resting=decision.kind in ("restore", "choose", "retry", "check")),
+        )
         timed.append((decision.at, moment))
     return [moment for _, moment in sorted(timed, key=lambda pair: pair[0])]
+
+
+def _left_out(request: SessionRequest, entries: Iterable[TrafficEntry], past: Past) -> list[str]:
+    """What happened that is not in the recording, in plain words."""
+    found = []
+    if request.fork is not None:
+        found.append("what it began with: it goes on from a version of another session")
+    if past.deployments:
+        found.append(f"publishing ({past.deployments} times)")
+    if any(state.name == "waiting_for_budget" for state in past.states):
+        found.append("its waits for a budget")
+    others = {call.name for entry in entries for call in entry.answer.tool_calls if _is_outside(call.name)}
+    if others:
+        found.append(f"answers from outside, which may be others now: {', '.join(sorted(others))}")
+    return found
+
+
+def _is_outside(tool: str) -> bool:
+    return tool.startswith("mcp__") or tool == "fetch_page"
 
 
 async def _secrets(services: Services, user_id: str) -> list[SecretStr]:

@@ -128,17 +128,21 @@ class RecordedImage(_Strict):
 class Moment(_Strict):
     """Something that happened, in the order of a session's moments.
 
-    begin, end: the exchange of this number was asked for, was answered. message: somebody said `text`. stop, resume,
-    choose (`text` names the candidate): a decision. edit: the file `path` became `text`, or was deleted without one.
+    begin, end: the exchange of this number was asked for, was answered. message: somebody said `text`. edit: the file
+    `path` became `text`, or was deleted without one. stop, resume, check: somebody asked for that; choose, retry: for
+    the candidate, the phase `id`; restore: that everything, or the file `path`, be what it was at `version`, which the
+    step `step` had made.
     files: how many files had been completed by then. phases: how many phases were over. state: the session's, at that
         time. images: ids of the message's pictures.
     """
 
-    kind: Literal["begin", "end", "message", "stop", "resume", "choose", "edit"]
+    kind: Literal["begin", "end", "message", "stop", "resume", "edit", "restore", "choose", "retry", "check"]
     exchange: int | None = Field(default=None, ge=0)
     id: str | None = None
     text: str | None = None
     path: str | None = None
+    version: int | None = Field(default=None, ge=1)
+    step: str | None = None
     interrupt: bool = False
     images: list[str] = []
     files: int = Field(default=0, ge=0)
@@ -150,7 +154,8 @@ class RecordedSession(_Strict):
     """A whole session, to be played again: how it began, what happened, and what came of it.
 
     request: the body of `POST /api/sessions`. files: the hashes of the project's files at the end, by path. missing:
-    how many answers of models were no longer kept. version: of the stich that exported it.
+    how many answers of models were no longer kept. left_out: what happened in the session that is not played, in plain
+    words. version: of the stich that exported it.
     """
 
     request: dict[str, JsonValue]
@@ -162,6 +167,7 @@ class RecordedSession(_Strict):
     models: list[str] = []
     cost_usd: str = "0"
     missing: int = Field(default=0, ge=0)
+    left_out: list[str] = []
     version: Text
 
 

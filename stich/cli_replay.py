@@ -23,6 +23,8 @@ def run(arguments: argparse.Namespace) -> int:
         require_empty(arguments.out)
     if session.missing:
         tell(f"The recording lacks {session.missing} answers of models, which were no longer kept.")
+    for left_out in session.left_out:
+        tell(f"The recording leaves out {left_out}.")
     with TemporaryDirectory(prefix="stich-replay-") as home:
         folder = Path(home) / "home"
         try:

@@ -23,6 +23,7 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from schemas.analytics import Analytics
 from schemas.budgets import Budgets, SessionBudget, SetOwnBudgets, SetSessionBudget
+from schemas.candidates import Candidate, CandidateChoice
 from schemas.deployments import Deployment, DeploymentWithdrawal, Target
 from schemas.events import Event
 from schemas.github import ExportToGithub, GithubAccount, GithubExport
@@ -182,6 +183,12 @@ class StichClient:
         body = DeploymentWithdrawal(target=target).model_dump_json()
         answer = await self._call("POST", _path(session_id, "deployments/withdraw"), body)
         return Deployment.model_validate_json(answer.content)
+
+    async def choose(self, session_id: str, candidate_id: str) -> Candidate:
+        """Go on with another of a session's candidates. Events tell the rest."""
+        body = CandidateChoice(candidate_id=candidate_id).model_dump_json()
+        answer = await self._call("POST", _path(session_id, "candidates/choose"), body)
+        return Candidate.model_validate_json(answer.content)
 
     async def sessions(self) -> SessionList:
         """The newest sessions of the user."""

@@ -134,6 +134,8 @@ class _Player:
         self._id = ""
         self._images: dict[str, str] = {}
         self._files = 0
+        self._checks = 0
+        self._chosen = ""
         self._phases: set[str] = set()
         self._state: State = "starting"
         self._news = asyncio.Condition()
@@ -191,9 +193,20 @@ class _Player:
                     await self._client.resume(self._id)
                 case "edit":
                     await self._edit(moment)
+                case "restore":
+                    await self._restore(moment)
+                case "choose":
+                    await self._choose(moment)
+                case "retry":
+                    await self._client.history.retry_phase(self._id, moment.id or "")
+                case "check":
+                    before = self._checks
+                    await self._client.history.check(self._id)
+                    await self._wait(lambda: self._checks > before, REST_SECONDS)
         except StichHttpError as error:
             return f"the recorded {moment.kind} was refused: {error}"
-        self._say(f"{moment.kind}: {(moment.text or moment.path or '')[:70]!r}")
+        what = moment.text or moment.path or (moment.kind != "message" and moment.id) or ""
+        self._say(f"{moment.kind} {what[:70]!r}" if what else moment.kind)
         return None
 
     async def _edit(self, moment: Moment) -> None:
@@ -203,6 +216,19 @@ class _Player:
             await self._client.history.delete(self._id, moment.path, now.get(moment.path))
         else:
             await self._client.history.write(self._id, moment.path, moment.text, now.get(moment.path))
+
+    async def _restore(self, moment: Moment) -> None:
+        """Go back to what the recorded step made, whatever its number is here."""
+        found = (await self._client.history.versions(self._id, limit=200)).versions
+        made = [each.version for each in found if each.operation_id == moment.step]
+        assert moment.version is not None
+        version = moment.version if moment.version in made or not made else made[0]
+        await self._client.history.restore(self._id, version, moment.path)
+
+    async def _choose(self, moment: Moment) -> None:
+        """Choose a candidate, and wait until the session goes on from it."""
+        await self._client.choose(self._id, moment.id or "")
+        await self._wait(lambda: self._chosen == moment.id, REST_SECONDS)
 
     @contextlib.asynccontextmanager
     async def _started(self) -> AsyncIterator[None]:
@@ -230,6 +256,10 @@ class _Player:
             event = item.event
             if event.type == "file_generated":
                 self._files += 1
+            elif event.type == "candidate" and event.candidate.chosen:
+                self._chosen = event.candidate.id
+            elif event.type == "checks":
+                self._checks += 1
             elif event.type == "phase" and event.phase.status == "completed":
                 self._phases.add(event.phase.id)
             elif event.type == "session_state":
@@ -248,7 +278,12 @@ class _Player:
     async def _rest(self) -> Progress:
         try:
             async with asyncio.timeout(REST_SECONDS):
-                return await self._client.wait(self._id)
+                while True:
+                    progress = await self._client.wait(self._id)
+                    checked = all(phase.status in ("completed", "failed") for phase in progress.phases)
+                    if not progress.operations and (checked or progress.state.name != "completed"):
+                        return progress
+                    await asyncio.sleep(0.2)
         except TimeoutError:
             raise StichError(f"The session did not come to rest within {REST_SECONDS:.0f} s.") from None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.events import Event, FileConflictEvent
 from schemas.versions import FileChange, FileConflict, ProjectVersion
@@ -45,6 +45,10 @@ _VERSIONS = f"""
     FROM numbered GROUP BY nth),
   linked AS (
     SELECT *, lag(version) OVER (ORDER BY nth) AS parent FROM summed)"""
+
+
+_RESTORED: Final = "Restored "
+MAX_REASON: Final = 600
 
 
 class Difference(NamedTuple):
@@ -162,8 +166,8 @@ class Versions:
 
         Doing it again for the same operation changes nothing. Raises FileMissing, Fenced.
         """
-        what = f"Restored version {version}" if path is None else f"Restored {path} of version {version}"
-        origin = Origin("restore", what[:300], writer.name, None, user_id)
+        what = f"version {version}" if path is None else f"version {version} of {path}"
+        origin = Origin("restore", f"{_RESTORED}{what}"[:MAX_REASON], writer.name, None, user_id)
         changes: list[FileVersion] = []
 
         async def work(connection: Connection) -> Sequence[Event]:
@@ -209,6 +213,12 @@ class Versions:
             for number, file in enumerate(await manifest_at(connection, source, version), 1):
                 stored = Stored(file.sha256, file.size)
                 await insert_version(connection, session_id, number, file.path, stored, None, origin)
+
+
+def restored(reason: str) -> tuple[int, str | None]:
+    """The version, and the one file, that a restore's reason names."""
+    _, number, *file = reason.removeprefix(_RESTORED).split(" ", 3)
+    return int(number), file[1] if file else None
 
 
 async def restore_files(

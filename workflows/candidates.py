@@ -55,11 +55,13 @@ class Candidates:
         best = await self._judge(BLUEPRINT, None, ready, judged)
         return await self.take_blueprint(best)
 
-    async def take_blueprint(self, candidate: Candidate | None) -> Blueprint:
-        """Make a candidate the session's blueprint; without one, write it as ever."""
+    async def take_blueprint(self, candidate: Candidate | None, *, chosen: bool = False) -> Blueprint:
+        """Make a candidate the session's blueprint; without one, write it as ever. `chosen`: a person says so."""
         session = self._session
         take = _operation(candidate) if candidate else None
-        name = f"blueprint/take-{candidate.number}" if candidate else BLUEPRINT
+        name = BLUEPRINT
+        if candidate is not None:
+            name = _chosen(candidate, session.executions) if chosen else f"blueprint/take-{candidate.number}"
         planned = await session.step(
             BlueprintActivities.write,
             lambda common: BlueprintInput(**common, template=self._template, max_phases=self._max_phases, take=take),
@@ -109,13 +111,14 @@ class Candidates:
         ]
         best = await self._judge(phase.id, phase.plan, ready, judged)
         if best is not None:
-            await self.adopt(best, phase, "The best of several")
+            await self.adopt(best, phase)
         return best is not None
 
-    async def adopt(self, candidate: Candidate, phase: PhaseProgress, why: str) -> None:
-        """Make the project what a candidate's files are."""
+    async def adopt(self, candidate: Candidate, phase: PhaseProgress, *, chosen: bool = False) -> None:
+        """Make the project what a candidate's files are. `chosen`: a person says so."""
         session = self._session
-        reason = f"{why}: candidate {candidate.number} of “{phase.plan.name}”"
+        name = _chosen(candidate, session.executions) if chosen else f"{candidate.id}/adopt-{session.executions}"
+        reason = f"{'Chosen' if chosen else 'The best of several'}: candidate {candidate.number} of “{phase.plan.name}”"
         adopted = await session.step(
             JudgementActivities.adopt,
             lambda common: AdoptInput(
@@ -125,7 +128,7 @@ class Candidates:
                 candidate_line=self._line(candidate),
                 reason=reason,
             ),
-            session.operation(f"{candidate.id}/adopt-{session.executions}", "adopt", reason, phase.id),
+            session.operation(name, "adopt", reason, phase.id),
             SESSION_STEP,
         )
         session.take_in(phase, adopted)
@@ -247,6 +250,11 @@ class Candidates:
     def _line(self, candidate: Candidate) -> str:
         """The candidate's files: an underscore is in no session's id."""
         return f"{self._session.progress.session_id}_{candidate.subject}_{candidate.number}"
+
+
+def _chosen(candidate: Candidate, number: int) -> str:
+    """The step that follows a person's choice."""
+    return f"{candidate.id}/chosen-{number}"
 
 
 def _operation(candidate: Candidate) -> str:

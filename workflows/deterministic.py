@@ -266,11 +266,11 @@ class DeterministicBuilder:
         """A chosen phase becomes the project and is checked; by a chosen blueprint the next phase is planned."""
         phase = self._session.progress.phases[-1]
         if candidate.subject == BLUEPRINT:
-            self._take_over(await self._candidates.take_blueprint(candidate))
+            self._take_over(await self._candidates.take_blueprint(candidate, chosen=True))
             phase.plan.last = False
             self._extra_phases += len(self._session.progress.phases) >= self._phase_budget
         elif candidate.subject == phase.id:
-            await self._candidates.adopt(candidate, phase, "Chosen")
+            await self._candidates.adopt(candidate, phase, chosen=True)
             self._readme.forget()
             phase.status, phase.rounds_before = "checking", phase.fix_rounds
         self._chosen = None

@@ -73,7 +73,7 @@ class Retries:
             lambda common: DiscardInput(
                 **common, phase_ids=[phase.id for phase in phases[first:]], wanted_by=wanted.retry.user_id
             ),
-            session.operation(operation_id, "restore", f"Going back to before “{name}”"),
+            session.operation(operation_id, "restore", f"Going back to before “{name}”", phases[first].id),
             SESSION_STEP,
         )
         session.settle(operation_id)

@@ -7,17 +7,20 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from schemas.events import Event, FileDeleted, OperationStarted, SessionStateEvent
 from schemas.inference import Outcome, ToolCall
 from schemas.recording import Recording
-from schemas.session import ChatMessage, SessionRequest
+from schemas.session import ChatMessage, Operation, SessionRequest, State, StateInfo
 from schemas.traffic import RecordedAnswer
 from stich.demo.recording import load
+from storage.events import EventLog
 from storage.files import Files
 from storage.keyring import KeySource
 from storage.messages import Messages
 from storage.sessions import SessionRecord, Sessions
 from storage.traffic import Traffic
 from storage.vault import Vault
+from storage.versions import Versions
 from tests.api.conftest import TOKEN, VAULT_KEY, Service
 from tests.storage.test_ledger import record
 
@@ -102,6 +105,59 @@ async def test_a_session_is_recorded(service: Service, tmp_path: Path) -> None:
     assert list(session.files) == ["src/App.tsx"]
     assert (session.state, session.models, session.missing) == ("completed", ["openai/gpt-5"], 0)
     assert Recording.model_validate_json(recording.model_dump_json()) == recording
+
+
+async def test_what_was_decided_at_rest_is_in_it(service: Service, tmp_path: Path) -> None:
+    """Going back, another candidate, a phase anew, a check; and what is not in it is said."""
+    session = "recorded-4"
+    await a_session(service, session)
+
+    def at(second: int) -> datetime:
+        return BEGAN + timedelta(seconds=second)
+
+    def entered(state: State, second: int) -> Event:
+        return SessionStateEvent(state=StateInfo(name=state, since=at(second), reason="It is so."))
+
+    def began(step: str, second: int) -> Event:
+        return OperationStarted(operation=Operation(id=step, action="a", title="t", phase_id="p-1", since=at(second)))
+
+    log = EventLog(service.database)
+    await log.append_outbox(
+        session,
+        1,
+        [
+            entered("completed", 60),
+            began("p-1-candidate-2/chosen-9", 70),
+            began("p-1/check-asked-10", 80),
+            began("retry-11", 90),
+            entered("starting", 91),
+            entered("waiting_for_budget", 92),
+        ],
+    )
+    await log.start()
+    writer = await log.open(session, "restore-7", run_id="r", attempt=1)
+    files = Files(service.database)
+    await files.put(session, "src/App.tsx", "newer", author="model", reason="x", operation_id="step-40")
+    await Versions(service.database).restore(
+        writer, 1, path="src/App.tsx", user_id="local",
+        announce=lambda version: FileDeleted(operation_id="restore-7", path=version.path),
+    )  # fmt: skip
+    await log.aclose()
+    await service.database.pool.execute(
+        "UPDATE file_versions SET created_at = $2 WHERE session_id = $1 AND author = 'restore'", session, at(65)
+    )
+    answer = await service.signed_in.get(f"/api/sessions/{session}/recording")
+    zipfile.ZipFile(io.BytesIO(answer.content)).extractall(tmp_path)
+    recorded = load(tmp_path).session
+    assert recorded is not None
+    decided = [moment for moment in recorded.moments if moment.kind not in ("begin", "end", "message")]
+    assert [(m.kind, m.id, m.path, m.version, m.step, m.state) for m in decided] == [
+        ("restore", None, "src/App.tsx", 1, "step-10", "completed"),
+        ("choose", "p-1-candidate-2", None, None, None, "completed"),
+        ("check", None, None, None, None, "completed"),
+        ("retry", "p-1", None, None, None, "completed"),
+    ], "that the session began again after the retry is no decision of its own"
+    assert recorded.left_out == ["its waits for a budget"]
 
 
 async def test_who_gets_none(service: Service) -> None:
