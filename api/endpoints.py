@@ -6,7 +6,7 @@ The table of endpoints is the one source of the routes that answer and of the Op
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import structlog
 from pydantic import BaseModel
@@ -25,7 +25,9 @@ from storage.limits import LimitReached
 Handler = Callable[[Request], Awaitable[Response]]
 T = TypeVar("T")
 
-ANSWER_SECONDS = 2.8
+ROUTE: Final = "stich.route"
+"""Where a request's scope has the path of its endpoint, for those that see it pass."""
+ANSWER_SECONDS: Final = 2.8
 """A request that only asks or tells something is answered within this time, be it with a problem."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("api")
@@ -93,6 +95,7 @@ class Endpoint:
 
     async def respond(self, request: Request) -> Response:
         """The handler's response. Raises Refusal; a limit that is reached, and a database that is away, are one too."""
+        request.scope[ROUTE] = self.path
         if self.proves:
             return await self.handler(request)
         if self.needed_scope == "operator":

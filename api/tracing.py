@@ -5,12 +5,14 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.endpoints import ROUTE
+
 _tracer = trace.get_tracer("stich.api")
 _UNWATCHED = ("/healthz", "/readyz", "/metrics")
 
 
 class RequestSpans:
-    """Middleware. A span is named by its route's handler, so that no id, token or prompt of an address is in it."""
+    """Middleware. A span is named by its route, so that no id, token or prompt of an address is in it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -32,5 +34,6 @@ class RequestSpans:
             try:
                 await self._app(scope, receive, send_and_note)
             finally:
-                if (route := getattr(scope.get("endpoint"), "__name__", None)) is not None:
+                if (route := scope.get(ROUTE) or getattr(scope.get("endpoint"), "__name__", None)) is not None:
                     span.update_name(f"{scope['method']} {route}")
+                    span.set_attribute("http.route", route)
