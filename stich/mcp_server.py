@@ -85,7 +85,7 @@ class SessionTools:
             files=len(progress.files),
             cost_usd=str(progress.usage.cost_usd),
             preview=progress.preview.url,
-            page=f"{self._address.url}/sessions/{progress.session_id}",
+            page=f"{self._address.url}/s/{progress.session_id}",
         )
 
     async def start_session(
