@@ -8,7 +8,7 @@ from activities.material import template_named
 from activities.step import Step
 from schemas.events import ErrorEvent, FileDeleted, FileGenerated
 from schemas.secret_scan import new_secrets
-from schemas.secrets import mask_known
+from schemas.secrets import mask_known, masked_in
 from schemas.session import FileRef
 from schemas.templates import matches
 from storage.conflicts import UNSEEN, Unseen
@@ -100,12 +100,14 @@ class ProjectFiles:
         """The text without keys of known forms: what a model writes is shown, exported and deployed."""
         if (masked := mask_known(content)) == content:
             return content
+        earlier = masked_in(content)
         self._step.emit(
             ErrorEvent(
                 operation_id=self._step.id,
                 code="secret_in_file",
                 sentence=f"A key or password was taken out of {path} before it was stored.",
                 next_action="Let the application read it from its environment instead.",
+                secrets=[one for one in masked_in(masked) if one not in earlier],
             )
         )
         return masked

@@ -14,6 +14,7 @@ from schemas.budgets import BudgetNotice
 from schemas.candidates import Candidate
 from schemas.checks import CheckReport
 from schemas.deployments import Deployment
+from schemas.secrets import MaskedSecret
 from schemas.session import ChatMessage, FileRef, Operation, PhaseProgress, Preview, StateInfo, UsageTotals
 from schemas.versions import FileConflict
 
@@ -231,13 +232,15 @@ class WaitingEvent(BaseModel):
 
 
 class ErrorEvent(BaseModel):
-    """Something failed: code, plain sentence, what to do next."""
+    """Something failed: code, plain sentence, what to do next. `secrets` are the keys that it is about, masked; the
+    vault is offered for one of a model provider."""
 
     type: Literal["error"] = "error"
     operation_id: str | None
     code: str
     sentence: str
     next_action: str
+    secrets: list[MaskedSecret] = Field(default_factory=list)
 
 
 Event = Annotated[

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from schemas.events import ErrorEvent, Event, FileConflictEvent, FileDeleted, FileGenerated
 from schemas.secret_scan import FoundSecret, new_secrets
+from schemas.secrets import MaskedSecret
 from schemas.session import FileRef
 from schemas.versions import EditResult, FileConflict, ResolveConflict
 from storage.blobs import put_blob
@@ -224,6 +225,7 @@ def secrets_told(operation_id: str, path: str, found: Sequence[FoundSecret]) -> 
             code="secret_in_file",
             sentence=found[0].sentence(path) + others,
             next_action=found[0].next_action,
+            secrets=[MaskedSecret(kind=one.kind, provider=one.provider, hint=one.hint) for one in found],
         )
     ]
 

@@ -15,6 +15,11 @@ from tests.schemas.test_secrets import KEYS
     ("before", "content", "sentence"),
     [
         (None, f"const k = '{KEYS['Stripe key']}'", "taken out of src/a.ts"),
+        (
+            "// [removed: Groq key ending in abcd]",
+            f"// [removed: Groq key ending in abcd]\nconst k = '{KEYS['OpenAI key']}'",
+            "taken out of src/a.ts",
+        ),
         (None, f"connect('{NOISE}')", "looks like a secret ending in"),
         (f"connect('{NOISE}')", f"connect('{NOISE}') // again", None),
         (None, "const integrity = 'sha512-" + NOISE + "'", None),
@@ -37,5 +42,7 @@ async def test_secrets_of_generated_files(before: str | None, content: str, sent
         written = await project.write("src/a.ts", content)
     assert [event.code for event in events] == ([] if sentence is None else ["secret_in_file"])
     assert sentence is None or sentence in events[0].sentence
-    assert KEYS["Stripe key"] not in written
+    offered = [one.provider for event in events for one in event.secrets if one.provider]
+    assert offered == (["openai"] if KEYS["OpenAI key"] in content else []), "only what is new has a place in the vault"
+    assert KEYS["Stripe key"] not in written and KEYS["OpenAI key"] not in written
     assert files.close_file.await_args.args[2] == written

@@ -1,5 +1,7 @@
 """Keys that users bring into files by an edit or a push are told, once, and never repeated."""
 
+from typing import Any
+
 import orjson
 import pytest
 
@@ -14,7 +16,7 @@ KEY = KEYS["OpenAI key"]
 TEXT = f"const a = 1;\nconst key = '{KEY}';\n"
 
 
-async def told(database: Database) -> list[dict[str, str]]:
+async def told(database: Database) -> list[dict[str, Any]]:
     rows = await database.pool.fetch("SELECT data FROM events WHERE session_id = $1 AND type = 'error'", S)
     return [orjson.loads(row["data"]) for row in rows]
 
@@ -34,6 +36,7 @@ async def test_an_edit_that_brings_a_key_says_so_once(database: Database) -> Non
     (event,) = await told(database)
     assert event["code"] == "secret_in_file" and "src/a.ts" in event["sentence"] and "line 2" in event["sentence"]
     assert "under your keys" in event["next_action"]
+    assert event["secrets"] == [{"kind": "OpenAI key", "provider": "openai", "hint": f"…{KEY[-4:]}"}], "for the vault"
     assert KEY[:-4] not in str(event)
 
 

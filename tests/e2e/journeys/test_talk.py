@@ -13,6 +13,7 @@ from tests.replay.scenarios import TOUR
 
 pytestmark = pytest.mark.timeout(240)
 
+KEY = "sk-proj-" + "a1B2" * 10
 PASTE = """(box, data) => {
   const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
   const clipboardData = new DataTransfer();
@@ -49,8 +50,13 @@ async def test_messages_with_pictures_wait_are_changed_and_taken_back(page: Page
         await talk.get_by_role("button", name="Save the message").click()
         changed = talk.get_by_role("listitem").filter(has_text="Add dark mode, like that")
         await expect(changed.get_by_role("img")).to_have_count(2)
-        await say(page, "And a night mode")
-        mistake = talk.get_by_role("listitem").filter(has_text="And a night mode")
+        await say(page, f"And a night mode, with {KEY}")
+        mistake = talk.get_by_role("listitem").filter(has_text="And a night mode, with [removed: OpenAI key")
+        await page.get_by_role("button", name="Store it under your keys").click()
+        offered = page.get_by_role("dialog", name="Add a key")
+        await expect(offered.get_by_role("combobox", name="Provider")).to_have_value("openai")
+        await expect(offered.get_by_label("Key", exact=True)).to_have_value(KEY)
+        await page.keyboard.press("Escape")
         await mistake.get_by_role("button", name="Withdraw the message").click()
         await expect(mistake).to_contain_text("Withdrawn", timeout=20 * SECONDS)
 

@@ -1,6 +1,6 @@
 // One function per request of the page. Every failure is a `Problem` that says what happened and what to do.
 
-import type { About, CreateSession, ProblemBody, SessionList, SessionSnapshot, Shown } from "./types";
+import type { About, CreateSession, MaskedSecret, ProblemBody, SessionList, SessionSnapshot, Shown } from "./types";
 
 export class Problem extends Error {
   readonly status: number;
@@ -104,7 +104,7 @@ export const getSession = (id: string) => json<SessionSnapshot>(sessionUrl(id));
 
 /** Starts a session. The same key starts it once, however often it is sent. */
 export const createSession = (body: CreateSession, key: string) =>
-  json<{ id: string; url: string }>("/api/sessions", post(body, { "idempotency-key": key }));
+  json<{ id: string; url: string; masked: MaskedSecret[] }>("/api/sessions", post(body, { "idempotency-key": key }));
 
 export const stopSession = (id: string) => request(`${sessionUrl(id)}/stop`, post({}));
 export const resumeSession = (id: string) => request(`${sessionUrl(id)}/resume`, post({}));

@@ -1,14 +1,7 @@
 // What is said to a session: sent, changed, taken back, with pictures.
 
 import { json, post, request, sessionUrl } from "./client";
-import type { ImageRef, QueuedMessage } from "./types";
-
-/** A key that was taken out of a text before anything else saw it. */
-export interface MaskedSecret {
-  kind: string;
-  provider: string | null;
-  hint: string;
-}
+import type { ImageRef, MaskedSecret, QueuedMessage } from "./types";
 
 export interface NewMessage {
   id: string;

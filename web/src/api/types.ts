@@ -344,7 +344,14 @@ export type SessionEvent =
   | { type: "usage"; operation_id: string; action: string; model: string; usage: UsageTotals }
   | { type: "budget"; notice: BudgetNotice }
   | { type: "waiting"; operation_id: string; code: string; reason: string; until: string | null }
-  | { type: "error"; operation_id: string | null; code: string; sentence: string; next_action: string };
+  | { type: "error"; operation_id: string | null; code: string; sentence: string; next_action: string; secrets?: MaskedSecret[] };
+
+/** A key that was found, and taken out where people paste or a model writes; `provider` is whose key it could be. */
+export interface MaskedSecret {
+  kind: string;
+  provider: string | null;
+  hint: string;
+}
 
 export const EVENT_TYPES: readonly SessionEvent["type"][] = [
   "session_state",

@@ -7,6 +7,7 @@ import { useLocation } from "wouter";
 import { createSession } from "../api/client";
 import type { About, Mode } from "../api/types";
 import { newId } from "../state/ids";
+import { maskedPrompts } from "../state/masked";
 import { Button, ProblemNote } from "../ui/parts";
 import { modeWords } from "../words";
 import { AddPictureButton, PictureRow, useAttachments } from "./attachments";
@@ -37,6 +38,7 @@ export function PromptBox({ about }: { about: About | undefined }) {
       return createSession(body, key.current.value);
     },
     onSuccess: (created) => {
+      if (created.masked.length > 0) maskedPrompts.set(created.id, { found: created.masked, text: draft.prompt });
       clear();
       void queries.invalidateQueries({ queryKey: ["sessions"] });
       navigate(`/s/${created.id}`);

@@ -7,7 +7,13 @@ import { Modal } from "../ui/modal";
 import { Button } from "../ui/parts";
 import { KeyForm } from "./key-form";
 
-export default function KeyDialog({ close }: { close: () => void }) {
+interface Props {
+  provider?: string;
+  value?: string;
+  close: () => void;
+}
+
+export default function KeyDialog({ provider, value, close }: Props) {
   const [stored, setStored] = useState<KeyInfo | null>(null);
   return (
     <Modal className="dialog dialog--wide" label="Add a key" close={close}>
@@ -18,7 +24,7 @@ export default function KeyDialog({ close }: { close: () => void }) {
             {stored.note || "The key works."} New apps are written by real models now. What you typed is still there.
           </p>
         ) : (
-          <KeyForm stored={setStored} />
+          <KeyForm {...(provider ? { start: provider } : {})} {...(value ? { value } : {})} stored={setStored} />
         )}
       </div>
       <div className="dialog-foot">

@@ -7,11 +7,18 @@ import { BusyButton, SelectField, TextField } from "../ui/forms";
 import { ProblemNote } from "../ui/parts";
 import { useModelsChanged } from "./refresh";
 
-export function KeyForm({ start, stored }: { start?: string; stored: (key: KeyInfo) => void }) {
+interface Props {
+  /** A provider, and a key, to begin with. */
+  start?: string;
+  value?: string;
+  stored: (key: KeyInfo) => void;
+}
+
+export function KeyForm({ start, value: given = "", stored }: Props) {
   const keys = useQuery({ queryKey: ["models", "keys"], queryFn: listKeys });
   const changed = useModelsChanged();
   const [provider, setProvider] = useState(start ?? "");
-  const [value, setValue] = useState("");
+  const [value, setValue] = useState(given);
   const guessed = provider || (guess(value) ?? "");
   const put = useMutation({
     mutationFn: () => putKey(guessed, value.trim()),

@@ -10,6 +10,7 @@ import { useRights, Withheld } from "./access";
 import { useDraft } from "./draft";
 import { AttachmentList } from "./message-images";
 import { useOutbox } from "./outbox";
+import { VaultOffer } from "./vault-offer";
 
 const MAX_MESSAGE = 20_000;
 
@@ -120,15 +121,17 @@ export function Composer() {
 /** Keys that were pasted are taken out before anything else sees them; this says so. */
 function RemovedKeys() {
   const { masked, forgetMasked } = useOutbox();
-  if (masked.length === 0) return null;
+  if (masked === null) return null;
   return (
     <div className="removed-keys" role="status">
       <KeyRound size={15} aria-hidden />
-      <p>
-        {masked.map((one) => `${one.kind}${one.hint ? ` ${one.hint}` : ""}`).join(", ")} was taken out of your message before
-        anything read it.{" "}
-        {masked.some((one) => one.provider) && "To use it for model calls, store it under your keys."}
-      </p>
+      <div>
+        <p>
+          {masked.found.map((one) => `${one.kind}${one.hint ? ` ${one.hint}` : ""}`).join(", ")} was taken out of what
+          you wrote before anything read it.
+        </p>
+        <VaultOffer found={masked.found} typed={masked.text} />
+      </div>
       <button type="button" aria-label="Close" className="button button--plain button--icon button--small" onClick={forgetMasked}>
         <X size={14} aria-hidden />
       </button>

@@ -2,8 +2,9 @@
 
 import { createContext, useCallback, useContext, useMemo, useState, type ReactNode } from "react";
 import { asProblem, type Problem } from "../api/client";
-import { postMessage, type MaskedSecret } from "../api/messages";
+import { postMessage } from "../api/messages";
 import { newId } from "../state/ids";
+import { maskedPrompts, type Masked } from "../state/masked";
 import { useSession } from "../state/session-context";
 
 export interface Outgoing {
@@ -16,8 +17,7 @@ export interface Outgoing {
 
 interface Outbox {
   waiting: Outgoing[];
-  /** Keys that the service took out of messages sent from this page. */
-  masked: MaskedSecret[];
+  masked: Masked | null;
   forgetMasked: () => void;
   send: (text: string, options?: { interrupt?: boolean; images?: string[] }) => void;
   retry: (id: string) => void;
@@ -30,7 +30,7 @@ export function OutboxProvider({ children }: { children: ReactNode }) {
   const session = useSession((one) => one.progress.session_id);
   const conversation = useSession((one) => one.conversation);
   const [outgoing, setOutgoing] = useState<Outgoing[]>([]);
-  const [masked, setMasked] = useState<MaskedSecret[]>([]);
+  const [masked, setMasked] = useState<Masked | null>(() => maskedPrompts.get(session) ?? null);
 
   const arrived = useMemo(() => new Set(conversation.map((message) => message.id)), [conversation]);
   const waiting = useMemo(() => outgoing.filter((message) => !arrived.has(message.id)), [outgoing, arrived]);
@@ -40,7 +40,7 @@ export function OutboxProvider({ children }: { children: ReactNode }) {
       const { id, text, interrupt, images } = message;
       postMessage(session, { id, text, interrupt, image_ids: images }).then(
         (accepted) => {
-          if (accepted.masked?.length) setMasked(accepted.masked);
+          if (accepted.masked?.length) setMasked({ found: accepted.masked, text });
         },
         (error: unknown) => {
           const problem = asProblem(error);
@@ -72,7 +72,10 @@ export function OutboxProvider({ children }: { children: ReactNode }) {
   );
 
   const drop = useCallback((id: string) => setOutgoing((list) => list.filter((one) => one.id !== id)), []);
-  const forgetMasked = useCallback(() => setMasked([]), []);
+  const forgetMasked = useCallback(() => {
+    maskedPrompts.delete(session);
+    setMasked(null);
+  }, [session]);
 
   const outbox = useMemo(
     () => ({ waiting, masked, forgetMasked, send, retry, drop }),

@@ -14,6 +14,7 @@ import { messageWords } from "../words";
 import { useMaySay, useRights } from "./access";
 import { SentImages } from "./message-images";
 import { useOutbox, type Outgoing } from "./outbox";
+import { VaultOffer } from "./vault-offer";
 
 export const TurnView = memo(function TurnView({ turn, asks }: { turn: Turn; asks: boolean }) {
   if (turn.role === "notice") {
@@ -179,6 +180,7 @@ export function ErrorTurn({ error }: { error: SessionError }) {
           <strong>{error.sentence}</strong>
         </p>
         {error.nextAction && <p>{error.nextAction}</p>}
+        <VaultOffer found={error.secrets} />
       </div>
     </li>
   );

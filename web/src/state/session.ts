@@ -13,6 +13,7 @@ import type {
   CommandStatus,
   FileConflict,
   FileFormat,
+  MaskedSecret,
   Operation,
   PhaseProgress,
   PhaseStatus,
@@ -59,6 +60,7 @@ export interface SessionError {
   code: string;
   sentence: string;
   nextAction: string;
+  secrets: MaskedSecret[];
 }
 
 /** A step of the work, running or over. */
@@ -474,7 +476,7 @@ function commandOf(seq: number, event: Extract<SessionEvent, { type: "command" }
 }
 
 function errorOf(seq: number, at: string, event: Extract<SessionEvent, { type: "error" }>): SessionError {
-  return { seq, at, code: event.code, sentence: event.sentence, nextAction: event.next_action };
+  return { seq, at, code: event.code, sentence: event.sentence, nextAction: event.next_action, secrets: event.secrets ?? [] };
 }
 
 function waitingOf(event: Extract<SessionEvent, { type: "waiting" }>): Waiting {
