@@ -1,6 +1,7 @@
 """Files out of a model's stream: shown while they are written, stored the moment they are complete."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from typing import Literal
@@ -9,10 +10,10 @@ from temporalio.exceptions import ApplicationError
 
 from activities.edit_retry import RETRIES, EditFailed, complete_edit
 from activities.material import Material, packages_of
-from activities.model_call import stream_model
 from activities.project_files import ProjectFiles, changes_of
 from activities.realtime_fixer import RealtimeFixer
 from activities.step import Step, fail
+from activities.whole_answer import stream_whole
 from codegen.edits import Edited, apply_hunks
 from codegen.scof import ScofParser
 from schemas.events import ErrorEvent, FileChunk, FileGenerating, FileReset
@@ -80,10 +81,11 @@ class FileStream:
             await self._look_again(self._fixer)
         if planned and set(planned) <= set(written):
             return
-        for number in range(MAX_CALLS):
-            complete = await self._one_answer(prompt(written, self._contents), number)
-            await self._ask_again(MAX_CALLS + number * MAX_RETRIED * RETRIES)
-            written = await self._written()
+        numbers, answers = deque(range(MAX_CALLS)), 0
+        while numbers:
+            complete = await self._one_answer(prompt(written, self._contents), numbers)
+            await self._ask_again(MAX_CALLS + answers * MAX_RETRIED * RETRIES)
+            written, answers = await self._written(), answers + 1
             if complete:
                 break
         if not written:
@@ -106,13 +108,14 @@ class FileStream:
         files, _ = await changes_of(self._step.rooms, self._step.line, self._step.id)
         return [file.path for file in files]
 
-    async def _one_answer(self, messages: tuple[Message, ...], number: int) -> bool:
-        """Read one answer. False when the output limit cut it: the open file is dropped, the rest must be asked for."""
+    async def _one_answer(self, messages: tuple[Message, ...], numbers: deque[int]) -> bool:
+        """Read one answer. False when the output limit cut it and the model could not go on in it: the open file is
+        dropped, the rest must be asked for."""
         protected = [path for path in self._contents if self.files.protects(path)]
         parser = ScofParser(protected=protected, existing=self._contents)
         reason = "stop"
         try:
-            async for delta in stream_model(self._step, self._action, messages, call_number=number):
+            async for delta in stream_whole(self._step, self._action, messages, numbers):
                 if isinstance(delta, TextDelta):
                     for event in parser.feed(delta.text):
                         await self._take(event)

@@ -37,6 +37,10 @@ BREAKER_SECONDS = 2.0
 """How long a call waits to learn the providers' health; without an answer it goes ahead."""
 
 
+class CannotContinue(Exception):
+    """The model, which it names, takes no beginning of an answer as its own."""
+
+
 async def stream_model(
     step: ModelStep,
     action: ActionKey,
@@ -46,18 +50,24 @@ async def stream_model(
     call_number: int = 0,
     cacheable_prefix: int | None = None,
     overrides: ModelOverrides | None = None,
+    beginning: str = "",
 ) -> AsyncGenerator[Delta, None]:
     """The answer of the model that serves `action`, delta by delta, with `Finish` as the last.
+
+    With a `beginning`, which may not end in white space, what follows it; raises CannotContinue, before anything is
+    sent, where the model takes none.
 
     `call_number` tells apart several calls of one attempt; `cacheable_prefix` counts the leading messages that stay the
     same from call to call, by default the system messages. A stop of the activity closes the connection at once, even
     while the consumer is busy with a delta. Raises ApplicationError; what was yielded before it is not an answer.
     """
     access = await step.model_access()
+    if beginning:
+        messages = (*messages, Message(role="assistant", content=beginning))
     call = _call(step, access, action, messages, call_number, cacheable_prefix, overrides).model_copy(
         update={"tools": tuple(tools)}
     )
-    async with aclosing(_attempted(step, call, access)) as deltas:
+    async with aclosing(_attempted(step, call, access, goes_on=bool(beginning))) as deltas:
         async for delta in deltas:
             yield delta
 
@@ -158,10 +168,12 @@ def _attempt() -> int:
 
 
 async def _attempted(
-    step: ModelStep, call: ModelCall, access: ModelAccess, *, repair: bool = False
+    step: ModelStep, call: ModelCall, access: ModelAccess, *, repair: bool = False, goes_on: bool = False
 ) -> AsyncGenerator[Delta, None]:
-    """One call to a provider, on record from before its first byte."""
+    """One call to a provider, on record from before its first byte. `goes_on`: its last message begins the answer."""
     plan = await _plan(step, call, access, repair)
+    if goes_on and not plan.step.model.continues:
+        raise CannotContinue(plan.step.model.name)
     entry = Entry(step, plan)
     if not repair and (whole := await bulk.answer(step, plan, entry)) is not None:
         for delta in whole:

@@ -19,7 +19,7 @@ class Model:
 
     `always_thinks`: reasoning cannot be switched off. `samples`: it accepts a temperature. `none_effort`: it accepts
     the effort "none"; `least_effort` is what "none" becomes where it cannot be switched off. `native_schema`: it
-    follows a JSON schema by itself.
+    follows a JSON schema by itself. `continues`: it goes on with a beginning of its answer that it is handed.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Model:
     tools: bool = True
     images: bool = True
     native_schema: bool = True
+    continues: bool = False
     retired: bool = False
     listed: bool = True
 
@@ -59,7 +60,9 @@ def _openai(name: str, title: str, size: Size, window: int, limit: int, **facts:
 
 def _claude(name: str, title: str, size: Size, window: int, limit: int, wire: str, router: str, **facts: Any) -> Model:
     served = {"anthropic": wire, "openrouter": f"anthropic/{router}"}
-    return replace(Model(f"anthropic/{name}", title, size, window, limit, served, thinking="budget"), **facts)
+    model = Model(f"anthropic/{name}", title, size, window, limit, served, thinking="budget")
+    model = replace(model, **facts)
+    return replace(model, continues=model.thinking != "adaptive")  # Claude 4.6 and what came after it refuse to
 
 
 def _gemini(name: str, title: str, size: Size, limit: int, **facts: Any) -> Model:
@@ -153,6 +156,7 @@ _MODELS = (
     ),
     Model(
         "demo/demo", "Demo model (plays a recorded session)", "regular", 1_000_000, 200_000, {"demo": "demo"},
+        continues=True,
     ),
 )  # fmt: skip
 

@@ -38,8 +38,10 @@ def repaired(messages: Sequence[Message]) -> list[Message]:
 
 def unthought(messages: Sequence[Message], dialect: Dialect, model: str) -> bool:
     """Whether the conversation stands in the middle of a tool loop whose last turn holds no reasoning that `model`
-    could read in `dialect`: another model made it, or it was made without. Claude with a thinking budget refuses to
-    begin to think there."""
+    could read in `dialect`: another model made it, or it was made without. Or in the middle of an answer. Claude with a
+    thinking budget refuses to begin to think there."""
+    if messages and messages[-1].role == "assistant":
+        return True
     last = next((message for message in reversed(messages) if message.role == "assistant"), None)
     if last is None or not last.tool_calls:
         return False

@@ -125,7 +125,8 @@ class Messages:
                      (session_id, id, role, text, author, state, phase_id, created_at, reflects, options)
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
                    ON CONFLICT (session_id, id) DO UPDATE
-                   SET text = $4, state = $6, phase_id = coalesce($7, m.phase_id), reflects = $9, updated_at = now(),
+                   SET text = $4, phase_id = coalesce($7, m.phase_id), reflects = $9, updated_at = now(),
+                     state = CASE WHEN m.state = 'withdrawn' THEN m.state ELSE $6 END,  -- noted before its event
                      meaning = CASE WHEN m.text = $4 THEN m.meaning END  -- another text may mean something else
                    WHERE m.reflects <= $9""",
                 session_id,

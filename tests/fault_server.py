@@ -149,9 +149,13 @@ class Calls:
     calls: tuple[tuple[str, dict[str, Any]], ...]
 
 
+class Cut(str):
+    """An answer that the output limit cut."""
+
+
 async def _say_next(connection: Connection, answer: str | Calls) -> None:
     if isinstance(answer, str):
-        await say(connection, (answer,))
+        await say(connection, (answer,), "length" if isinstance(answer, Cut) else "stop")
         return
     await connection.head()
     await connection.send(text("openai", answer.said))

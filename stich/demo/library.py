@@ -55,6 +55,8 @@ class Library:
             # what was counted and thought for the whole answer would be wrong for a part of it
             text = without_files(reply.text, prompt.already_written, prompt.write_only)
             reply = reply.model_copy(update={"text": text, "usage": None, "reasoning": None})
+        if prompt.beginning and not exact:
+            reply = _after(prompt.beginning, reply)
         return reply, found
 
     def find(self, prompt: Prompt) -> Found | None:
@@ -133,6 +135,15 @@ class Library:
         if not prompts:
             return "no example prompts"
         return prompts[0] if len(prompts) == 1 else f"{', '.join(prompts[:-1])} and {prompts[-1]}"
+
+
+def _after(beginning: str, reply: Reply) -> Reply:
+    """What is left of a reply that has begun already."""
+    if reply.text is None or not reply.text.startswith(beginning):
+        error = RecordedError(status=400, type="invalid_request_error", message="The recorded answer begins otherwise.")
+        return Reply(error=error)
+    left = reply.text[len(beginning) :]
+    return reply.model_copy(update={"text": left, "usage": None, "reasoning": None})
 
 
 def _wants(recording: Recording, prompt: Prompt) -> bool:

@@ -76,7 +76,7 @@ class Prompt:
     """What matching needs to know of one request.
 
     text: all messages' text. request: the user's prompt, "" if none is marked. phase: id of the phase asked about.
-    pictures: how many came along.
+    pictures: how many came along. beginning: of the answer, which is to be gone on with.
     """
 
     action: str
@@ -92,6 +92,7 @@ class Prompt:
     operation: str = ""
     fingerprint: str = ""
     pictures: int = 0
+    beginning: str = ""
 
 
 def read_metadata(header: str | None) -> Metadata:
@@ -125,6 +126,7 @@ def read_prompt(request: ChatRequest, metadata: Metadata) -> Prompt:
         operation=metadata.operation,
         fingerprint=metadata.fingerprint,
         pictures=sum(message.pictures for message in request.messages),
+        beginning=request.messages[-1].text if request.messages[-1].role == "assistant" else "",
     )
 
 

@@ -1,12 +1,19 @@
 """Edits among the files of a phase or a fix: what does not fit is asked for again, once by blocks, once as a whole."""
 
+import pytest
+from pydantic import SecretStr
+
 from activities.code_fixer import CodeFixerActivities
 from activities.phase_implementation import PhaseImplementationActivities
+from inference import Inference
+from inference.settings import InferenceSettings, ProviderSettings
 from schemas.blueprint import PhasePlan, PlannedFile
 from schemas.checks import Issue, IssueSource, Severity
 from schemas.inference import ActionKey
 from schemas.operations import FilesResult, FixInput, PhaseImplementationInput
 from tests.activities.conftest import ModelRooms
+from tests.fault_server import Cut
+from tests.inference.conftest import KEY, shared_client
 
 APP = "export const title = 'Draft';\nexport default function App() {\n  return <h1>{title}</h1>;\n}\n"
 LEDGER = APP.replace("Draft", "Ledger")
@@ -59,6 +66,51 @@ async def test_an_edit_that_never_fits_is_told(model_rooms: ModelRooms) -> None:
     assert [file.path for file in result.files] == ["src/other.ts"]
     (error,) = await model_rooms.events("error")
     assert (error["code"], "src/App.tsx" in error["sentence"]) == ("edit_failed", True)
+
+
+LONG = f"cat > src/App.tsx << 'EOF'\n{LEDGER}EOF\n{OTHER}"
+
+
+def takes_beginnings(rooms: ModelRooms, faults: str = "answers") -> None:
+    """From now on a model answers that goes on with what it is handed as its own."""
+    provider = ProviderSettings(base_url=rooms.server.url(faults), key=SecretStr(KEY))
+    settings = InferenceSettings(providers={"anthropic": provider}, model="anthropic/claude-sonnet-4.5")
+    rooms.rooms.inference = Inference(settings, client=shared_client())
+
+
+@pytest.mark.parametrize("cut", [len(LONG) // 3, LONG.index("  return") + 1, LONG.index("const n")], ids=str)
+async def test_an_answer_that_its_limit_cut_is_gone_on_with(model_rooms: ModelRooms, cut: int) -> None:
+    takes_beginnings(model_rooms)
+    ends = [0, *(len(LONG[:end].rstrip()) for end in (cut, cut + 9))]  # white space at a cut is said again
+    result = await implement(model_rooms, Cut(LONG[:cut]), Cut(LONG[ends[1] : cut + 9]), LONG[ends[2] :])
+    assert await model_rooms.rooms.files.read("s1", "src/App.tsx") == LEDGER
+    assert sorted(file.path for file in result.files) == ["src/App.tsx", "src/other.ts"]
+    assert await model_rooms.events("file_reset") == []
+    first, second, _ = [seen.body for seen in model_rooms.server.seen]
+    assert second["messages"][:-1] == first["messages"]
+    assert second["messages"][-1]["role"] == "assistant"
+    assert "thinking" not in second
+    chunks = [event for event in await model_rooms.events("file_chunk") if event["path"] == "src/App.tsx"]
+    assert all(chunk["offset"] + len(chunk["text"]) <= len(LEDGER) for chunk in chunks)
+    rows = await model_rooms.rooms.ledger.attempts("s1")
+    assert sorted(row.call_number for row in rows) == [0, 1, 2]
+
+
+async def test_who_cannot_go_on_in_a_file_is_asked_for_it_again(model_rooms: ModelRooms) -> None:
+    result = await implement(model_rooms, Cut(OTHER + LONG[:50]), LONG)
+    assert sorted(file.path for file in result.files) == ["src/App.tsx", "src/other.ts"]
+    (reset,) = await model_rooms.events("file_reset")
+    assert reset["path"] == "src/App.tsx"
+    assert "already_written" in model_rooms.prompts[1]
+    assert len(model_rooms.prompts) == 2
+
+
+async def test_who_refuses_to_go_on_is_asked_again_too(model_rooms: ModelRooms) -> None:
+    takes_beginnings(model_rooms, "answers,400,answers")
+    await implement(model_rooms, Cut(OTHER + LONG[:50]), LONG)
+    assert await model_rooms.rooms.files.read("s1", "src/App.tsx") == LEDGER
+    (reset,) = await model_rooms.events("file_reset")
+    assert reset["path"] == "src/App.tsx"
 
 
 async def test_the_fixer_asks_again_in_the_same_way(model_rooms: ModelRooms) -> None:

@@ -22,6 +22,13 @@ def test_with_one_providers_key_the_first_step_is_a_model_that_is_served(action:
         assert not first.model.retired, variable
 
 
+def test_who_goes_on_with_a_beginning() -> None:
+    """Claude from 4.6 on answers 400 to a conversation that ends with an assistant's turn."""
+    continuing = {name for name, model in MODELS.items() if model.continues}
+    assert {"anthropic/claude-sonnet-4.5", "anthropic/claude-4-opus", "demo/demo"} <= continuing
+    assert not continuing & {"anthropic/claude-sonnet-4.6", "anthropic/claude-opus-5.5", "openai/gpt-5.5"}
+
+
 def test_a_price_is_known_for_every_model_at_its_vendor_but_those_the_table_has_without_one() -> None:
     usage = Usage(input_tokens=1_000, output_tokens=1_000)
     own = {name: next(iter(model.served.items())) for name, model in MODELS.items()}

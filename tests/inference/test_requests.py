@@ -312,6 +312,9 @@ class TestAnthropic:
         assert "thinking" in build("anthropic/claude-sonnet-4.6", foreign, effort="high"), "only budgets are strict"
         ended = call(*foreign.messages, Message(role="assistant", content="Done."), Message(role="user", content="?"))
         assert "thinking" in build(self.MODEL, ended, effort="high")
+        begun = build(self.MODEL, call(*ended.messages, Message(role="assistant", content="It")), effort="high")
+        assert "thinking" not in begun
+        assert begun["messages"][-1]["role"] == "assistant"
 
     def test_a_form_with_free_objects_is_asked_for_by_a_tool(self) -> None:
         free = {

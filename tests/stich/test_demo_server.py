@@ -67,6 +67,16 @@ async def test_stops_at_the_token_limit_with_reason_length(calm: Calm) -> None:
     assert answer.usage["completion_tokens"] == 50
 
 
+async def test_goes_on_with_an_answer_that_it_is_handed(calm: Calm) -> None:
+    _, client = calm
+    whole = (await ask(client, "first_phase_implementation", COUNTER, '<phase id="phase-1">')).text
+    post = question("first_phase_implementation", COUNTER, '<phase id="phase-1">')
+    post["json"]["messages"].append({"role": "assistant", "content": whole[:200]})
+    assert read_stream((await client.post(**post)).text).text == whole[200:]
+    post["json"]["messages"][-1]["content"] = "Sure! " + whole[:200]
+    assert (await client.post(**post)).status_code == 400
+
+
 async def test_plays_the_tool_calls_of_a_smart_session_one_after_the_other(calm: Calm) -> None:
     _, client = calm
     post = question("smart_builder", COUNTER)

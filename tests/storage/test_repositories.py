@@ -160,6 +160,7 @@ async def test_a_message_is_shown_before_any_worker_takes_it(database: Database,
     assert await messages.claim("s1", message.model_copy(update={"author": "bob"})) == "taken"
     assert await messages.claim("s1", message.model_copy(update={"interrupt": True})) == "taken"
     await messages.withdrawn("s1", "m1")
+    assert await messages.follow("s1", done, 2)  # an event from before, which the worker stores after
     assert await messages.claim("s1", message) == "withdrawn"
 
 
