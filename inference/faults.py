@@ -91,8 +91,8 @@ def fault(
         if isinstance(said, list):
             return _gateways(status, said, headers, provider=provider, model=model)
     message, code, inner_status, extra = _said(body)
-    if status < 400 or (inner_status and inner_status >= 400 and status == 400):
-        status = inner_status or status
+    if status < 400 or (status == 400 and inner_status):
+        status = inner_status or next((_STATUS_OF[word] for word in code.split() if word in _STATUS_OF), status)
     kind = _kind(status, f"{code} {message} {extra}")
     detail = message or (body if isinstance(body, str) else "")
     error = kind(
@@ -177,7 +177,7 @@ def _kind(status: int, words: str) -> type[InferenceError]:
 
 
 def _said(body: Mapping[str, Any] | str) -> tuple[str, str, int | None, str]:
-    """(message, code, status inside the body, upstream's own words)."""
+    """(message, code, status inside the body as a number, upstream's own words)."""
     if isinstance(body, str):
         return _from_html(body), "", None, ""
     error = body.get("error", body.get("errors", body))
@@ -194,7 +194,7 @@ def _said(body: Mapping[str, Any] | str) -> tuple[str, str, int | None, str]:
     inner = next(
         (value for value in (error.get("status_code"), code, error.get("status"), body.get("status"))
          if isinstance(value, int) and 400 <= value < 600),
-        _STATUS_OF.get(str(error.get("type") or error.get("status") or code)),
+        None,
     )  # fmt: skip
     metadata = error.get("metadata")
     raw = metadata.get("raw") if isinstance(metadata, Mapping) else None

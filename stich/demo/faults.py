@@ -22,7 +22,8 @@ class StatusFault(_Fault):
     code: str | None = None
 
     def error(self) -> RecordedError:
-        return RecordedError(status=self.status, message=self.message, code=self.code, headers=self.headers)
+        kind = "server_error" if self.status >= 500 else "invalid_request_error"
+        return RecordedError(status=self.status, message=self.message, type=kind, code=self.code, headers=self.headers)
 
 
 class HangFault(_Fault):
@@ -41,7 +42,7 @@ class StallFault(_Fault):
 
 
 class CutFault(_Fault):
-    """Close the connection once `after_chars` of content are sent, without an end of the stream."""
+    """Close the connection once `after_chars` of content are sent, in the middle of an event."""
 
     kind: Literal["cut"]
     after_chars: int = Field(default=200, ge=0)
@@ -70,7 +71,39 @@ class MalformedFault(_Fault):
     after_chars: int = Field(default=200, ge=0)
 
 
-AnyFault = StatusFault | HangFault | StallFault | CutFault | EndEarlyFault | DripFault | MalformedFault
+class LineFault(_Fault):
+    """Once `after_chars` of content are sent, send one line of so many `megabytes`, which belongs to no event."""
+
+    kind: Literal["line"]
+    after_chars: int = Field(default=200, ge=0)
+    megabytes: int = Field(default=64, ge=1, le=1024)
+
+
+class PageFault(_Fault):
+    """Answer with a page of the web, as proxies and wrong addresses do, and status 200."""
+
+    kind: Literal["page"]
+
+
+class RefusalFault(_Fault):
+    """End the answer after `after_chars` of content, for the reason that it must not be given."""
+
+    kind: Literal["refusal"]
+    after_chars: int = Field(default=200, ge=0)
+
+
+AnyFault = (
+    StatusFault
+    | HangFault
+    | StallFault
+    | CutFault
+    | EndEarlyFault
+    | DripFault
+    | MalformedFault
+    | LineFault
+    | PageFault
+    | RefusalFault
+)
 
 
 class FaultRule(_Fault):

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from schemas.recording import RecordedError, RecordedUsage, Reply
@@ -16,7 +16,10 @@ from stich.demo.faults import (
     DripFault,
     EndEarlyFault,
     HangFault,
+    LineFault,
     MalformedFault,
+    PageFault,
+    RefusalFault,
     StallFault,
     StatusFault,
 )
@@ -63,7 +66,7 @@ class Playback(Response):
         headers: dict[str, str],
     ) -> None:
         super().__init__()  # only so that Starlette's routes accept it; sending is all done here
-        self._reply = reply
+        self._reply = _refused(reply, fault.after_chars) if isinstance(fault, RefusalFault) else reply
         self._usage = entry.usage = usage
         self._completion = completion
         self._stream = stream
@@ -99,6 +102,10 @@ class Playback(Response):
             self._entry.status = error.status
             await error_response(error, self._fields)(scope, receive, send)
             self._entry.end("refused")
+        elif isinstance(self._fault, PageFault):
+            self._entry.status = 200
+            await HTMLResponse("<!doctype html><title>Sign in</title>", headers=self._fields)(scope, receive, send)
+            self._entry.end("broken")
         elif self._stream:
             self._entry.status = 200
             await self._play_stream(send)
@@ -127,7 +134,8 @@ class Playback(Response):
     async def _play_stream(self, send: Send) -> None:
         await _start(send, {**self._fields, "cache-control": "no-cache"}, "text/event-stream", None)
         fault = self._fault
-        turn = fault.after_chars if isinstance(fault, (StallFault, CutFault, EndEarlyFault, MalformedFault)) else None
+        turns = (StallFault, CutFault, EndEarlyFault, MalformedFault, LineFault)
+        turn = fault.after_chars if isinstance(fault, turns) else None
         metronome = _Metronome(self._rate)
         reply = self._reply
         if isinstance(fault, MalformedFault) and fault.where == "content":
@@ -166,8 +174,12 @@ class Playback(Response):
                 await _body(send, b"", more=False)
             case EndEarlyFault():
                 await _body(send, b"", more=False)
-            case _:
-                pass  # cut: the response stays unfinished, so the server closes the connection
+            case LineFault(megabytes=megabytes):
+                for _ in range(megabytes * 16):
+                    await _body(send, b"x" * 65_536)
+                await _body(send, b"", more=False)
+            case _:  # the response stays unfinished, so the server closes the connection
+                await _body(send, b'data: {"id": "chatcmpl-demo", "choi')
         self._entry.end("broken")
         return True
 
@@ -175,6 +187,11 @@ class Playback(Response):
 def error_response(error: RecordedError, headers: dict[str, str]) -> Response:
     """The OpenAI error answer."""
     return JSONResponse(wire.error_json(error), error.status, {**headers, **error.headers})
+
+
+def _refused(reply: Reply, after_chars: int) -> Reply:
+    text = (reply.text or "")[:after_chars]
+    return reply.model_copy(update={"text": text, "tool_calls": [], "finish_reason": "content_filter", "error": None})
 
 
 class _Metronome:

@@ -9,6 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+from inference import Inference
+from inference.errors import InferenceError
+from inference.settings import InferenceSettings, ProviderSettings
+from schemas.inference import ActionKey, Delta, Message, ModelCall, TextDelta
 from stich.demo.faults import FaultsInvalid, read_faults
 from tests.stich.demo_server import COUNTER, ask, demo, last_request, question, read_stream
 
@@ -29,7 +33,7 @@ async def test_a_status_hits_the_calls_it_is_meant_for() -> None:
         assert answers[1].headers["retry-after"] == "7"
         assert answers[1].json()["error"] | {"param": None} == {
             "message": "slow down",
-            "type": "server_error",
+            "type": "invalid_request_error",
             "param": None,
             "code": "rate_limit_exceeded",
         }
@@ -111,6 +115,58 @@ async def test_malformed_in_the_protocol_or_in_the_content() -> None:
         assert answer.finish == "stop"
         with pytest.raises(json.JSONDecodeError):
             json.loads(answer.text)
+
+
+CALL = ModelCall(
+    action=ActionKey(ACTION),
+    messages=(Message(role="user", content=COUNTER), Message(role="user", content=PHASE)),
+    session_id="s1",
+    operation_id="phase-1/implement",
+)
+
+
+def status(number: int, **fields: Any) -> dict[str, Any]:
+    return {"kind": "status", "status": number, **fields}
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "retry_after"),
+    [
+        (status(429, headers={"Retry-After": "2"}), "rate_limited", 2),
+        (status(429, headers={"Retry-After": "Fri, 31 Dec 2999 23:59:59 GMT"}), "rate_limited", 30 * 24 * 3600),
+        (status(500), "provider_error", None),
+        (status(503), "provider_overloaded", None),
+        (status(529), "provider_overloaded", None),
+        (status(401), "auth_failed", None),
+        (status(400, code="context_length_exceeded"), "context_too_long", None),
+        (status(400, code="content_filter"), "content_refused", None),
+        ({"kind": "hang"}, "first_token_timeout", None),
+        ({"kind": "stall"}, "stream_stalled", None),
+        ({"kind": "cut"}, "stream_broken", None),
+        ({"kind": "end_early"}, "stream_broken", None),
+        ({"kind": "malformed"}, "unreadable_answer", None),
+        ({"kind": "line"}, "unreadable_answer", None),
+        ({"kind": "page"}, "unreadable_answer", None),
+        ({"kind": "refusal"}, "content_refused", None),
+        ({"kind": "drip", "tokens_per_second": 20_000}, "", None),
+    ],
+)
+async def test_what_a_model_call_comes_to(fault: dict[str, Any], code: str, retry_after: float | None) -> None:
+    """Each as docs/inference.md says."""
+    patience = 0.3 if fault["kind"] in ("hang", "stall") else 20
+    async with demo(faults=[rule(**fault)]) as (model, client):
+        providers = {"demo": ProviderSettings(base_url=str(client.base_url).rstrip("/"))}
+        settings = InferenceSettings(providers=providers, first_token_timeout=patience, stall_timeout=patience)
+        deltas: list[Delta] = []
+        error: InferenceError | None = None
+        async with Inference(settings) as inference:
+            try:
+                deltas += [delta async for delta in inference.stream(CALL)]
+            except InferenceError as caught:
+                error = caught
+        assert (error.code if error else "", error and error.retry_after) == (code, retry_after)
+        assert len(model.log.all()) == 1, "one attempt is one request"
+        assert bool(code) != any(isinstance(delta, TextDelta) for delta in deltas)
 
 
 async def test_control_sets_faults_and_tells_what_was_asked() -> None:
