@@ -67,6 +67,7 @@ class _Caller:
     navigation: bool
     framed: bool
     relayed: bool
+    worker: bool
     route: Route | None = None
 
 
@@ -165,13 +166,14 @@ class PreviewGateway:
             b"text/html" in fields.get(b"accept"),
             fields.get(b"sec-fetch-dest") == b"iframe",
             _RELAYED in fields,
+            b"service-worker" in fields,
         )
 
     def route(self, request: Request) -> Route | None:
         """Where a request goes that needs nothing looked up: its server runs, and its grant was seen lately."""
         caller = self._caller(request.fields)
         session_id = caller.session_id
-        if session_id is None or request.path.startswith(b"/__stich/") or request.upgrades:
+        if session_id is None or caller.worker or request.path.startswith(b"/__stich/") or request.upgrades:
             return None
         if self._access is not None:
             permission = caller.permission
@@ -191,6 +193,9 @@ class PreviewGateway:
             return self._page(404, pages.unknown())
         if request.path == grants.ENTRANCE.encode():
             return await self._enter(caller.session_id, request)
+        # A service worker would outlive what it was written for, and see the ways in that come later.
+        if caller.worker:
+            return Reply(403, b"cache-control: no-store\r\n")
         # Browsers do not apply the same-origin rule to WebSockets: foreign pages are refused here.
         foreign = request.upgrades and _origin(request) != request.fields.get(b"host").lower()
         if foreign or not await self._allowed(caller):
@@ -322,10 +327,10 @@ class PreviewGateway:
 
     def _page(self, status: int, body: bytes) -> Reply:
         headers = (
-            b"content-type: text/html; charset=utf-8\r\ncache-control: no-store\r\n"
-            b"content-security-policy: default-src 'none'; style-src 'unsafe-inline'\r\n"
+            "content-type: text/html; charset=utf-8\r\ncache-control: no-store\r\n"
+            f"content-security-policy: default-src 'none'; style-src 'unsafe-inline'; script-src {pages.TELLING}\r\n"
         )
-        return Reply(status, headers + self._added, body)
+        return Reply(status, headers.encode() + self._added, body)
 
 
 def _script(body: bytes, added: bytes) -> Reply:

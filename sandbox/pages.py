@@ -1,6 +1,14 @@
 """The few pages the preview gateway shows itself. Texts from the sandbox are escaped."""
 
+import base64
+import hashlib
 from html import escape
+from typing import Final
+
+# A session's page that shows this in a frame fetches another way in.
+_TELL: Final = "parent !== window && parent.postMessage({ stich: 'closed' }, '*')"
+TELLING: Final = f"'sha256-{base64.b64encode(hashlib.sha256(_TELL.encode()).digest()).decode()}'"
+"""The one script on these pages, as a source of the Content-Security-Policy."""
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -53,6 +61,7 @@ def not_allowed(session_page: str | None) -> bytes:
     if session_page is not None:
         way = f'<a href="{escape(session_page)}" target="_top">{way}</a>'
     body = f"<h1>This preview is not open to you</h1><p>Open it from {way}: links run out after a while.</p>"
+    body += f"<script>{_TELL}</script>"
     return _page("Not open", body)
 
 

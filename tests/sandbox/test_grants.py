@@ -1,5 +1,8 @@
 """Who may see a preview, for how long, and how that is taken back."""
 
+import base64
+import hashlib
+import re
 import time
 from collections.abc import AsyncIterator
 
@@ -76,6 +79,10 @@ async def test_only_a_valid_link_opens_a_preview(
         refused = await http.get("/")
         assert refused.status_code == 403
         assert f'href="http://stich.example/s/{session_id}"' in refused.text
+        said = re.search(r"<script>(.*?)</script>", refused.text)
+        assert said is not None  # the page around the frame hears of it: the one script that the page's policy lets run
+        digest = base64.b64encode(hashlib.sha256(said[1].encode()).digest()).decode()
+        assert f"script-src 'sha256-{digest}'" in refused.headers["content-security-policy"]
         assert sandbox.previews.find(session_id) is None  # a stranger starts nothing
 
         entrance = gateway.app.entrance(session_id, 1, 60, "/about?x=1")
@@ -86,6 +93,7 @@ async def test_only_a_valid_link_opens_a_preview(
         assert "Secure" in cookie
         held = {"cookie": cookie.partition(";")[0]}
         assert (await http.get("/", headers=held)).status_code == 200
+        assert (await http.get("/", headers={**held, "service-worker": "script"})).status_code == 403
 
         for bad in (
             gateway.app.entrance(session_id, 1, -1),

@@ -38,6 +38,17 @@ async def test_an_example_becomes_a_working_preview(page: Page) -> None:
     await app.get_by_role("button", name="One more").click(timeout=20 * SECONDS)
     await expect(app.locator("output")).to_have_text("1")
 
+    # The way in is taken back while the page shows the preview: it fetches another by itself.
+    frame = page.locator('iframe[title="Preview of the app"]')
+    before = await frame.get_attribute("src") or ""
+    await page.evaluate("fetch(`/api/sessions/${location.pathname.split('/')[2]}/preview/revoke`, { method: 'POST' })")
+    until = time.monotonic() + 60
+    while await frame.get_attribute("src") == before and time.monotonic() < until:
+        await app.locator("body").evaluate("() => location.reload()")
+        await asyncio.sleep(1)
+    await expect(frame).not_to_have_attribute("src", before)
+    await expect(app.locator("output")).to_have_text("0", timeout=20 * SECONDS)
+
 
 async def test_a_board_is_built_repaired_shown_and_changed(page: Page, model: Model) -> None:
     session_id = await build(page, KANBAN)

@@ -27,7 +27,7 @@ describe("messages from the frame", () => {
       fc.property(fc.anything(), (data) => {
         const heard = readMessage(data);
         const stich = (data as { stich?: unknown } | null)?.stich;
-        expect(heard === null || ["hello", "left", "console", "picked"].includes(String(stich))).toBe(true);
+        expect(heard === null || ["hello", "left", "closed", "console", "picked"].includes(String(stich))).toBe(true);
       }),
     );
   });

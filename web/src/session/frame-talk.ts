@@ -21,7 +21,10 @@ const MAX_LINE = 2_000;
 const MAX_HTML = 600;
 const LEVELS: ReadonlySet<string> = new Set(["log", "info", "warn", "error"]);
 
-type Heard = { kind: "hello" } | { kind: "console"; level: ConsoleLine["level"]; text: string } | { kind: "picked"; picked: Picked } | { kind: "left" };
+type Heard =
+  | { kind: "hello" | "left" | "closed" }
+  | { kind: "console"; level: ConsoleLine["level"]; text: string }
+  | { kind: "picked"; picked: Picked };
 
 /** A message of the frame's script; null for anything else that a page may send. */
 export function readMessage(data: unknown): Heard | null {
@@ -29,9 +32,9 @@ export function readMessage(data: unknown): Heard | null {
   const message = data as Record<string, unknown>;
   switch (message.stich) {
     case "hello":
-      return { kind: "hello" };
     case "left":
-      return { kind: "left" };
+    case "closed":
+      return { kind: message.stich };
     case "console": {
       const { level, text } = message;
       if (typeof level !== "string" || !LEVELS.has(level) || typeof text !== "string") return null;
@@ -60,7 +63,7 @@ interface FrameTalk {
   greet: () => void;
 }
 
-export function useFrameTalk(frame: RefObject<HTMLIFrameElement | null>, address: string, onPick: (picked: Picked) => void): FrameTalk {
+export function useFrameTalk(frame: RefObject<HTMLIFrameElement | null>, address: string, onPick: (picked: Picked) => void, onClosed: () => void): FrameTalk {
   const [answers, setAnswers] = useState(false);
   const [picking, setPickingState] = useState(false);
   const [lines, setLines] = useState<ConsoleLine[]>([]);
@@ -103,6 +106,8 @@ export function useFrameTalk(frame: RefObject<HTMLIFrameElement | null>, address
         waiting.push({ id: counted.current, level: heard.level, text: heard.text });
         if (waiting.length > MAX_LINES) waiting.shift();
         drawn ||= requestAnimationFrame(draw);
+      } else if (heard.kind === "closed") {
+        onClosed();
       } else if (pickingNow.current) {
         pickingNow.current = false;
         setPickingState(false);
@@ -114,7 +119,7 @@ export function useFrameTalk(frame: RefObject<HTMLIFrameElement | null>, address
       window.removeEventListener("message", onMessage);
       cancelAnimationFrame(drawn);
     };
-  }, [frame, origin, onPick, tell]);
+  }, [frame, origin, onPick, onClosed, tell]);
 
   const clear = useCallback(() => setLines([]), []);
   const greet = useCallback(() => tell({ stich: "hello" }), [tell]);

@@ -29,7 +29,8 @@ import "./preview.css";
 
 const PreviewConsole = lazy(() => import("./preview-console"));
 
-const LONGEST_TIMER = 2 ** 31 - 1;
+const LOOK_EVERY_MS = 15_000;
+const RENEW_EVERY_MS = 60_000;
 const LATE_MS = 700;
 const LATE_TRIES = 8;
 
@@ -52,7 +53,14 @@ export function PreviewPanel({ narrow, hold }: { narrow: boolean; hold: () => vo
   const way = useEntrance(round, setRound);
   const takeIn = useTakeIn(narrow);
   const { may } = useRights();
-  const talk = useFrameTalk(frame, way.entrance ?? preview.url ?? "", takeIn);
+  // A way in that was taken back, or ran out: a browser that refuses the preview's cookie would say so again and again.
+  const renewed = useRef(-RENEW_EVERY_MS);
+  const onClosed = useCallback(() => {
+    if (performance.now() - renewed.current < RENEW_EVERY_MS) return;
+    renewed.current = performance.now();
+    setRound((now) => now + 1);
+  }, []);
+  const talk = useFrameTalk(frame, way.entrance ?? preview.url ?? "", takeIn, onClosed);
   const restart = useMutation({
     mutationFn: () => controlPreview(session, "restart"),
     onSuccess: () => setRound(round + 1),
@@ -243,8 +251,9 @@ function useEntrance(round: number, setRound: (round: number) => void): Way {
             return;
           }
           setWay({ round, loading: false, entrance: info.entrance, problem: null });
-          const left = info.expires_at ? Date.parse(info.expires_at) - Date.now() : 0;
-          if (left > 0) timer = setTimeout(() => setRound(round + 1), Math.min(left, LONGEST_TIMER));
+          // Looked at by the clock: a timer of hours stands still while the machine sleeps.
+          const until = info.expires_at ? Date.parse(info.expires_at) : 0;
+          if (until > Date.now()) timer = setInterval(() => until <= Date.now() && setRound(round + 1), LOOK_EVERY_MS);
         },
         (error: unknown) => {
           if (!gone.signal.aborted) setWay({ round, loading: false, entrance: null, problem: asProblem(error) });
