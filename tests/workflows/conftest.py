@@ -5,15 +5,16 @@ import shutil
 import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
+from temporalio.worker import Replayer, Worker
 
 from schemas.session import Progress, SessionRequest
 from tests.workflows.stubs import Rooms, Script
@@ -21,10 +22,13 @@ from workflows.cockpit import SEARCH_ATTRIBUTES
 from workflows.names import INFERENCE_QUEUE, SANDBOX_QUEUE, SESSION_WORKFLOW, WORKFLOW_QUEUE
 from workflows.session import CodeGenSession
 
+STUBS: dict[str, Rooms] = {}
+"""By session, what its steps and its log are played by."""
+
 Start = Callable[..., Awaitable[WorkflowHandle[CodeGenSession, Progress]]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def client() -> AsyncIterator[Client]:
     environment = await WorkflowEnvironment.start_local(
         dev_server_existing_path=shutil.which("temporal", path=str(Path(sys.executable).parent)),
@@ -48,7 +52,6 @@ async def rooms(client: Client) -> AsyncIterator[Rooms]:
                 task_queue=queue,
                 workflows=workflows,
                 activities=activities[kind],
-                max_cached_workflows=0,  # every task replays the whole history: what is not deterministic fails
                 max_heartbeat_throttle_interval=timedelta(seconds=0.1),
                 default_heartbeat_throttle_interval=timedelta(seconds=0.1),
             )
@@ -57,19 +60,35 @@ async def rooms(client: Client) -> AsyncIterator[Rooms]:
 
 
 @pytest.fixture
-def start(client: Client, rooms: Rooms) -> Start:
+async def start(client: Client, rooms: Rooms) -> AsyncIterator[Start]:
+    """Starts sessions. After the test each is replayed as far as it came, to be deterministic, and ended."""
+    started: list[WorkflowHandle[CodeGenSession, Progress]] = []
+
     async def start(script: Script, **request: object) -> WorkflowHandle[CodeGenSession, Progress]:
         session_id = f"session-{uuid.uuid4().hex[:12]}"
         rooms.scripts[session_id] = script
-        return await client.start_workflow(
+        STUBS[session_id] = rooms
+        handle = await client.start_workflow(
             SESSION_WORKFLOW,
             SessionRequest.model_validate({"prompt": "an app", **request}),
             id=session_id,
             task_queue=WORKFLOW_QUEUE,
             result_type=Progress,
         )
+        started.append(handle)
+        return handle
 
-    return start
+    yield start
+    for handle in started:
+        await replay(handle)
+        with suppress(RPCError):  # it may have come to its end
+            await handle.terminate()
+
+
+async def replay(handle: WorkflowHandle[CodeGenSession, Progress]) -> None:
+    """Raises when the workflow's code does not repeat the commands of its history."""
+    replayer = Replayer(workflows=[CodeGenSession], data_converter=pydantic_data_converter)
+    await replayer.replay_workflow(await handle.fetch_history())
 
 
 async def progress_of(handle: WorkflowHandle[CodeGenSession, Progress]) -> Progress:
@@ -79,10 +98,13 @@ async def progress_of(handle: WorkflowHandle[CodeGenSession, Progress]) -> Progr
 async def until(
     handle: WorkflowHandle[CodeGenSession, Progress], reached: Callable[[Progress], bool], seconds: float = 100
 ) -> Progress:
-    """The progress as soon as `reached` holds for it."""
+    """The progress as soon as `reached` holds for it and the events up to its state are in the log."""
     async with asyncio.timeout(seconds):
         while True:
             progress = await progress_of(handle)
             if reached(progress):
-                return progress
-            await asyncio.sleep(0.3)  # each query replays the whole history: nothing is cached here
+                break
+            await asyncio.sleep(0.05)
+        while handle.id in STUBS and not STUBS[handle.id].told(handle.id, progress.state):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        return progress

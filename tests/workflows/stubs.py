@@ -67,7 +67,16 @@ from schemas.operations import (
     ToolResult,
 )
 from schemas.review import FileRepair, LookInput, LookResult, RegenerationInput, ReviewInput, ReviewResult
-from schemas.session import FailedPackage, FileRef, PhaseProgress, Preview, Question, ScreenshotRef, UsageTotals
+from schemas.session import (
+    FailedPackage,
+    FileRef,
+    PhaseProgress,
+    Preview,
+    Question,
+    ScreenshotRef,
+    StateInfo,
+    UsageTotals,
+)
 from workflows.names import SANDBOX_QUEUE
 
 ERROR = Issue(
@@ -154,6 +163,12 @@ class Rooms:
     def states(self, session_id: str) -> list[str]:
         found = [e["state"]["name"] for _, e in sorted(self.events[session_id].items()) if e["type"] == "session_state"]
         return [name for index, name in enumerate(found) if index == 0 or found[index - 1] != name]
+
+    def told(self, session_id: str, state: StateInfo) -> bool:
+        """Whether the log has an event of this state."""
+        shown = state.model_dump(mode="json")
+        states = [event["state"] for event in self.events[session_id].values() if event["type"] == "session_state"]
+        return any((told["name"], told["since"]) == (shown["name"], shown["since"]) for told in states)
 
     async def begin(self, given: OperationInput) -> dict[str, Any]:
         self.write(given.session_id, given.outbox)

@@ -8,7 +8,6 @@ from temporalio.client import WorkflowUpdateFailedError
 from schemas.session import UserMessage
 from tests.workflows.conftest import Start, until
 from tests.workflows.stubs import Rooms, Script, refusal
-from tests.workflows.test_session import replay
 
 WRITE = "phase-1-candidate-{}/write"
 
@@ -29,7 +28,6 @@ async def test_the_best_phase_goes_on_and_another_can_be_chosen(start: Start, ro
     await handle.execute_update("choose_candidate", {"candidate_id": "phase-1-candidate-3"})
     await until(handle, lambda p: p.candidates[2].chosen and p.state.name == "completed")
     assert rooms.runs[handle.id].count("phase-1/check-0") == 2, "what was chosen is checked"
-    await replay(handle)
 
 
 async def test_the_best_blueprint_goes_on(start: Start, rooms: Rooms) -> None:
@@ -80,7 +78,6 @@ async def test_a_stop_holds_all_candidates(start: Start, rooms: Rooms) -> None:
     await handle.execute_update("resume")
     await until(handle, lambda p: p.state.name == "completed")
     assert sorted(rooms.cancelled[handle.id]) == sorted(gates)
-    await replay(handle)
 
 
 async def test_what_was_built_upon_cannot_be_exchanged(start: Start) -> None:

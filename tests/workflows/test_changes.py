@@ -10,7 +10,6 @@ from schemas.session import ForkOrigin, MessageEdit, QueuedMessage, StateInfo, U
 from schemas.versions import FilesEdited, Restored, RestoreProject
 from tests.workflows.conftest import Start, progress_of, until
 from tests.workflows.stubs import Rooms, Script, ref
-from tests.workflows.test_session import replay
 
 
 async def refused(update: object) -> str:
@@ -34,7 +33,6 @@ async def test_an_edit_reaches_the_picture_while_a_step_runs(start: Start, rooms
     done = await until(handle, lambda p: p.state.name == "completed")
     paths = {file.path for file in done.files}
     assert {"src/mine.ts", "src/phase-1.tsx"} <= paths and "index.html" not in paths
-    await replay(handle)
 
 
 async def test_an_edit_waits_while_the_sandbox_is_at_work(start: Start, rooms: Rooms) -> None:
@@ -86,7 +84,6 @@ async def test_restoring_needs_rest(start: Start, rooms: Rooms) -> None:
     done = await until(handle, lambda p: p.state.name == "completed")
     again = await handle.execute_update("restore", RestoreProject(version=4), result_type=Restored)
     assert again.version == 104 and done.state.name == "completed"
-    await replay(handle)
 
 
 async def test_a_check_on_request_calls_no_model(start: Start, rooms: Rooms) -> None:
@@ -101,7 +98,6 @@ async def test_a_check_on_request_calls_no_model(start: Start, rooms: Rooms) -> 
     await until(handle, lambda p: p.state.name == "completed")
     ran = [run.partition("/")[2].partition("-")[0] for run in rooms.runs[handle.id][len(before) :]]
     assert ran == ["check", "check", "preview"]
-    await replay(handle)
 
 
 async def test_a_queued_message_is_edited_and_withdrawn(start: Start, rooms: Rooms) -> None:
@@ -138,7 +134,6 @@ async def test_a_queued_message_is_edited_and_withdrawn(start: Start, rooms: Roo
     assert [turn["state"] for turn in told if turn["id"] == "m0"] == ["queued", "being_read", "queued", "withdrawn"]
     planned = [turn for turn in told if turn["id"] == "m1" and turn["state"] == "planned"]
     assert [(turn["text"], turn["phase_id"]) for turn in planned] == [("rather this", "phase-2")]
-    await replay(handle)
 
 
 @pytest.mark.parametrize("mode", ["deterministic", "smart"])
@@ -151,7 +146,6 @@ async def test_a_fork_of_a_finished_session_is_checked_and_paid_nothing_for(
     assert [phase.id for phase in done.phases] == ["phase-1", "phase-2"] and done.forked_from == origin
     ran = [run.rpartition("/")[2].partition("-")[0] for run in rooms.runs[handle.id]]
     assert ran == ["create", "fork", "check", "preview"]
-    await replay(handle)
 
 
 async def test_a_fork_goes_on_where_the_version_was(start: Start, rooms: Rooms) -> None:
@@ -159,7 +153,6 @@ async def test_a_fork_goes_on_where_the_version_was(start: Start, rooms: Rooms) 
     done = await until(handle, lambda p: p.state.name == "completed")
     assert [phase.status for phase in done.phases] == ["completed"] * 3
     assert "blueprint" not in rooms.runs[handle.id] and "phase-1/implement" not in rooms.runs[handle.id]
-    await replay(handle)
 
 
 async def test_a_fork_from_before_the_first_phase_begins_with_it(start: Start, rooms: Rooms) -> None:

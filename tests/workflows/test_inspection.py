@@ -7,7 +7,6 @@ import pytest
 from schemas.session import UserMessage
 from tests.workflows.conftest import Start, progress_of, until
 from tests.workflows.stubs import Rooms, Script, refusal
-from tests.workflows.test_session import replay
 
 
 def ran(rooms: Rooms, session_id: str, *kinds: str) -> list[str]:
@@ -27,7 +26,6 @@ async def test_a_review_leads_to_repairs_side_by_side_and_to_another_look(start:
     ]  # fmt: skip
     assert {"src/a.ts", "src/b.ts", "src/App.tsx"} <= set(result.phases[0].files)
     assert result.phases[0].checks is not None and result.phases[0].checks.ok
-    await replay(handle)
 
 
 async def test_a_wide_review_stays_small_in_history(start: Start, rooms: Rooms) -> None:
@@ -39,7 +37,6 @@ async def test_a_wide_review_stays_small_in_history(start: Start, rooms: Rooms) 
     await handle.result()
     assert len(ran(rooms, handle.id, "repair")) == 10
     assert len((await handle.fetch_history()).events) - plain < 110
-    await replay(handle)
 
 
 async def test_only_what_is_worth_it_is_reviewed(start: Start, rooms: Rooms) -> None:
@@ -105,7 +102,6 @@ async def test_a_repair_that_fails_is_seen_while_others_go_on(start: Start, room
     await handle.execute_update("resume")
     done = await until(handle, lambda p: p.state.name == "completed")
     assert "src/a.ts" in done.phases[0].files
-    await replay(handle)
 
 
 async def test_a_stop_holds_all_repairs_and_a_resume_goes_on(start: Start, rooms: Rooms) -> None:
@@ -120,7 +116,6 @@ async def test_a_stop_holds_all_repairs_and_a_resume_goes_on(start: Start, rooms
     await handle.execute_update("resume")
     done = await until(handle, lambda p: p.state.name == "completed")
     assert {"src/a.ts", "src/b.ts"} <= set(done.phases[0].files)
-    await replay(handle)
 
 
 async def test_an_interrupt_ends_all_that_runs_side_by_side(start: Start, rooms: Rooms) -> None:
@@ -132,7 +127,6 @@ async def test_an_interrupt_ends_all_that_runs_side_by_side(start: Start, rooms:
     assert sorted(rooms.cancelled[handle.id]) == sorted(hold)
     assert done.phases[1].message_ids == ["m1"]
     assert (await progress_of(handle)).messages[0].state == "done"
-    await replay(handle)
 
 
 async def test_a_phase_taken_up_again_has_its_cycles_anew(start: Start, rooms: Rooms) -> None:

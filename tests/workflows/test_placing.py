@@ -10,7 +10,6 @@ from temporalio.worker import Worker
 
 from tests.workflows.conftest import Start, until
 from tests.workflows.stubs import Rooms, Script
-from tests.workflows.test_session import replay
 from workflows.names import SANDBOX_QUEUE, host_queue
 
 
@@ -23,7 +22,6 @@ async def test_a_session_returns_to_its_host(start: Start, rooms: Rooms, client:
     queues = [queue for _, queue in rooms.queues[handle.id]]
     assert queues[0] == SANDBOX_QUEUE
     assert set(queues[1:]) == {host_queue("host-a")}
-    await replay(handle)
 
 
 async def test_a_session_moves_when_its_host_is_gone(
@@ -40,7 +38,6 @@ async def test_a_session_moves_when_its_host_is_gone(
     progress = await until(handle, lambda p: p.state.name == "completed")
     assert progress.phases[0].status == "completed"
     assert {queue for _, queue in rooms.queues[handle.id]} == {SANDBOX_QUEUE}
-    await replay(handle)
 
 
 async def test_the_place_in_the_line_is_told(start: Start, rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +62,6 @@ async def test_the_place_in_the_line_is_told(start: Start, rooms: Rooms, monkeyp
         "Waiting for a free sandbox; you are next.",
         reviewing,
     ]
-    await replay(handle)
 
 
 async def test_a_stop_ends_the_waiting(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,22 +79,26 @@ class OneWorker:
             ),
         ]
 
-    async def run(self, name: str, user_id: str, urgency: Urgency) -> None:
-        """Start a session as any program may, without a priority of its own, and wait for its end."""
+    async def begin(self, name: str, user_id: str, urgency: Urgency) -> "asyncio.Task[None]":
+        """Start a session as any program may, without a priority of its own. The task waits for its end."""
         session_id = f"{name}-{uuid.uuid4().hex[:8]}"
         self._rooms.scripts[session_id] = Script(phases=1, seconds=0.1)  # so that what is waited for are slots
         request = SessionRequest(prompt="an app", user_id=user_id, urgency=urgency, keep_open=False)
         handle = await self._client.start_workflow(
             SESSION_WORKFLOW, request, id=session_id, task_queue=WORKFLOW_QUEUE, result_type=Progress
         )
-        try:
-            await handle.result()
-        except asyncio.CancelledError:
-            await handle.terminate()
-            raise
-        self.ended.append(name)
-        if name == "mine":
-            await self._check_history(session_id)
+
+        async def end() -> None:
+            try:
+                await handle.result()
+            except asyncio.CancelledError:
+                await handle.terminate()
+                raise
+            self.ended.append(name)
+            if name == "mine":
+                await self._check_history(session_id)
+
+        return asyncio.create_task(end())
 
     async def _check_history(self, session_id: str) -> None:
         history = await self._client.get_workflow_handle(session_id).fetch_history()
@@ -112,9 +116,8 @@ class OneWorker:
 async def test_thirty_of_one_user_do_not_keep_another_waiting(fair: Client, urgency: Urgency, others: Urgency) -> None:
     """Thirty sessions that are a batch, or that are not and only share with the other user fairly."""
     place = OneWorker(fair)
-    burst = [asyncio.create_task(place.run(f"batch-{number}", "ada", urgency)) for number in range(30)]
-    await asyncio.sleep(1)
-    mine = asyncio.create_task(place.run("mine", "bob", others))
+    burst = await asyncio.gather(*(place.begin(f"batch-{number}", "ada", urgency) for number in range(30)))
+    mine = await place.begin("mine", "bob", others)
     async with AsyncExitStack() as stack:
         for worker in place.workers():
             await stack.enter_async_context(worker)

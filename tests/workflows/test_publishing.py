@@ -9,7 +9,6 @@ from schemas.deployments import Deployment, DeploymentRequest, DeploymentWithdra
 from schemas.session import Progress
 from tests.workflows.conftest import Start, until
 from tests.workflows.stubs import Rooms, Script, refusal
-from tests.workflows.test_session import replay
 
 
 def statuses(progress: Progress) -> dict[str, str]:
@@ -40,7 +39,6 @@ async def test_it_is_published_replaced_and_withdrawn(start: Start, rooms: Rooms
                     "deployment-d2-withdrawing"]  # fmt: skip
     await until(handle, lambda p: rooms.types(handle.id).count("deployment") >= 9)
     assert shown.state.name == "completed"
-    await replay(handle)
 
 
 async def test_it_is_published_while_the_work_goes_on(start: Start, rooms: Rooms) -> None:

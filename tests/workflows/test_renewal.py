@@ -6,9 +6,8 @@ from collections import Counter
 from temporalio.client import Client, WorkflowHandle
 
 from schemas.session import Progress, UserMessage
-from tests.workflows.conftest import Start, progress_of, until
+from tests.workflows.conftest import Start, progress_of, replay, until
 from tests.workflows.stubs import Rooms, Script, refusal
-from tests.workflows.test_session import replay
 from workflows.renewal import DUE, OVERDUE
 from workflows.session import CodeGenSession
 

@@ -10,7 +10,6 @@ from schemas.versions import PhaseRetried, RetryPhase
 from tests.workflows.conftest import Start, progress_of, until
 from tests.workflows.stubs import Rooms, Script, refusal
 from tests.workflows.test_changes import refused
-from tests.workflows.test_session import replay
 from workflows.session import CodeGenSession
 
 Handle = WorkflowHandle[CodeGenSession, Progress]
@@ -45,7 +44,6 @@ async def test_it_goes_back_and_builds_from_there(start: Start, rooms: Rooms) ->
     assert gone == [("phase-2", 150), ("phase-3", 150)]
     assert "index.html" in [file.path for file in finished.files]
     assert "src/phase-2.tsx" not in [file.path for file in finished.files]
-    await replay(handle)
 
 
 async def test_messages_of_later_phases_are_queued_again(start: Start, rooms: Rooms) -> None:
@@ -62,7 +60,6 @@ async def test_messages_of_later_phases_are_queued_again(start: Start, rooms: Ro
         ("m1", "done", "phase-2r1"),
         ("m2", "done", "phase-3r1"),
     ]
-    await replay(handle)
 
 
 async def test_a_phase_that_was_stopped_or_failed_lets_go(start: Start, rooms: Rooms) -> None:
@@ -79,7 +76,6 @@ async def test_a_phase_that_was_stopped_or_failed_lets_go(start: Start, rooms: R
     assert (await retry(handle, "phase-1r1")).phase_id == "phase-1r2"
     done = await completed(handle, "phase-1r2")
     assert done.operations == [] and rooms.runs[handle.id].count("phase-1/implement") == 1
-    await replay(handle)
 
 
 async def test_calls_side_by_side_all_let_go(start: Start, rooms: Rooms) -> None:
@@ -93,7 +89,6 @@ async def test_calls_side_by_side_all_let_go(start: Start, rooms: Rooms) -> None
     await retry(handle, "phase-1")
     assert rooms.cancelled[handle.id] == ["phase-1/repair-1/src/a.tsx"]
     await completed(handle, "phase-1r1")
-    await replay(handle)
 
 
 async def test_a_question_waits_no_more(start: Start, rooms: Rooms) -> None:
@@ -103,7 +98,6 @@ async def test_a_question_waits_no_more(start: Start, rooms: Rooms) -> None:
     await retry(handle, "phase-1")
     done = await completed(handle, "phase-1r1")
     assert done.question is None and [turn.turn for turn in rooms.turns[handle.id]] == [1, 1]
-    await replay(handle)
 
 
 async def test_the_debugger_may_look_again(start: Start, rooms: Rooms) -> None:
@@ -115,7 +109,6 @@ async def test_the_debugger_may_look_again(start: Start, rooms: Rooms) -> None:
     assert (await retry(handle, "phase-2")).phase_id is None
     done = await completed(handle, "phase-1", "phase-2r1")
     assert "phase-2r1/debug/m1" in rooms.runs[handle.id] and done.messages[0].phase_id == "phase-2r1"
-    await replay(handle)
 
 
 async def test_what_cannot_be_taken_back_leaves_all_as_it_was(start: Start, rooms: Rooms) -> None:
@@ -133,7 +126,6 @@ async def test_what_cannot_be_taken_back_leaves_all_as_it_was(start: Start, room
     assert stopped.files == before.files
     await handle.execute_update("resume", result_type=StateInfo)
     await completed(handle, "phase-1", "phase-2")
-    await replay(handle)
 
 
 async def test_what_is_refused(start: Start) -> None:

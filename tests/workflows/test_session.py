@@ -5,22 +5,13 @@ import uuid
 
 import pytest
 from temporalio.client import Client, WorkflowFailureError
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import Replayer
 
 from activities import bulk
 from schemas.session import StateInfo, UserMessage
 from tests.workflows.conftest import Start, progress_of, until
 from tests.workflows.stubs import Rooms, Script, refusal
 from workflows.names import SESSION_WORKFLOW, WORKFLOW_QUEUE
-from workflows.session import CodeGenSession
-
-
-async def replay(handle) -> None:  # type: ignore[no-untyped-def]
-    await Replayer(workflows=[CodeGenSession], data_converter=pydantic_data_converter).replay_workflow(
-        await handle.fetch_history()
-    )
 
 
 async def test_it_builds_phase_after_phase_and_returns_the_result(start: Start, rooms: Rooms) -> None:
@@ -37,7 +28,6 @@ async def test_it_builds_phase_after_phase_and_returns_the_result(start: Start, 
     ]  # fmt: skip
     assert rooms.types(handle.id)[-1] == "session_state"
     assert result.preview.status == "ready"
-    await replay(handle)
 
 
 async def test_history_stays_small(start: Start) -> None:
@@ -63,7 +53,6 @@ async def test_open_problems_are_a_failure_that_can_be_resumed(start: Start, roo
     assert failed.phases[0].status == "completed"
     await handle.execute_update("resume")
     await until(handle, lambda p: p.state.name == "completed")
-    await replay(handle)
 
 
 async def test_open_problems_fail_a_session_that_does_not_stay(start: Start, rooms: Rooms) -> None:
@@ -102,7 +91,6 @@ async def test_a_step_waits_for_its_batch_time_and_again(start: Start, rooms: Ro
     await handle.execute_update("resume")
     await until(handle, lambda p: p.state.name == "completed")
     assert rooms.runs[handle.id].count("blueprint") == 4, "three looks, and the one that found it"
-    await replay(handle)
 
 
 async def test_a_session_waits_for_its_budget_and_goes_on_when_it_is_raised(start: Start, rooms: Rooms) -> None:
@@ -113,7 +101,6 @@ async def test_a_session_waits_for_its_budget_and_goes_on_when_it_is_raised(star
     assert waiting.state.can == ["message", "stop", "resume"]
     await handle.signal("budget_changed")
     await until(handle, lambda p: p.state.name == "completed")
-    await replay(handle)
 
 
 async def test_a_session_waits_until_its_budget_turns(start: Start, rooms: Rooms) -> None:
@@ -138,7 +125,6 @@ async def test_stop_cancels_and_resume_goes_on(start: Start, rooms: Rooms) -> No
     assert rooms.runs[handle.id][-1] == "phase-1/implement"
     await handle.execute_update("resume")
     await until(handle, lambda p: p.state.name == "completed")
-    await replay(handle)
 
 
 async def test_stop_and_resume_may_be_repeated(start: Start) -> None:
@@ -157,7 +143,6 @@ async def test_stop_and_resume_may_be_repeated(start: Start) -> None:
     ended = [await handle.execute_update(update, result_type=StateInfo) for update in ("stop", "resume")]
     assert ended[0] == ended[1]
     assert ended[0].name == "completed"
-    await replay(handle)
 
 
 async def test_a_message_after_completion_becomes_a_phase(start: Start, rooms: Rooms) -> None:
@@ -169,7 +154,6 @@ async def test_a_message_after_completion_becomes_a_phase(start: Start, rooms: R
     done = await until(handle, lambda p: p.state.name == "completed" and len(p.phases) == 2)
     assert done.phases[1].message_ids == ["m1"]
     assert [(m.id, m.state, m.phase_id) for m in done.messages] == [("m1", "done", "phase-2")]
-    await replay(handle)
 
 
 async def test_a_question_changes_nothing(start: Start) -> None:

@@ -9,7 +9,6 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailed
 from schemas.session import UserMessage
 from tests.workflows.conftest import Start, progress_of, until
 from tests.workflows.stubs import Rooms, Script, refusal
-from tests.workflows.test_session import replay
 
 
 def notices(rooms: Rooms, session_id: str) -> list[str]:
@@ -29,7 +28,6 @@ async def test_turns_run_until_complete(start: Start, rooms: Rooms) -> None:
     assert (result.phases[0].status, result.phases[0].turns) == ("completed", 3)
     assert rooms.runs[handle.id][-1] == "phase-1/readme"
     assert "blueprint" in rooms.types(handle.id)
-    await replay(handle)
 
 
 async def test_the_turns_of_a_round_are_limited_and_a_resume_gives_more(start: Start, rooms: Rooms) -> None:
@@ -44,7 +42,6 @@ async def test_the_turns_of_a_round_are_limited_and_a_resume_gives_more(start: S
     await handle.execute_update("resume")
     done = await until(handle, lambda p: p.state.name == "completed")
     assert done.phases[0].turns == 13
-    await replay(handle)
 
 
 async def test_a_limit_ends_a_session_that_does_not_stay(start: Start) -> None:
@@ -83,7 +80,6 @@ async def test_going_round_in_circles_is_told_once_then_stopped(
     rooms.scripts[handle.id].turns = [["complete"]]
     await until(handle, lambda p: p.state.name == "completed")
     assert rooms.turns[handle.id][-1].message_ids == ["m1"]
-    await replay(handle)
 
 
 async def test_a_silent_turn_is_nudged_and_a_second_one_ends_the_round(start: Start, rooms: Rooms) -> None:
@@ -112,7 +108,6 @@ async def test_a_question_waits_for_its_answer(start: Start, rooms: Rooms) -> No
     assert rooms.turns[handle.id][-1].message_ids == ["m1"]
     assert "message-m1" not in rooms.runs[handle.id], "the answer goes to the builder, not to the conversation"
     assert done.messages[0].state == "done"
-    await replay(handle)
 
 
 async def test_a_message_enters_before_the_next_turn(start: Start, rooms: Rooms) -> None:
@@ -141,7 +136,6 @@ async def test_what_only_reads_runs_side_by_side_before_what_changes(start: Star
     assert "phase-1/turn-1/tool-3" not in rooms.runs[handle.id]
     gates["phase-1/turn-1/tool-2"].set()
     await until(handle, lambda p: p.state.name == "completed")
-    await replay(handle)
 
 
 async def test_an_interrupting_message_cancels_the_running_tool(start: Start, rooms: Rooms) -> None:
@@ -154,7 +148,6 @@ async def test_an_interrupting_message_cancels_the_running_tool(start: Start, ro
     assert rooms.cancelled[handle.id] == ["phase-1/turn-1/tool-0"]
     assert "phase-1/turn-1/tool-1" not in rooms.runs[handle.id]
     assert [turn.message_ids for turn in rooms.turns[handle.id]] == [[], ["m1"]]
-    await replay(handle)
 
 
 async def test_problems_go_back_to_the_model_then_to_the_debugger_once(start: Start, rooms: Rooms) -> None:
@@ -164,7 +157,6 @@ async def test_problems_go_back_to_the_model_then_to_the_debugger_once(start: St
     assert [bool(turn.issues) for turn in rooms.turns[handle.id]] == [False, True]
     assert done.debugged == ["request"]
     assert "src/mended.tsx" in [file.path for file in done.files]
-    await replay(handle)
 
 
 async def test_the_debugger_looks_into_a_request_once(start: Start, rooms: Rooms) -> None:
@@ -189,7 +181,6 @@ async def test_a_user_can_ask_for_the_debugger(start: Start, rooms: Rooms, mode:
     assert "phase-2/debug/m1" in rooms.runs[handle.id]
     assert (done.phases[1].status, done.messages[0].state) == ("completed", "done")
     assert done.phases[1].files == ["src/mended.tsx"]
-    await replay(handle)
 
 
 async def test_a_long_round_renews_its_history_between_turns(client: Client, start: Start, rooms: Rooms) -> None:
