@@ -21,6 +21,7 @@ from activities.model_access import ModelAccess, not_allowed
 from codegen.prompts import parts_of
 from inference import Inference, Plan, tokens
 from inference.agents import NotAllowed
+from inference.completion import complete
 from inference.errors import InferenceError, rejects, to_application_error
 from inference.routing import Tried
 from inference.tools import LoopResult, OnResult, OnStart, Tool, loop
@@ -97,8 +98,8 @@ async def complete_model(
         return _attempted(step, call, access, repair=True)
 
     try:
-        completion = await step.rooms.inference.complete_with(
-            run, repair, call, schema, user=access.user, on_text=on_text
+        completion = await complete(
+            step.rooms.inference, call, schema, run=run, repair=repair, user=access.user, on_text=on_text
         )
     except InferenceError as error:  # the answer came, but not in form
         raise to_application_error(error, attempt=_attempt()) from None

@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from inference.client import Completion, Inference
+    from inference.client import Inference
     from inference.plan import Plan
 
-__all__ = ["Completion", "Inference", "Plan"]
+__all__ = ["Inference", "Plan"]
 
 
 def __getattr__(name: str) -> object:

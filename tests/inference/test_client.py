@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pydantic import BaseModel, SecretStr
 
 from inference import Inference
+from inference.completion import complete
 from inference.custom import UserCredentials
 from inference.errors import GatewayFailed, InferenceError, MalformedOutput, OutputTruncated, to_application_error
 from inference.providers import PROVIDERS
@@ -39,7 +40,7 @@ async def test_a_structured_answer(server: FaultServer, dialect: str) -> None:
     server.answers = [PLUM]
     shown: list[str] = []
     async with inference_for(server, "answers") as inference:
-        done = await inference.complete(call_for(dialect), Fruit, on_text=shown.append)
+        done = await complete(inference, call_for(dialect), Fruit, on_text=shown.append)
     assert (done.value, done.repaired, shown) == (Fruit(name="plum", count=3), False, [PLUM])
     assert done.answer.finish is not None and done.answer.finish.price is not None
 
@@ -47,21 +48,21 @@ async def test_a_structured_answer(server: FaultServer, dialect: str) -> None:
 async def test_one_repair_and_no_more(server: FaultServer) -> None:
     server.answers = ["plum, three of them", PLUM]
     async with inference_for(server, "answers") as inference:
-        done = await inference.complete(call_for("openai"), Fruit)
+        done = await complete(inference, call_for("openai"), Fruit)
         assert done.repaired and done.value.count == 3
         server.answers = ["plum", "still plum", PLUM]
         with pytest.raises(MalformedOutput):
-            await inference.complete(call_for("openai"), Fruit)
+            await complete(inference, call_for("openai"), Fruit)
     assert server.answers == [PLUM]
 
 
 async def test_truncation_and_refusal_are_themselves(server: FaultServer) -> None:
     async with inference_for(server, "length") as inference:
         with pytest.raises(OutputTruncated):
-            await inference.complete(call_for("openai"), Fruit)
+            await complete(inference, call_for("openai"), Fruit)
     async with inference_for(server, "refusal") as inference:
         with pytest.raises(InferenceError) as caught:
-            await inference.complete(call_for("openai"), Fruit)
+            await complete(inference, call_for("openai"), Fruit)
     assert caught.value.code == "content_refused"
     assert len(server.seen) == 2, "neither is repaired"
 
@@ -72,12 +73,12 @@ async def test_the_same_question_is_asked_once_where_that_was_wanted(server: Fau
     async with inference_for(server, "answers", answer_cache_size=8) as inference:
         for operation in ("o1", "o2"):
             asked = call_for("openai", overrides=cold, operation_id=operation, user_id="u1")
-            assert (await inference.complete(asked, Fruit)).value.name == "plum"
+            assert (await complete(inference, asked, Fruit)).value.name == "plum"
         assert len(server.seen) == 1
-        await inference.complete(call_for("openai", overrides=cold, user_id="u2"), Fruit)
+        await complete(inference, call_for("openai", overrides=cold, user_id="u2"), Fruit)
         assert len(server.seen) == 2, "another user's question is another question"
         warm = cold.model_copy(update={"temperature": 0.5})
-        await inference.complete(call_for("openai", overrides=warm, user_id="u1"), Fruit)
+        await complete(inference, call_for("openai", overrides=warm, user_id="u1"), Fruit)
     assert len(server.seen) == 3
 
 
