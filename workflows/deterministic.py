@@ -82,13 +82,15 @@ class DeterministicBuilder:
     def restartable(self) -> bool:
         """Whether what is under way can be gone on with from the progress alone, without paying for much again.
 
-        A phase that is written goes on with the files that are not closed; one that is checked is checked again. A
-        repair has to end first.
+        A phase that is written goes on with the files that are not closed; one that is checked is checked again. A step
+        of a repair has to end first.
         """
         phase = next((phase for phase in self._session.progress.phases if phase.status != "completed"), None)
         return (
             phase is not None
-            and phase.status in ("generating", "checking")
+            and (
+                phase.status in ("generating", "checking") or (phase.status == "fixing" and not self._session.building)
+            )
             and phase.finished_at is None
             and self._chosen is None
             and self._settings.phase_candidates == 1

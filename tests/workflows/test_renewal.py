@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 
+import pytest
 from temporalio.client import Client, WorkflowHandle
 
 from schemas.session import Progress, UserMessage
@@ -61,11 +62,12 @@ async def test_a_step_that_outlasts_the_history_goes_on_in_a_new_one(
     await check_whole(client, handle, rooms, [first, second])
 
 
-async def test_between_two_steps_nothing_is_broken_off(client: Client, start: Start, rooms: Rooms) -> None:
+@pytest.mark.parametrize("step", ["phase-1/implement", "phase-1/fix-1"])
+async def test_between_two_steps_nothing_is_broken_off(client: Client, start: Start, rooms: Rooms, step: str) -> None:
     gate = asyncio.Event()
-    script = Script(phases=1, wants_change=False, hold={"phase-1/implement": gate})
+    script = Script(phases=1, wants_change=False, broken_checks=2, hold={step: gate})
     handle = await start(script, max_history_events=MAX, keep_open=False)
-    await until(handle, lambda p: "phase-1/implement" in rooms.runs[handle.id])
+    await until(handle, lambda p: step in rooms.runs[handle.id])
     first = await run_of(handle)
     await fill(handle, MAX + DUE)
     gate.set()
@@ -74,7 +76,13 @@ async def test_between_two_steps_nothing_is_broken_off(client: Client, start: St
     assert second != first
     assert rooms.cancelled[handle.id] == []
     assert [phase.status for phase in done.phases] == ["completed"]
-    assert Counter(rooms.runs[handle.id])["phase-1/implement"] == 1, "what is written is not written again"
+    run = client.get_workflow_handle(handle.id, run_id=first)
+    begun = [
+        event.activity_task_scheduled_event_attributes.activity_type.name async for event in run.fetch_history_events()
+    ]
+    assert begun.count("fix_code") == (step == "phase-1/fix-1"), "the history is renewed right after this step"
+    counted = Counter(rooms.runs[handle.id])
+    assert counted["phase-1/implement"] == counted["phase-1/fix-1"] == 1, "what is written is not written again"
     await check_whole(client, handle, rooms, [first, second])
 
 
