@@ -35,7 +35,7 @@ async def test_a_prompt_with_a_picture_survives_a_reload_and_is_built(page: Page
     )
     pictures = page.get_by_role("list", name="Pictures of the prompt").get_by_role("img")
     await expect(pictures).to_have_js_property("naturalWidth", 320)
-    await page.get_by_role("button", name="More").click()
+    await page.get_by_role("button", name="More", exact=True).click()
     await page.get_by_role("combobox", name="Review rounds").select_option("1")
     await page.reload()
     await expect(page.get_by_role("textbox", name="Describe the app")).to_have_value(COUNTER)

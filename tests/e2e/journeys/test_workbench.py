@@ -155,7 +155,7 @@ async def test_a_phase_is_built_anew(page: Page, counter: str, model: Model) -> 
 
 @pytest.mark.timeout(300)
 async def test_candidates_are_compared_and_another_one_is_chosen(page: Page) -> None:
-    await page.get_by_role("button", name="More").click()
+    await page.get_by_role("button", name="More", exact=True).click()
     await page.get_by_role("combobox", name="Candidates of a phase").select_option("2")
     await build(page, COUNTER)
     await reach(page, "Finished", 120)

@@ -3,33 +3,16 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { BellPlus } from "lucide-react";
 import { useState } from "react";
-import {
-  createWebhook,
-  deleteWebhook,
-  enableWebhook,
-  listWebhooks,
-  tryWebhook,
-  type Webhook,
-  type WebhookDelivery,
-} from "../api/webhooks";
+import { createWebhook, listWebhooks } from "../api/webhooks";
 import { Section } from "../shell/shell";
-import { BusyButton, CheckField, ConfirmButton, TextField } from "../ui/forms";
-import { Button, Pill, ProblemNote } from "../ui/parts";
-import { plural } from "../words";
+import { BusyButton, TextField } from "../ui/forms";
+import { Button, ProblemNote } from "../ui/parts";
+import { OccasionFields, usualEvents } from "./occasions";
 import { ShownOnce } from "./shown-once";
-
-const KEY = ["account", "webhooks"];
-
-const occasions: { label: string; hint: string; events: string[] }[] = [
-  { label: "It is finished or has failed", hint: "An app came to its end.", events: ["session.completed", "session.failed"] },
-  { label: "It waits for me", hint: "A question, or a limit that was reached.", events: ["session.idle", "session.waiting_for_budget"] },
-  { label: "Money", hint: "Half, 80 and 100 per cent of a budget.", events: ["budget.notice"] },
-  { label: "Every phase", hint: "Planned, completed, failed.", events: ["phase.planned", "phase.completed", "phase.failed"] },
-  { label: "Publishing", hint: "Live, withdrawn, failed.", events: ["deployment.live", "deployment.withdrawn", "deployment.failed"] },
-];
+import { WebhookRow, WEBHOOKS } from "./webhook";
 
 export function NotificationsSection() {
-  const webhooks = useQuery({ queryKey: KEY, queryFn: listWebhooks });
+  const webhooks = useQuery({ queryKey: WEBHOOKS, queryFn: listWebhooks });
   const [adding, setAdding] = useState(false);
   const [secret, setSecret] = useState<string | null>(null);
   return (
@@ -62,7 +45,7 @@ export function NotificationsSection() {
       {webhooks.data && webhooks.data.length > 0 && (
         <ul className="rows" aria-label="Addresses">
           {webhooks.data.map((webhook) => (
-            <Address key={webhook.id} webhook={webhook} />
+            <WebhookRow key={webhook.id} webhook={webhook} />
           ))}
         </ul>
       )}
@@ -70,76 +53,14 @@ export function NotificationsSection() {
   );
 }
 
-function Address({ webhook }: { webhook: Webhook }) {
-  const queries = useQueryClient();
-  const again = () => queries.invalidateQueries({ queryKey: KEY });
-  const check = useMutation({ mutationFn: () => tryWebhook(webhook.id), onSettled: again });
-  const enable = useMutation({ mutationFn: () => enableWebhook(webhook.id), onSuccess: again });
-  return (
-    <li>
-      <div className="row-main">
-        <strong>{webhook.url}</strong>
-        <span>
-          {toldOf(webhook.events)}
-          {webhook.disabled_reason && ` · ${webhook.disabled_reason}`}
-        </span>
-      </div>
-      <div className="row-tools">
-        {!webhook.enabled ? (
-          <>
-            <Pill tone="bad">Off</Pill>
-            <BusyButton small busy={enable.isPending} onClick={() => enable.mutate()}>
-              Switch on
-            </BusyButton>
-          </>
-        ) : (
-          webhook.failing_since && <Pill tone="warn">Does not answer</Pill>
-        )}
-        <BusyButton small busy={check.isPending} aria-label={`Test ${webhook.url}`} onClick={() => check.mutate()}>
-          Test
-        </BusyButton>
-        <ConfirmButton
-          action="Delete"
-          label={`Delete ${webhook.url}`}
-          title="Delete this address?"
-          run={async () => {
-            await deleteWebhook(webhook.id);
-            await again();
-          }}
-        >
-          <p>It is told nothing more from now on, and its secret is forgotten.</p>
-        </ConfirmButton>
-      </div>
-      {check.data && (
-        <p className={check.data.status === "delivered" ? "outcome" : "bad"} role="status">
-          {outcome(check.data)}
-        </p>
-      )}
-      {(check.error ?? enable.error) && <ProblemNote error={check.error ?? enable.error} />}
-    </li>
-  );
-}
-
-function toldOf(events: string[]): string {
-  const told = occasions.filter((one) => one.events.every((event) => events.includes(event)));
-  const rest = events.filter((event) => !told.some((one) => one.events.includes(event))).length;
-  const words = [...told.map((one) => one.label), ...(rest > 0 ? [plural(rest, "other event")] : [])];
-  return words.join(", ");
-}
-
-function outcome({ status, answer_status: code, error }: WebhookDelivery): string {
-  if (status === "delivered") return `It was delivered${code ? ` (${code})` : ""}.`;
-  return `It was not delivered. ${error}`;
-}
-
 function NewAddress({ made, close }: { made: (secret: string) => void; close: () => void }) {
   const queries = useQueryClient();
   const [url, setUrl] = useState("");
-  const [chosen, setChosen] = useState<string[]>(occasions.slice(0, 2).flatMap((one) => one.events));
+  const [chosen, setChosen] = useState(usualEvents);
   const create = useMutation({
     mutationFn: () => createWebhook(url.trim(), chosen),
     onSuccess: async ({ secret }) => {
-      await queries.invalidateQueries({ queryKey: KEY });
+      await queries.invalidateQueries({ queryKey: WEBHOOKS });
       made(secret);
     },
   });
@@ -160,24 +81,7 @@ function NewAddress({ made, close }: { made: (secret: string) => void; close: ()
         value={url}
         onChange={(event) => setUrl(event.target.value)}
       />
-      <fieldset className="fieldset">
-        <legend>It is told of</legend>
-        <div className="form-row">
-          {occasions.map(({ label, hint, events }) => (
-            <CheckField
-              key={label}
-              label={label}
-              hint={hint}
-              checked={events.every((event) => chosen.includes(event))}
-              onChange={(change) =>
-                setChosen(
-                  change.target.checked ? [...chosen, ...events] : chosen.filter((event) => !events.includes(event)),
-                )
-              }
-            />
-          ))}
-        </div>
-      </fieldset>
+      <OccasionFields chosen={chosen} change={setChosen} />
       {create.error && <ProblemNote error={create.error} />}
       <div className="form-foot">
         <BusyButton type="submit" look="primary" busy={create.isPending} disabled={chosen.length === 0}>

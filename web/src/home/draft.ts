@@ -19,6 +19,7 @@ export interface MoreChoices {
   parallelCalls: string;
   blueprintCandidates: string;
   phaseCandidates: string;
+  complexity: string;
   maxCost: string;
 }
 
@@ -31,6 +32,7 @@ export const noChoices: MoreChoices = {
   parallelCalls: "",
   blueprintCandidates: "",
   phaseCandidates: "",
+  complexity: "",
   maxCost: "",
 };
 export const emptyDraft: Draft = { prompt: "", template: "", mode: "deterministic", more: noChoices, images: [] };
@@ -50,6 +52,11 @@ export function parseDraft(text: string | null, now: number): Draft {
   } catch {
     return emptyDraft;
   }
+}
+
+/** Puts a prompt where the start page finds it. */
+export function keepForStart(prompt: string, images: ImageRef[]): void {
+  keep({ ...emptyDraft, prompt, images });
 }
 
 export function clearDraft(): void {
@@ -100,6 +107,7 @@ export function requestOf({ prompt, template, mode, more, images }: Draft): Crea
     parallel_calls: number(more.parallelCalls),
     blueprint_candidates: number(more.blueprintCandidates),
     phase_candidates: number(more.phaseCandidates),
+    complexity: more.complexity || undefined,
     max_cost_usd: more.maxCost.trim() || undefined,
   };
   return {

@@ -4,7 +4,7 @@ import { SelectField, TextField } from "../ui/forms";
 import type { MoreChoices } from "./draft";
 
 interface Choice {
-  name: Exclude<keyof MoreChoices, "maxCost">;
+  name: Exclude<keyof MoreChoices, "complexity" | "maxCost">;
   label: string;
   hint: string;
   from: number;
@@ -23,6 +23,17 @@ const choices: Choice[] = [
 export function MoreChoicesFields({ value, change }: { value: MoreChoices; change: (value: MoreChoices) => void }) {
   return (
     <div className="form-row more-choices">
+      <SelectField
+        label="Complexity"
+        hint="How much there is to plan."
+        value={value.complexity}
+        onChange={(event) => change({ ...value, complexity: event.target.value })}
+      >
+        <option value="">Judged for you</option>
+        <option value="simple">Simple: one phase</option>
+        <option value="moderate">Moderate</option>
+        <option value="complex">Complex</option>
+      </SelectField>
       {choices.map(({ name, label, hint, from, to, usual }) => (
         <SelectField
           key={name}

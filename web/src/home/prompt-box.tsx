@@ -73,7 +73,7 @@ export function PromptBox({ about }: { about: About | undefined }) {
           <label className="select">
             <span className="visually-hidden">Template</span>
             <select value={draft.template} onChange={(event) => change({ template: event.target.value })}>
-              <option value="">Template: chosen for you</option>
+              <option value="">Auto template</option>
               {about?.templates.map((one) => (
                 <option key={one.name} value={one.name} title={one.description}>
                   {one.title}

@@ -70,6 +70,9 @@ export function ActionsSection() {
         <ProblemNote error={actions.error} action={<Button onClick={() => void actions.refetch()}>Try again</Button>} />
       )}
       {!actions.data && !actions.error && <div className="blank blank--tall" />}
+      {catalogue.data?.demo && (
+        <p className="nothing">Without a key the demo model answers for all of them; these are asked once there is one.</p>
+      )}
       <ul className="rows" aria-label="Actions">
         {actions.data?.map((row) => (
           <ActionLine

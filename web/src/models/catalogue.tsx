@@ -69,7 +69,7 @@ export function CatalogueSection() {
                   <td className="number">{perMillion(model.input_price)}</td>
                   <td className="number">{perMillion(model.output_price)}</td>
                   <td className="number">{tokens(model.context_window)}</td>
-                  <td>{model.abilities.join(", ").replaceAll("_", " ")}</td>
+                  <td className="abilities">{model.abilities.join(", ").replaceAll("_", " ")}</td>
                   <td>
                     {model.available ? (
                       <Pill tone="ok">{model.key === "user" ? "Your key" : "Platform"}</Pill>

@@ -11,9 +11,11 @@ interface Props {
   provider?: string;
   value?: string;
   close: () => void;
+  /** What follows once a key is stored, where that is more than closing. */
+  goOn?: () => void;
 }
 
-export default function KeyDialog({ provider, value, close }: Props) {
+export default function KeyDialog({ provider, value, close, goOn = close }: Props) {
   const [stored, setStored] = useState<KeyInfo | null>(null);
   return (
     <Modal className="dialog dialog--wide" label="Add a key" close={close}>
@@ -24,14 +26,21 @@ export default function KeyDialog({ provider, value, close }: Props) {
             {stored.note || "The key works."} New apps are written by real models now. What you typed is still there.
           </p>
         ) : (
-          <KeyForm {...(provider ? { start: provider } : {})} {...(value ? { value } : {})} stored={setStored} />
+          <KeyForm
+            {...(provider ? { start: provider } : {})}
+            {...(value ? { value } : {})}
+            stored={setStored}
+            cancel={close}
+          />
         )}
       </div>
-      <div className="dialog-foot">
-        <Button look={stored ? "primary" : "framed"} onClick={close}>
-          {stored ? "Go on" : "Not now"}
-        </Button>
-      </div>
+      {stored && (
+        <div className="dialog-foot">
+          <Button look="primary" onClick={goOn}>
+            Go on
+          </Button>
+        </div>
+      )}
     </Modal>
   );
 }

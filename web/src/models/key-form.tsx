@@ -4,22 +4,36 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { listKeys, putKey, type KeyInfo } from "../api/models";
 import { BusyButton, SelectField, TextField } from "../ui/forms";
-import { ProblemNote } from "../ui/parts";
+import { Button, ProblemNote } from "../ui/parts";
 import { useModelsChanged } from "./refresh";
+
+/** Where a provider hands out its keys. */
+const sources: Record<string, string> = {
+  openai: "https://platform.openai.com/api-keys",
+  anthropic: "https://console.anthropic.com/settings/keys",
+  google: "https://aistudio.google.com/apikey",
+  cerebras: "https://cloud.cerebras.ai/",
+  groq: "https://console.groq.com/keys",
+  openrouter: "https://openrouter.ai/settings/keys",
+  cloudflare: "https://dash.cloudflare.com/profile/api-tokens",
+};
 
 interface Props {
   /** A provider, and a key, to begin with. */
   start?: string;
   value?: string;
   stored: (key: KeyInfo) => void;
+  cancel?: () => void;
 }
 
-export function KeyForm({ start, value: given = "", stored }: Props) {
+export function KeyForm({ start, value: given = "", stored, cancel }: Props) {
   const keys = useQuery({ queryKey: ["models", "keys"], queryFn: listKeys });
   const changed = useModelsChanged();
   const [provider, setProvider] = useState(start ?? "");
   const [value, setValue] = useState(given);
   const guessed = provider || (guess(value) ?? "");
+  const source = sources[guessed];
+  const title = keys.data?.providers.find((one) => one.id === guessed)?.title ?? guessed;
   const put = useMutation({
     mutationFn: () => putKey(guessed, value.trim()),
     onSuccess: async (key) => {
@@ -58,6 +72,14 @@ export function KeyForm({ start, value: given = "", stored }: Props) {
         />
       </div>
       <p className="field-hint">
+        {source && (
+          <>
+            <a href={source} target="_blank" rel="noreferrer noopener">
+              Get a key of {title}
+            </a>
+            .{" "}
+          </>
+        )}
         It is tried with a small call, then kept encrypted for your sessions alone. Nobody is shown it again, you included.
       </p>
       {(put.error ?? keys.error) && <ProblemNote error={put.error ?? keys.error} />}
@@ -65,6 +87,7 @@ export function KeyForm({ start, value: given = "", stored }: Props) {
         <BusyButton type="submit" look="primary" busy={put.isPending}>
           {put.isPending ? "Trying the key" : "Try and store the key"}
         </BusyButton>
+        {cancel && <Button onClick={cancel}>Not now</Button>}
       </div>
     </form>
   );

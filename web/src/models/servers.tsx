@@ -31,7 +31,7 @@ export function ServersSection() {
         <ProblemNote error={servers.error} action={<Button onClick={() => void servers.refetch()}>Try again</Button>} />
       )}
       {servers.data?.length === 0 && !editing && (
-        <p className="nothing">None yet. Its models appear in every choice of models below, named after the server.</p>
+        <p className="nothing">None yet. Its models appear in every choice of models above, named after the server.</p>
       )}
       {servers.data && servers.data.length > 0 && (
         <ul className="rows" aria-label="Your servers">

@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getMe } from "../api/account";
 import "../account/account.css";
 import { ApiKeysSection } from "../account/api-keys";
+import { GithubSection } from "../account/github";
 import { DevicesSection, IdentitiesSection } from "../account/devices";
 import { NotificationsSection } from "../account/notifications";
 import { PublishingSection } from "../account/publishing";
@@ -29,6 +30,7 @@ export default function AccountPage() {
             <ApiKeysSection me={me.data} />
             <NotificationsSection />
             <PublishingSection />
+            <GithubSection />
             {accounts && <DevicesSection />}
             {accounts && <IdentitiesSection />}
             {accounts && <SharedSection />}

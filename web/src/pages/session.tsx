@@ -17,6 +17,7 @@ import { PlanPanel } from "../session/plan";
 import { PreviewPanel } from "../session/preview";
 import { ProblemsPanel } from "../session/problems";
 import { TabBar } from "../session/tab-bar";
+import { Sheets } from "../session/take-home";
 import { useView, ViewProvider, type ViewTab } from "../session/view";
 import { useNarrow } from "../state/media";
 import { SessionProvider, useSession } from "../state/session-context";
@@ -28,6 +29,11 @@ import SignInPage from "./sign-in";
 import "./pages.css";
 import "../ui/forms.css";
 import "../session/session.css";
+import "../session/conversation.css";
+import "../session/code.css";
+import "../session/plan.css";
+import "../session/problems.css";
+import "../session/narrow.css";
 import "../session/chat.css";
 import "../session/sheets.css";
 
@@ -154,6 +160,7 @@ function Workbench({ narrow }: { narrow: boolean }) {
           {narrow && <TabBar narrow />}
         </main>
       </Tabs.Root>
+      <Sheets />
       {palette && (
         <Suspense>
           <Palette close={closePalette} />

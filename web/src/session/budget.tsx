@@ -91,7 +91,7 @@ function OwnersBudgetForm({ label }: { label: string }) {
     <form className="budget-form" onSubmit={submit}>
       <label className="field">
         {label}
-        <input className="input" inputMode="decimal" value={limit} onChange={(event) => setLimit(event.target.value)} />
+        <input className="input" inputMode="decimal" placeholder="such as 5.00" value={limit} onChange={(event) => setLimit(event.target.value)} />
       </label>
       <Button type="submit" disabled={!(amount > 0) || set.isPending}>
         Set

@@ -3,7 +3,7 @@
 import { CircleAlert } from "lucide-react";
 import { useLayoutEffect, useMemo, useRef } from "react";
 import { openQuestion, timeline, turns } from "../state/selectors";
-import type { SessionError } from "../state/session";
+import type { SessionError } from "../state/picture";
 import { useSession } from "../state/session-context";
 import { stateTone } from "../words";
 import { Composer } from "./composer";
@@ -32,6 +32,7 @@ function Conversation() {
   const errors = useSession((session) => session.errors);
   const steps = useSession((session) => session.steps);
   const { waiting } = useOutbox();
+  const wentOn = steps.at(-1)?.seq ?? 0;
   const shown = useMemo(
     () => turns(conversation, drafts, phases, { text: prompt, at: createdAt, images }),
     [conversation, drafts, phases, prompt, createdAt, images],
@@ -62,7 +63,7 @@ function Conversation() {
       <ul>
         {items.map((item) =>
           item.kind === "error" ? (
-            <ErrorTurn key={`e${item.error.seq}`} error={item.error} />
+            <ErrorTurn key={`e${item.error.seq}`} error={item.error} over={item.error.seq < wentOn} />
           ) : item.kind === "steps" ? (
             <StepGroup key={`s${item.steps[0]?.id}`} steps={item.steps} />
           ) : (

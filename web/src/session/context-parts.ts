@@ -24,6 +24,7 @@ const titles: Record<string, string> = {
   turn: "The conversation so far",
   situation: "Where the work stands",
   output: "Output of programs",
+  pictures: "Pictures",
 };
 
 const SHARE = "of which ";

@@ -3,7 +3,7 @@
 import { CirclePause, Hourglass, LoaderCircle, MessageCircleQuestion, Wallet } from "lucide-react";
 import { useNow } from "../state/clock";
 import { writingPath } from "../state/selectors";
-import type { Session } from "../state/session";
+import type { Session } from "../state/picture";
 import { useSession } from "../state/session-context";
 import { Button, Stitch } from "../ui/parts";
 import { duration, stateTone } from "../words";

@@ -5,6 +5,7 @@ import {
   Download,
   Eye,
   FileCode2,
+  Globe,
   History,
   House,
   ListTree,
@@ -14,6 +15,7 @@ import {
   Square,
   Sun,
   TriangleAlert,
+  UserPlus,
 } from "lucide-react";
 import { Command } from "cmdk";
 import { useLocation } from "wouter";
@@ -22,6 +24,7 @@ import { useSession } from "../state/session-context";
 import { setTheme, useDark } from "../state/theme";
 import { Modal } from "../ui/modal";
 import "../ui/palette.css";
+import { useRights } from "./access";
 import { useSwitch } from "./header";
 import { useView, type ViewTab } from "./view";
 
@@ -36,7 +39,8 @@ const tabs: { tab: ViewTab; label: string; keys: string; icon: typeof Eye }[] = 
 export default function Palette({ close }: { close: () => void }) {
   const id = useSession((session) => session.progress.session_id);
   const files = useSession((session) => session.progress.files);
-  const { setTab, openFile } = useView();
+  const { setTab, openFile, setSheet } = useView();
+  const { may } = useRights();
   const { stop, resume, canStop, canResume } = useSwitch();
   const [, navigate] = useLocation();
   const dark = useDark();
@@ -69,6 +73,16 @@ export default function Palette({ close }: { close: () => void }) {
             <Command.Item onSelect={run(() => window.location.assign(exportUrl(id)))}>
               <Download size={16} aria-hidden /> Download zip
             </Command.Item>
+            {may("own") && (
+              <>
+                <Command.Item onSelect={run(() => setSheet("publish"))}>
+                  <Globe size={16} aria-hidden /> Publish
+                </Command.Item>
+                <Command.Item onSelect={run(() => setSheet("share"))}>
+                  <UserPlus size={16} aria-hidden /> Share
+                </Command.Item>
+              </>
+            )}
           </Command.Group>
           <Command.Group heading="Show">
             {tabs.map(({ tab, label, keys, icon: Icon }) => (

@@ -204,8 +204,10 @@ function PhaseItem({ phase, number }: { phase: PhaseProgress; number: number }) 
           <Pill tone={unfinished && resting ? "rest" : tones[phase.status]} dot={working}>
             {unfinished && resting ? "Not finished" : phaseWords[phase.status]}
           </Pill>
-          {!(unfinished && resting) && <PhaseTime phase={phase} />}
-          <RetryPhase phase={phase} />
+          <span className="phase-tools">
+            {!(unfinished && resting) && <PhaseTime phase={phase} />}
+            <RetryPhase phase={phase} />
+          </span>
         </div>
         {phase.plan.description && <p className="phase-text">{phase.plan.description}</p>}
         <PhaseFiles phase={phase} />

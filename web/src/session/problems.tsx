@@ -3,7 +3,7 @@
 import { CircleAlert, CircleCheck, ChevronRight, Info, ShieldQuestion, TriangleAlert, Wrench } from "lucide-react";
 import { useMemo, useState } from "react";
 import type { Issue } from "../api/types";
-import type { Command } from "../state/session";
+import type { Command } from "../state/picture";
 import { lastChecks } from "../state/selectors";
 import { useSession } from "../state/session-context";
 import { Button, Empty, Pill } from "../ui/parts";
@@ -131,10 +131,12 @@ const commandWords: Record<Command["status"], string> = {
 };
 
 function Commands({ commands }: { commands: Command[] }) {
-  if (commands.length === 0) return null;
   return (
     <section className="commands" aria-label="Commands in the sandbox">
       <h3>Commands in the sandbox</h3>
+      {commands.length === 0 && (
+        <p className="quiet">None so far besides the checks. What is installed or run, and what it says, appears here.</p>
+      )}
       <ul>
         {commands.map((command) => (
           <CommandItem key={`${command.operationId} ${command.command}`} command={command} />

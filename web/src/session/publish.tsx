@@ -1,7 +1,7 @@
 // Publishing: where to, how far it is, the address, and taking it back.
 
 import { useMutation } from "@tanstack/react-query";
-import { CircleAlert, ExternalLink, Globe, X } from "lucide-react";
+import { CircleAlert, ExternalLink, Globe } from "lucide-react";
 import { useState } from "react";
 import { publish, withdraw } from "../api/publish";
 import type { Deployment, DeploymentTarget } from "../api/types";
@@ -9,9 +9,9 @@ import { newId } from "../state/ids";
 import { useNow } from "../state/clock";
 import { useSession } from "../state/session-context";
 import { CopyButton } from "../ui/copy";
-import { Modal } from "../ui/modal";
-import { Button, buttonClass, IconButton, Pill, ProblemNote } from "../ui/parts";
+import { Button, buttonClass, Pill, ProblemNote } from "../ui/parts";
 import { ago, plural, size, type Tone } from "../words";
+import { SheetDialog } from "./sheet";
 
 const targets: Record<DeploymentTarget, string> = {
   local: "This service",
@@ -47,13 +47,7 @@ export default function PublishDialog({ close }: { close: () => void }) {
   const live = deployments.some((one) => one.target === target && one.status === "live");
   const busy = deployments.some((one) => one.target === target && words[one.status].tone === "work");
   return (
-    <Modal className="sheet" label="Publish" close={close}>
-      <div className="sheet-close">
-        <IconButton label="Close" onClick={close}>
-          <X size={17} aria-hidden />
-        </IconButton>
-      </div>
-      <h2>Publish the app</h2>
+    <SheetDialog label="Publish" title="Publish the app" close={close}>
       <label className="field">
         Where to
         <select className="input" value={target} onChange={(event) => setTarget(event.target.value as DeploymentTarget)}>
@@ -80,7 +74,7 @@ export default function PublishDialog({ close }: { close: () => void }) {
           </ul>
         </section>
       )}
-    </Modal>
+    </SheetDialog>
   );
 }
 

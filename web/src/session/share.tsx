@@ -1,7 +1,7 @@
 // Sharing: with people by their address, with anyone signed in by a link; all of it can be taken back.
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link2, UserPlus, X } from "lucide-react";
+import { Link2, UserPlus } from "lucide-react";
 import { useState, type FormEvent } from "react";
 import { Problem } from "../api/client";
 import { createShareLink, listShares, revokeShareLink, shareWith, unshare, type SharedAccess } from "../api/sharing";
@@ -9,9 +9,9 @@ import { useNow } from "../state/clock";
 import { useSession } from "../state/session-context";
 import { CopyLine } from "../ui/copy";
 import { CheckField } from "../ui/forms";
-import { Modal } from "../ui/modal";
-import { Button, IconButton, ProblemNote } from "../ui/parts";
+import { Button, ProblemNote } from "../ui/parts";
 import { ago, duration } from "../words";
+import { SheetDialog } from "./sheet";
 
 const accesses: Record<SharedAccess, string> = { view: "Can look", comment: "Can look and write", edit: "Can change it" };
 
@@ -45,13 +45,7 @@ export default function ShareDialog({ close }: { close: () => void }) {
     if (email.trim()) invite.mutate();
   };
   return (
-    <Modal className="sheet" label="Share" close={close}>
-      <div className="sheet-close">
-        <IconButton label="Close" onClick={close}>
-          <X size={17} aria-hidden />
-        </IconButton>
-      </div>
-      <h2>Share the session</h2>
+    <SheetDialog label="Share" title="Share the session" close={close}>
       <label className="field">
         What people may do
         <select className="input" value={access} onChange={(event) => setAccess(event.target.value as SharedAccess)}>
@@ -74,17 +68,23 @@ export default function ShareDialog({ close }: { close: () => void }) {
         <Button type="submit" disabled={!email.trim() || invite.isPending}>
           <UserPlus size={15} aria-hidden /> Share
         </Button>
+      </form>
+      <div className="sheet-row">
+        <div className="grow">
+          {access === "view" ? (
+            <CheckField
+              label="The link also works without an account"
+              checked={anonymous}
+              onChange={(event) => setAnonymous(event.target.checked)}
+            />
+          ) : (
+            <p className="quiet">Or give a link to people who have an account here.</p>
+          )}
+        </div>
         <Button disabled={link.isPending} onClick={() => link.mutate()}>
           <Link2 size={15} aria-hidden /> Make a link
         </Button>
-      </form>
-      {access === "view" && (
-        <CheckField
-          label="A link needs no account: whoever has it may look"
-          checked={anonymous}
-          onChange={(event) => setAnonymous(event.target.checked)}
-        />
-      )}
+      </div>
       {alone ? (
         <p role="alert">
           This stich has a single user, so there is nobody to share with. Where it runs with accounts, people and links can be
@@ -142,6 +142,6 @@ export default function ShareDialog({ close }: { close: () => void }) {
           </ul>
         </section>
       )}
-    </Modal>
+    </SheetDialog>
   );
 }

@@ -2,7 +2,7 @@
 
 import { Check, ChevronRight, CircleAlert, CircleSlash, LoaderCircle } from "lucide-react";
 import { memo, useState } from "react";
-import type { Step } from "../state/session";
+import type { Step } from "../state/picture";
 import { actionWords, duration, plural } from "../words";
 
 export const StepGroup = memo(function StepGroup({ steps }: { steps: Step[] }) {

@@ -1,48 +1,60 @@
 // Out of stich and on: publish it, share it, take the code home.
 
-import { Download, Globe, UserPlus } from "lucide-react";
+import { Download, GitBranch, Globe, UserPlus } from "lucide-react";
 import { Popover } from "radix-ui";
-import { lazy, Suspense, useCallback, useState } from "react";
+import { lazy, Suspense, useCallback } from "react";
 import { exportUrl } from "../api/client";
 import { useSession } from "../state/session-context";
 import { CopyLine } from "../ui/copy";
 import { Button, buttonClass, IconButton } from "../ui/parts";
 import { useRights } from "./access";
+import { useView } from "./view";
 
 const PublishDialog = lazy(() => import("./publish"));
 const ShareDialog = lazy(() => import("./share"));
+const GithubDialog = lazy(() => import("./to-github"));
 
 export function TakeHome({ narrow }: { narrow: boolean }) {
   const live = useSession((session) => session.progress.deployments.some((one) => one.status === "live"));
-  const [open, setOpen] = useState<"publish" | "share" | null>(null);
-  const close = useCallback(() => setOpen(null), []);
+  const { setSheet } = useView();
   const { may } = useRights();
   if (!may("own")) return <GetTheCode />;
   return (
     <>
       <GetTheCode />
-      <IconButton label="Share" onClick={() => setOpen("share")}>
+      <IconButton label="Share" onClick={() => setSheet("share")}>
         <UserPlus size={17} aria-hidden />
       </IconButton>
       {narrow ? (
-        <IconButton label="Publish" onClick={() => setOpen("publish")}>
+        <IconButton label="Publish" onClick={() => setSheet("publish")}>
           <Globe size={17} aria-hidden />
         </IconButton>
       ) : (
-        <Button onClick={() => setOpen("publish")}>
+        <Button onClick={() => setSheet("publish")}>
           <Globe size={15} aria-hidden className={live ? "good" : undefined} /> Publish
         </Button>
       )}
-      <Suspense>
-        {open === "publish" && <PublishDialog close={close} />}
-        {open === "share" && <ShareDialog close={close} />}
-      </Suspense>
     </>
+  );
+}
+
+/** The dialogs of the two. They outlast the change from a wide page to a narrow one. */
+export function Sheets() {
+  const { sheet, setSheet } = useView();
+  const close = useCallback(() => setSheet(null), [setSheet]);
+  return (
+    <Suspense>
+      {sheet === "publish" && <PublishDialog close={close} />}
+      {sheet === "share" && <ShareDialog close={close} />}
+      {sheet === "github" && <GithubDialog close={close} />}
+    </Suspense>
   );
 }
 
 function GetTheCode() {
   const id = useSession((session) => session.progress.session_id);
+  const { setSheet } = useView();
+  const { may } = useRights();
   return (
     <Popover.Root>
       <Popover.Trigger className={buttonClass("plain", false, true)} aria-label="Get the code">
@@ -53,6 +65,13 @@ function GetTheCode() {
           <a className={buttonClass("framed")} href={exportUrl(id)} download>
             <Download size={15} aria-hidden /> Download zip
           </a>
+          {may("own") && (
+            <Popover.Close asChild>
+              <Button onClick={() => setSheet("github")}>
+                <GitBranch size={15} aria-hidden /> Push to GitHub
+              </Button>
+            </Popover.Close>
+          )}
           <p>Or with git, every version as a commit. What you push comes back as an edit.</p>
           <CopyLine label="Copy the command" text={`git clone ${window.location.origin}/git/${id}.git`} />
           <p className="quiet">As password git takes an API key of your account, or the token that stich up printed.</p>

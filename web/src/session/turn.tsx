@@ -5,16 +5,20 @@ import { memo, useState } from "react";
 import { asProblem, type Problem } from "../api/client";
 import { editMessage, withdrawMessage } from "../api/messages";
 import type { Turn } from "../state/selectors";
-import type { SessionError } from "../state/session";
+import type { SessionError } from "../state/picture";
 import { useMe } from "../shell/me";
 import { useSession } from "../state/session-context";
 import { Markdown } from "../ui/markdown";
 import { Button, IconButton } from "../ui/parts";
 import { messageWords } from "../words";
 import { useMaySay, useRights } from "./access";
+import { FromDemoToModel } from "./from-demo";
 import { SentImages } from "./message-images";
 import { useOutbox, type Outgoing } from "./outbox";
 import { VaultOffer } from "./vault-offer";
+
+/** What the demo model says of a prompt that it has no recording of. */
+const NO_RECORDING = "demo_no_recording";
 
 export const TurnView = memo(function TurnView({ turn, asks }: { turn: Turn; asks: boolean }) {
   if (turn.role === "notice") {
@@ -171,7 +175,19 @@ function Saying({ text }: { text: string }) {
   );
 }
 
-export function ErrorTurn({ error }: { error: SessionError }) {
+/** `over`: the work has gone on since, so that it is told without alarm. */
+export function ErrorTurn({ error, over }: { error: SessionError; over: boolean }) {
+  if (over && error.secrets.length === 0) {
+    return (
+      <li className="notice">
+        <CircleAlert size={15} aria-hidden />
+        <details>
+          <summary>Something did not work here; the work went on.</summary>
+          <p>{error.sentence}</p>
+        </details>
+      </li>
+    );
+  }
   return (
     <li className="problem">
       <CircleAlert size={17} aria-hidden />
@@ -181,6 +197,7 @@ export function ErrorTurn({ error }: { error: SessionError }) {
         </p>
         {error.nextAction && <p>{error.nextAction}</p>}
         <VaultOffer found={error.secrets} />
+        {error.code === NO_RECORDING && <FromDemoToModel />}
       </div>
     </li>
   );

@@ -5,6 +5,7 @@ import { liveTab, type TabName } from "../state/selectors";
 import { useSession } from "../state/session-context";
 
 export type ViewTab = TabName | "chat";
+export type Sheet = "publish" | "share" | "github";
 
 interface Place {
   path: string;
@@ -20,6 +21,9 @@ interface View {
   place: Place | null;
   openFile: (path: string, line?: number | null) => void;
   follow: () => void;
+  /** The dialog that lies above everything. */
+  sheet: Sheet | null;
+  setSheet: (sheet: Sheet | null) => void;
 }
 
 const ViewContext = createContext<View | null>(null);
@@ -34,6 +38,7 @@ export function ViewProvider({ narrow, children }: { narrow: boolean; children: 
     const path = new URLSearchParams(window.location.search).get("file");
     return path ? { path, line: null } : null;
   });
+  const [sheet, setSheet] = useState<Sheet | null>(null);
   const live = useSession(liveTab);
   const tab = picked === null || (picked === "chat" && !narrow) ? live : picked;
 
@@ -51,8 +56,8 @@ export function ViewProvider({ narrow, children }: { narrow: boolean; children: 
   }, []);
   const follow = useCallback(() => setPlace(null), []);
   const view = useMemo(
-    () => ({ tab, setTab: setPicked, hold: () => setPicked(tab), place, openFile, follow }),
-    [tab, place, openFile, follow],
+    () => ({ tab, setTab: setPicked, hold: () => setPicked(tab), place, openFile, follow, sheet, setSheet }),
+    [tab, place, openFile, follow, sheet],
   );
   return <ViewContext.Provider value={view}>{children}</ViewContext.Provider>;
 }

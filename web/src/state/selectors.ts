@@ -1,7 +1,7 @@
 // What the page reads out of a session. Each returns the same object while nothing it depends on has changed.
 
 import type { Candidate, ChatMessage, CheckReport, FileRef, ImageRef, PhaseProgress } from "../api/types";
-import type { Session, SessionError, Step } from "./session";
+import type { Session, SessionError, Step } from "./picture";
 
 export type TabName = "preview" | "code" | "plan" | "problems" | "history";
 export type FileMark = "writing" | "new" | "changed";

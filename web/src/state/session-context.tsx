@@ -1,7 +1,7 @@
 // The session of the page, shared with its parts. Each part selects what it shows and renders only when that changes.
 
 import { createContext, useContext, useSyncExternalStore, type ReactNode } from "react";
-import type { Session } from "./session";
+import type { Session } from "./picture";
 import type { Connection, SessionStream } from "./stream";
 
 const StreamContext = createContext<SessionStream | null>(null);

@@ -1,7 +1,10 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { PhaseProgress, SessionEvent, SessionSnapshot, StateInfo, UsageTotals } from "../api/types";
-import { apply, fromSnapshot, recall, tail, type Session } from "./session";
+import { recall } from "./past";
+import type { Session } from "./picture";
+import { apply, fromSnapshot } from "./session";
+import { tail } from "./texts";
 
 const AT = "2026-01-01T00:00:00Z";
 

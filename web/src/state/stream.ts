@@ -4,7 +4,9 @@
 import { asProblem, eventsUrl, getSession, Problem } from "../api/client";
 import { EVENT_TYPES, type ProblemBody, type SessionEvent, type SessionSnapshot } from "../api/types";
 import { readLog } from "./log";
-import { apply, fromSnapshot, recall, RECALLED, type Sequenced, type Session } from "./session";
+import { recall, RECALLED } from "./past";
+import type { Sequenced, Session } from "./picture";
+import { apply, fromSnapshot } from "./session";
 
 export type Connection =
   | { name: "connecting" }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ChatMessage } from "../api/types";
 import { candidatesOf, openQuestion, timeline, type Turn } from "./selectors";
-import type { Step } from "./session";
+import type { Step } from "./picture";
 
 const at = (minute: number): string => `2026-01-01T00:0${minute}:00Z`;
 const said = (id: string, role: ChatMessage["role"], minute: number, more: Partial<ChatMessage> = {}): ChatMessage => ({

@@ -6,10 +6,12 @@ import type { Analytics } from "../api/usage";
 import { Section } from "../shell/shell";
 import { Button } from "../ui/parts";
 import { DayChart, dayWords } from "./chart";
-import { everyDay, measures, type Measure } from "./measures";
+import { everyDay, measures, spent, type Measure } from "./measures";
 
 export function DaysSection({ found, days }: { found: Analytics; days: number }) {
-  const [measure, setMeasure] = useState<Measure>(measures[0] as Measure);
+  // What cost nothing, as at the demo model, has a cost that says nothing.
+  const [picked, setMeasure] = useState<Measure | null>(null);
+  const measure = picked ?? (measures[spent(found.totals) > 0 ? 0 : 1] as Measure);
   const [table, setTable] = useState(false);
   const [today] = useState(() => new Date());
   const all = everyDay(found.days, days, today);
