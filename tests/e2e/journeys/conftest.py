@@ -11,11 +11,14 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 from sandbox.machine import browser_path
+from schemas.http import CreateSession
 from stich.client import StichClient
+from stich.demo.faults import FaultPlan
 from stich.demo.recording import BUILT_IN
 from stich.demo.request_log import LoggedRequest
 from stich.demo.server import DemoModel
 from stich.home import RunningUp
+from tests.e2e.journeys.acts import COUNTER, reach
 from tests.e2e.service import Up
 from tests.stich.demo_server import demo
 
@@ -39,6 +42,15 @@ class Model:
         self.demo.rate = rate
         yield
         self.demo.rate = None
+
+    @contextmanager
+    def writing(self, rate: float) -> Iterator[None]:
+        """Write the first phase at `rate` tokens a second, and all before and after it at once."""
+        drip = {"kind": "drip", "tokens_per_second": rate}
+        rule = {"action": "first_phase_implementation", "calls": "every", "fault": drip}
+        self.demo.faults.replace(FaultPlan.model_validate({"faults": [rule]}))
+        yield
+        self.demo.faults.replace(FaultPlan())
 
     def asked(self, session_id: str) -> list[LoggedRequest]:
         return [request for request in self.demo.log.all() if request.session == session_id]
@@ -89,8 +101,17 @@ async def model() -> AsyncIterator[Model]:
 
 @pytest.fixture(scope="session")
 async def stich(model: Model, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stich]:
-    async with running(tmp_path_factory.mktemp("journeys"), model) as stich:
+    # Nothing is asked of GitHub itself.
+    async with running(tmp_path_factory.mktemp("journeys"), model, STICH_GITHUB_API=f"{model.url}/github") as stich:
         yield stich
+
+
+@pytest.fixture(scope="session")
+async def finished(stich: Stich) -> str:
+    """The address of a finished session, for all tests of a process: each leaves it finished."""
+    async with stich.client() as client:
+        session_id = (await client.start(CreateSession(prompt=COUNTER), "finished")).id
+    return f"{stich.at.local_url}/s/{session_id}"
 
 
 @pytest.fixture(scope="session")
@@ -112,3 +133,11 @@ async def page(browser: Browser, stich: Stich) -> AsyncIterator[Page]:
     yield page
     await context.close()
     assert errors == []
+
+
+@pytest.fixture
+async def counter(page: Page, finished: str) -> str:
+    """The address of a finished session, which the page shows."""
+    await page.goto(finished)
+    await reach(page, "Finished", 90)
+    return finished

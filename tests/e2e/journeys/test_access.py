@@ -6,15 +6,16 @@ from typing import Literal
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from tests.e2e.journeys.acts import COUNTER, SECONDS, build, reach
 from tests.e2e.journeys.conftest import Model, Stich
-from tests.e2e.journeys.test_page import KANBAN, SECONDS, build, reach
 
 AXE = (Path(__file__).parents[3] / "web" / "node_modules" / "axe-core" / "axe.min.js").read_text()
 # Frames hold the apps that models wrote, which are not the page's own.
 # A new theme or size is painted only after a frame or two.
-RUN = """async () => {
+RUN = """async (rules) => {
   for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
-  const { violations } = await axe.run(document, { iframes: false, resultTypes: ["violations"] });
+  const options = { iframes: false, resultTypes: ["violations"], ...(rules.length > 0 && { runOnly: rules }) };
+  const { violations } = await axe.run(document, options);
   return violations
     .filter((found) => found.impact === "serious" || found.impact === "critical")
     .flatMap((found) => found.nodes.map((node) => `${found.id}: ${node.target.join(" ")} ${node.failureSummary}`));
@@ -23,16 +24,16 @@ THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 
 
-async def findings(page: Page) -> list[str]:
-    """What axe calls serious or critical."""
+async def findings(page: Page, *rules: str) -> list[str]:
+    """What axe calls serious or critical, by these rules or by all of them."""
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE)
-    found: list[str] = await page.evaluate(RUN)
+    found: list[str] = await page.evaluate(RUN, list(rules))
     return found
 
 
 async def look(page: Page, *tabs: str) -> None:
-    """Scan the page, or each of its tabs, in both themes and both sizes."""
+    """Scan the page, or each of its tabs, in both sizes and both themes, which differ in colours alone."""
     for size in (DESKTOP, PHONE):
         await page.set_viewport_size(size)  # type: ignore[arg-type]
         for tab in tabs or ("",):
@@ -43,7 +44,8 @@ async def look(page: Page, *tabs: str) -> None:
                 await page.wait_for_function(
                     "theme => matchMedia(`(prefers-color-scheme: ${theme})`).matches", arg=theme
                 )
-                assert await findings(page) == [], f"{tab} {theme} {size['width']}"
+                rules = () if theme == THEMES[0] else ("color-contrast",)
+                assert await findings(page, *rules) == [], f"{tab} {theme} {size['width']}"
     await page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
 
 
@@ -58,8 +60,8 @@ async def test_the_start_page(page: Page) -> None:
 
 
 async def test_a_session_at_work(page: Page, model: Model) -> None:
-    with model.pace(150):
-        await build(page, KANBAN)
+    with model.writing(40):
+        await build(page, COUNTER)
         await reach(page, "Building")
         await expect(page.get_by_text("being written").first).to_be_attached(timeout=20 * SECONDS)
         await look(page, "Code", "Plan")
@@ -68,9 +70,7 @@ async def test_a_session_at_work(page: Page, model: Model) -> None:
 
 
 @pytest.mark.timeout(180)
-async def test_a_finished_session(page: Page) -> None:
-    await build(page, "Build a simple counter app")
-    await reach(page, "Finished", 120)
+async def test_a_finished_session(page: Page, counter: str) -> None:
     await look(page, "Preview", "Code", "Plan", "Problems", "History")
     await page.get_by_role("tab", name="Plan").click()
     pictures = page.get_by_role("list", name="Pictures of the app")
@@ -113,9 +113,7 @@ FOCUS = """() => {
 
 
 @pytest.mark.timeout(180)
-async def test_a_session_by_keyboard_alone(page: Page) -> None:
-    await build(page, "Build a simple counter app")
-    await reach(page, "Finished", 120)
+async def test_a_session_by_keyboard_alone(page: Page, counter: str) -> None:
     await page.keyboard.press("Tab")
     await expect(page.get_by_role("link", name="Skip to the message box")).to_be_focused()
     await page.keyboard.press("Enter")

@@ -35,9 +35,7 @@ def environment(home: Path, model: Model) -> dict[str, str]:
 async def test_it_leaves_a_project_that_builds(stich: Stich, model: Model, tmp_path: Path) -> None:
     env = environment(stich.home, model)
     stich_ = (sys.executable, "-m", "stich", "build")
-    status, out, err = await run(
-        *stich_, "Build a kanban board with drag and drop", "--out", "app", environment=env, cwd=tmp_path
-    )
+    status, out, err = await run(*stich_, "Build a simple counter app", "--out", "app", environment=env, cwd=tmp_path)
     assert status == 0, out + err
     project = tmp_path / "app"
     assert (project / "package.json").is_file()

@@ -8,11 +8,9 @@ from PIL import Image
 from playwright.async_api import Page, expect
 
 from schemas.http import CreateSession
+from tests.e2e.journeys.acts import COUNTER, KANBAN, SECONDS, preview, reach
 from tests.e2e.journeys.conftest import Model, Stich
 from tests.e2e.journeys.test_access import look
-from tests.e2e.journeys.test_page import KANBAN, SECONDS, reach
-
-COUNTER = "Build a simple counter app"
 
 
 def picture() -> bytes:
@@ -28,8 +26,10 @@ async def go(page: Page, name: str) -> None:
     )
 
 
-async def test_a_prompt_with_a_picture_survives_a_reload_and_is_built(page: Page, stich: Stich) -> None:
-    await page.get_by_role("textbox", name="Describe the app").fill(COUNTER)
+async def test_an_example_with_a_picture_survives_a_reload_and_becomes_a_working_preview(
+    page: Page, stich: Stich
+) -> None:
+    await page.get_by_role("list", name="Examples").get_by_role("button", name=COUNTER).click()
     await page.locator("input[type=file]").set_input_files(
         {"name": "sketch.png", "mimeType": "image/png", "buffer": picture()}
     )
@@ -46,6 +46,10 @@ async def test_a_prompt_with_a_picture_survives_a_reload_and_is_built(page: Page
     await page.wait_for_url(re.compile("/s/session-"))
     session_id = page.url.rpartition("/")[2]
     await reach(page, "Finished", 120)
+    await expect(page.get_by_text("Demo model").first).to_be_visible()
+    app = preview(page)
+    await app.get_by_role("button", name="One more").click(timeout=20 * SECONDS)
+    await expect(app.locator("output")).to_have_text("1")
     snapshot = await (await page.request.get(f"{stich.at.local_url}/api/sessions/{session_id}")).json()
     assert [image["width"] for image in snapshot["progress"]["images"]] == [320]
     await page.get_by_role("link", name="stich, start page").click()
@@ -68,6 +72,15 @@ async def test_a_key_that_does_not_work_is_not_stored_and_loses_nothing(page: Pa
     await dialog.get_by_role("button", name="Try and store the key").click()
     await expect(dialog.get_by_role("alert")).to_contain_text("not stored", timeout=40 * SECONDS)
     await page.keyboard.press("Escape")
+    await expect(page.get_by_role("textbox", name="Describe the app")).to_have_value("An idea of my own")
+    await page.get_by_role("button", name="Build it").click()
+    await reach(page, "Failed")
+    await page.get_by_role("button", name="Demo model").click()
+    for way in (page.get_by_role("dialog", name="Demo model"), page.get_by_role("log", name="Conversation")):
+        await way.get_by_role("button", name="Add a key").click()
+        await expect(dialog.get_by_label("Key", exact=True)).to_be_visible()
+        await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Take the prompt to the start page").click()
     await expect(page.get_by_role("textbox", name="Describe the app")).to_have_value("An idea of my own")
 
 
@@ -137,17 +150,32 @@ async def test_a_program_is_told_what_happens_and_all_data_are_taken_along(page:
     section = page.get_by_role("region", name="Notifications")
     await section.get_by_role("button", name="Add an address").click()
     form = section.get_by_role("form", name="New address")
-    await form.get_by_label("Address").fill("https://example.org/told-by-stich")
+    await form.get_by_label("Address").fill("https://program.invalid/told-by-stich")
     await form.get_by_label("Money").check()
-    await look(page)
     await form.get_by_role("button", name="Add the address").click()
     await expect(section.get_by_role("status", name="The new secret").locator("code")).to_contain_text("whsec_")
     await section.get_by_role("button", name="I have it").click()
     addresses = section.get_by_role("list", name="Addresses")
     await expect(addresses).to_contain_text("It waits for me, Money")
+    await addresses.get_by_role("button", name="Test").click()
+    await expect(addresses.get_by_role("status")).to_contain_text("not delivered", timeout=30 * SECONDS)
+    await addresses.get_by_role("button", name="Deliveries").click()
+    await expect(addresses.get_by_role("table")).to_contain_text("test")
+    await look(page)
+    await addresses.get_by_role("button", name="Change").click()
+    await addresses.get_by_label("Money").uncheck()
+    await addresses.get_by_label("Every file").check()
+    await addresses.get_by_role("button", name="Save what it is told").click()
+    await expect(addresses).to_contain_text("It waits for me, Every file")
     await addresses.get_by_role("button", name="Delete").click()
     await page.get_by_role("dialog", name="Delete this address?").get_by_role("button", name="Delete").click()
     await expect(addresses).to_have_count(0)
+    github = page.get_by_role("region", name="GitHub")
+    await github.get_by_role("button", name="Add a token").click()
+    await github.get_by_label("Token", exact=True).fill("ghp_" + "a1" * 18)
+    await look(page)
+    await github.get_by_role("button", name="Try and store the token").click()
+    await expect(github.get_by_role("alert")).to_contain_text("GitHub", timeout=30 * SECONDS)
     async with page.expect_download() as download:
         await page.get_by_role("link", name="Download everything").click()
     assert (await download.value).suggested_filename.endswith(".zip")

@@ -18,8 +18,8 @@ from stich.home import Home
 from stich.processes.postgres import Postgres
 from storage.database import Database
 from storage.events import EventLog, EventWriter
+from tests.e2e.journeys.acts import SECONDS, reach
 from tests.e2e.journeys.conftest import Model, Stich
-from tests.e2e.journeys.test_page import SECONDS, reach
 
 PATH: Final = "src/long.tsx"
 LINES: Final = 5_000

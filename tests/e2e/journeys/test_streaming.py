@@ -2,8 +2,8 @@
 
 from playwright.async_api import Page, expect
 
+from tests.e2e.journeys.acts import KANBAN, SECONDS, build, reach
 from tests.e2e.journeys.conftest import Model
-from tests.e2e.journeys.test_page import KANBAN, SECONDS, build, reach
 
 LINES_AT_RELOAD = 6
 
@@ -24,7 +24,7 @@ async def lines(page: Page, least: int) -> list[str]:
 
 
 async def test_a_reload_in_the_middle_of_a_file_finds_all_of_it(page: Page, model: Model) -> None:
-    with model.pace(120):
+    with model.writing(120):
         await build(page, KANBAN)
         await reach(page, "Building")
         await page.get_by_role("tab", name="Code").click()

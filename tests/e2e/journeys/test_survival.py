@@ -3,8 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from playwright.async_api import Browser
@@ -12,8 +11,8 @@ from playwright.async_api import Browser
 from schemas.events import Event
 from schemas.http import CreateSession, SessionSnapshot
 from stich.client import StichClient
+from tests.e2e.journeys.acts import KANBAN, reach
 from tests.e2e.journeys.conftest import Model, Stich, running
-from tests.e2e.journeys.test_page import KANBAN, reach
 
 
 async def follow(client: StichClient, session_id: str, seen: list[tuple[int, Event]]) -> None:
@@ -41,27 +40,33 @@ async def kill_service(stich: Stich) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
+@pytest.fixture(scope="module")
+async def own(model: Model, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stich]:
+    """A stich that only these tests kill."""
+    async with running(tmp_path_factory.mktemp("survival"), model) as stich:
+        yield stich
+
+
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     "disaster", [kill_worker, kill_service, kill_everything], ids=["worker", "service", "everything"]
 )
 async def test_a_kill_in_mid_phase_costs_nothing(
-    disaster: Callable[[Stich], Awaitable[None]], model: Model, browser: Browser, tmp_path: Path
+    disaster: Callable[[Stich], Awaitable[None]], own: Stich, model: Model, browser: Browser
 ) -> None:
-    async with running(tmp_path, model) as stich, stich.client() as client:
-        session_id = (await client.start(CreateSession(prompt=KANBAN), "key-1")).id
-        seen: list[tuple[int, Event]] = []
-        watching = asyncio.create_task(follow(client, session_id, seen))
-        page = await browser.new_page()
-        await page.goto(stich.url)
-        await page.goto(f"{stich.at.local_url}/s/{session_id}")
-        with model.pace(500):
+    async with own.client() as client:
+        with model.writing(500):
+            session_id = (await client.start(CreateSession(prompt=KANBAN), disaster.__name__)).id
+            seen: list[tuple[int, Event]] = []
+            watching = asyncio.create_task(follow(client, session_id, seen))
+            page = await browser.new_page()
+            await page.goto(own.url)
+            await page.goto(f"{own.at.local_url}/s/{session_id}")
             for _ in range(3_000):
                 if sum(event.type == "file_generated" and "/implement" in event.operation_id for _, event in seen) >= 3:
                     break
                 await asyncio.sleep(0.02)
-            await disaster(stich)
-            await asyncio.sleep(8)
+            await disaster(own)
         await asyncio.wait_for(watching, 120)
         assert seen[-1][1].state.name == "completed"  # type: ignore[union-attr]
         await reach(page, "Finished", 30)

@@ -5,9 +5,9 @@ import base64
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.e2e.journeys.acts import KANBAN, SECONDS, build, reach
 from tests.e2e.journeys.conftest import Model, Stich
 from tests.e2e.journeys.test_access import findings
-from tests.e2e.journeys.test_page import KANBAN, SECONDS, build, reach
 from tests.e2e.journeys.test_settings_pages import picture
 from tests.replay.scenarios import TOUR
 
@@ -29,7 +29,7 @@ async def say(page: Page, text: str) -> None:
 
 async def test_messages_with_pictures_wait_are_changed_and_taken_back(page: Page, model: Model, stich: Stich) -> None:
     talk = page.get_by_role("log", name="Conversation")
-    with model.pace(60):
+    with model.writing(20):
         session_id = await build(page, KANBAN)
         await reach(page, "Building")
         box = page.get_by_role("textbox", name="Message")

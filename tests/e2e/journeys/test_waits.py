@@ -6,9 +6,9 @@ import pytest
 from playwright.async_api import Page, expect
 
 from stich.demo.faults import FaultPlan
+from tests.e2e.journeys.acts import SECONDS, build, reach
 from tests.e2e.journeys.conftest import Model
 from tests.e2e.journeys.test_access import findings
-from tests.e2e.journeys.test_page import SECONDS, build, reach
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -1,31 +1,17 @@
 """The session's page as a workbench: edit, choose in a conflict, go back, go on elsewhere, point, publish."""
 
+import asyncio
 import re
+import time
 
 import pytest
 from playwright.async_api import Page, expect
 
-from schemas.http import CreateSession
-from tests.e2e.journeys.conftest import Model, Stich
-from tests.e2e.journeys.test_access import findings
-from tests.e2e.journeys.test_page import SECONDS, build, preview, reach
+from tests.e2e.journeys.acts import COUNTER, SECONDS, build, preview, reach
+from tests.e2e.journeys.conftest import Model
+from tests.e2e.journeys.test_access import findings, look
 
-COUNTER = "Build a simple counter app with plus and minus buttons"
 APP = "src/App.tsx"
-
-_counter: dict[str, str] = {}
-
-
-@pytest.fixture
-async def counter(stich: Stich, page: Page) -> str:
-    """The address of a finished session; one for all tests of this file, each of which leaves it finished."""
-    if stich.at.local_url not in _counter:
-        async with stich.client() as client:
-            session_id = (await client.start(CreateSession(prompt=COUNTER), "workbench")).id
-        _counter[stich.at.local_url] = f"{stich.at.local_url}/s/{session_id}"
-    await page.goto(_counter[stich.at.local_url])
-    await reach(page, "Finished", 90)
-    return page.url.partition("?")[0]
 
 
 async def open_app(page: Page) -> None:
@@ -61,7 +47,9 @@ async def test_an_edit_is_saved_seen_elsewhere_and_taken_back(page: Page, counte
     assert await findings(page) == []
     await versions.nth(1).click()
     await page.get_by_role("button", name="Restore", exact=True).click()
-    await page.get_by_role("dialog", name="Restore").get_by_role("button", name="Restore it").click()
+    dialog = page.get_by_role("dialog", name="Restore")
+    await look(page)
+    await dialog.get_by_role("button", name="Restore it").click()
     await expect(versions.first).to_contain_text("Restored", timeout=30 * SECONDS)
     await open_app(page)
     await expect(page.get_by_role("textbox", name=f"Code of {APP}")).not_to_contain_text("a line of mine")
@@ -100,7 +88,7 @@ async def test_two_changes_of_a_line_wait_for_a_choice(page: Page, counter: str)
     await page.get_by_role("button", name="Choose").click(timeout=20 * SECONDS)
     dialog = page.get_by_role("dialog", name="Choose between two texts")
     await expect(dialog.get_by_role("textbox")).to_contain_text("mine")
-    assert await findings(page) == []
+    await look(page)
     await dialog.get_by_role("button", name="Keep mine").click()
     await expect(dialog).to_have_count(0)
     code = page.get_by_role("textbox", name=f"Code of {APP}")
@@ -133,6 +121,21 @@ async def test_an_element_of_the_app_goes_into_the_message(page: Page, counter: 
     await expect(page.get_by_text("said by the app")).to_be_visible()
 
 
+async def test_a_preview_whose_way_in_was_taken_back_fetches_another(page: Page, counter: str) -> None:
+    app = preview(page)
+    await app.get_by_role("button", name="One more").click(timeout=40 * SECONDS)
+    await expect(app.locator("output")).to_have_text("1")
+    frame = page.locator('iframe[title="Preview of the app"]')
+    before = await frame.get_attribute("src") or ""
+    await page.evaluate("fetch(`/api/sessions/${location.pathname.split('/')[2]}/preview/revoke`, { method: 'POST' })")
+    until = time.monotonic() + 60
+    while await frame.get_attribute("src") == before and time.monotonic() < until:
+        await app.locator("body").evaluate("() => location.reload()")
+        await asyncio.sleep(1)
+    await expect(frame).not_to_have_attribute("src", before)
+    await expect(app.locator("output")).to_have_text("0", timeout=20 * SECONDS)
+
+
 @pytest.mark.timeout(300)
 async def test_a_phase_is_built_anew(page: Page, counter: str, model: Model) -> None:
     def times_written() -> int:
@@ -143,7 +146,7 @@ async def test_a_phase_is_built_anew(page: Page, counter: str, model: Model) -> 
     await page.get_by_role("button", name=re.compile("^Build “.*” anew")).last.click()
     dialog = page.get_by_role("dialog", name=re.compile("anew"))
     await expect(dialog).to_contain_text("every version stays in the history")
-    assert await findings(page) == []
+    await look(page)
     await dialog.get_by_role("button", name="Build it anew").click()
     await expect(dialog).to_have_count(0, timeout=20 * SECONDS)
     await expect(page.get_by_role("region", name="Phases").locator("[aria-current=step]")).to_be_visible(
@@ -177,7 +180,7 @@ async def test_it_is_published_and_withdrawn(page: Page, counter: str) -> None:
     link = dialog.get_by_role("region", name="Published").get_by_role("link").first
     address = await link.get_attribute("href", timeout=60 * SECONDS)
     assert address is not None
-    assert await findings(page) == []
+    await look(page)
     site = await page.context.new_page()
     await site.goto(address)
     await expect(site.get_by_role("button", name="One more")).to_be_visible(timeout=20 * SECONDS)
