@@ -19,7 +19,7 @@ from stich.demo.request_log import LoggedRequest
 from stich.demo.server import DemoModel
 from stich.home import RunningUp
 from tests.e2e.journeys.acts import COUNTER, reach
-from tests.e2e.service import Up
+from tests.e2e.service import READY_SECONDS, Up
 from tests.stich.demo_server import demo
 
 TOUR_RECORDING = Path(__file__).parents[2] / "recordings"
@@ -79,7 +79,7 @@ class Stich:
         return f"{self.at.local_url}/?token={self.at.token}"
 
     def client(self) -> StichClient:
-        return StichClient(self.at.local_url, self.at.token, patience=40)
+        return StichClient(self.at.local_url, self.at.token, patience=READY_SECONDS)
 
 
 @asynccontextmanager
