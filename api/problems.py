@@ -160,9 +160,9 @@ NO_MESSAGE: Final = Kind("message_not_found", 404, "There is no such message", "
 BAD_IMAGE: Final = Kind(
     "bad_image", 422, "The picture cannot be used", "Send a PNG, JPEG or WebP of at most 10 MB and 8,000 pixels a side."
 )
-TOO_LARGE: Final = Kind("body_too_large", 413, "The request is too large", "Send less text.")
+TOO_LARGE: Final = Kind("body_too_large", 413, "The request is too large", "Send less at once.")
 WRONG_TYPE: Final = Kind(
-    "unsupported_media_type", 415, "The request is not JSON", "Send the header `Content-Type: application/json`."
+    "unsupported_media_type", 415, "The body is of another type", "Send the header `Content-Type: application/json`."
 )
 UNKNOWN_HOST: Final = Kind(
     "unknown_host",

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from schemas.blueprint import Complexity
 from schemas.candidates import MAX_CANDIDATES
@@ -49,6 +49,12 @@ class CreateSession(BaseModel):
     phase_candidates: int = Field(default=1, ge=1, le=MAX_CANDIDATES)
     max_cost_usd: Decimal | None = Field(default=None, gt=0)
     image_ids: list[ImageId] = Field(default_factory=list, max_length=MAX_IMAGES)
+
+    @model_validator(mode="after")
+    def _candidates_are_of_a_course(self) -> Self:
+        if self.mode == "smart" and max(self.blueprint_candidates, self.phase_candidates) > 1:
+            raise ValueError("candidates are written in the mode “deterministic” only")
+        return self
 
 
 class SessionCreated(BaseModel):

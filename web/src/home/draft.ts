@@ -105,8 +105,10 @@ export function requestOf({ prompt, template, mode, more, images }: Draft): Crea
     review_cycles: number(more.reviewCycles),
     max_phases: number(more.maxPhases),
     parallel_calls: number(more.parallelCalls),
-    blueprint_candidates: number(more.blueprintCandidates),
-    phase_candidates: number(more.phaseCandidates),
+    ...(mode === "deterministic" && {
+      blueprint_candidates: number(more.blueprintCandidates),
+      phase_candidates: number(more.phaseCandidates),
+    }),
     complexity: more.complexity || undefined,
     max_cost_usd: more.maxCost.trim() || undefined,
   };

@@ -1,5 +1,6 @@
 // What most people never need to touch: how often to review, how many at once, what it may cost.
 
+import type { Mode } from "../api/types";
 import { SelectField, TextField } from "../ui/forms";
 import type { MoreChoices } from "./draft";
 
@@ -10,17 +11,24 @@ interface Choice {
   from: number;
   to: number;
   usual: number;
+  only?: Mode;
 }
 
 const choices: Choice[] = [
   { name: "reviewCycles", label: "Review rounds", hint: "Looks over the whole app at the end.", from: 0, to: 10, usual: 3 },
   { name: "maxPhases", label: "Phases at most", hint: "Each is built, checked and repaired.", from: 1, to: 10, usual: 10 },
   { name: "parallelCalls", label: "Written at once", hint: "Groups of files side by side: faster.", from: 1, to: 4, usual: 3 },
-  { name: "blueprintCandidates", label: "Candidates of the plan", hint: "Written by turns; the best one is kept.", from: 1, to: 4, usual: 1 },
-  { name: "phaseCandidates", label: "Candidates of a phase", hint: "Better and dearer: each one costs.", from: 1, to: 4, usual: 1 },
+  { name: "blueprintCandidates", label: "Candidates of the plan", hint: "Written by turns; the best one is kept.", from: 1, to: 4, usual: 1, only: "deterministic" },
+  { name: "phaseCandidates", label: "Candidates of a phase", hint: "Better and dearer: each one costs.", from: 1, to: 4, usual: 1, only: "deterministic" },
 ];
 
-export function MoreChoicesFields({ value, change }: { value: MoreChoices; change: (value: MoreChoices) => void }) {
+interface MoreChoicesProps {
+  mode: Mode;
+  value: MoreChoices;
+  change: (value: MoreChoices) => void;
+}
+
+export function MoreChoicesFields({ mode, value, change }: MoreChoicesProps) {
   return (
     <div className="form-row more-choices">
       <SelectField
@@ -34,7 +42,7 @@ export function MoreChoicesFields({ value, change }: { value: MoreChoices; chang
         <option value="moderate">Moderate</option>
         <option value="complex">Complex</option>
       </SelectField>
-      {choices.map(({ name, label, hint, from, to, usual }) => (
+      {choices.filter(({ only }) => only === undefined || only === mode).map(({ name, label, hint, from, to, usual }) => (
         <SelectField
           key={name}
           label={label}

@@ -103,7 +103,7 @@ export function PromptBox({ about }: { about: About | undefined }) {
           </Button>
         </div>
         <div id="more-choices" hidden={!more}>
-          {more && <MoreChoicesFields value={draft.more} change={(choices) => change({ more: choices })} />}
+          {more && <MoreChoicesFields mode={draft.mode} value={draft.more} change={(choices) => change({ more: choices })} />}
         </div>
       </form>
       {create.error && <ProblemNote error={create.error} />}
