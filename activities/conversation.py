@@ -108,7 +108,7 @@ class ConversationActivities:
             answer = await once(step, Answered, lambda: self._ask(step, given))
             await step.say(
                 ChatMessage(
-                    id=f"{given.message.id}-answer",
+                    id=_answer_id(step),
                     role="assistant",
                     text=answer.text,
                     at=given.operation.since,
@@ -135,7 +135,7 @@ class ConversationActivities:
             message=message.text,
         )
         messages = with_images(messages, await pictures(step, ActionKey.CONVERSATION, [message.id]))
-        answer = _Answer(step, f"{message.id}-answer")
+        answer = _Answer(step, _answer_id(step))
         await use_tools(
             step,
             ActionKey.CONVERSATION,
@@ -147,6 +147,11 @@ class ConversationActivities:
         )
         text = answer.text or (QUEUED if answer.changes else DEBUGGING if answer.problems else SILENT)
         return Answered(text=text, changes=answer.changes, problems=answer.problems, options=answer.options)
+
+
+def _answer_id(step: Step) -> str:
+    """The turn that answers: each reading of a message has one."""
+    return f"{step.id.removeprefix('message-')}-answer"
 
 
 def _tools(given: ConversationInput, step: Step, answer: _Answer) -> list[Tool[Any]]:

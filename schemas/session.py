@@ -121,7 +121,8 @@ class QueuedMessage(BaseModel):
     """A user's message and what became of it. `phase_id` names the phase that carries out the change it asked for;
     with `wants_debug` it asked to find out what is wrong.
 
-    `taken_up` says that a plan is made of it: from then on it can no longer be edited or withdrawn.
+    `taken_up` says that a plan is made of it: from then on it can no longer be edited or withdrawn. `edits` counts how
+    often its text was changed after it had been read.
     """
 
     id: MessageId
@@ -134,6 +135,7 @@ class QueuedMessage(BaseModel):
     wants_change: bool = False
     wants_debug: bool = False
     taken_up: bool = False
+    edits: int = 0
     phase_id: str | None = None
     images: Images = Field(default_factory=list)
 

@@ -68,8 +68,12 @@ class Messages:
     # --- second thoughts ------------------------------------------------------------------------------------------
 
     def edit(self, edit: MessageEdit) -> QueuedMessage:
-        """Give a queued message another text and other pictures."""
+        """Give a queued message another text and other pictures. It is read anew: it may ask for something else. What
+        answers the builder's question stays that."""
         message = self._find(edit.id)
+        if message.answered and self._session.progress.question is None and edit.text != message.text:
+            message.edits += 1
+            message.answered = message.wants_change = message.wants_debug = False
         message.text, message.images = edit.text, edit.images
         self._session.show_message(message)
         return message
@@ -114,6 +118,7 @@ class Messages:
 
     async def _answer(self, message: QueuedMessage) -> None:
         session = self._session
+        operation_id = f"message-{message.id}" + (f"-edit-{message.edits}" if message.edits else "")
         message.state = "being_read"
         session.show_message(message)
         outcome = await session.attempt(
@@ -121,10 +126,10 @@ class Messages:
             lambda common: ConversationInput(
                 **common, message=message, situation=situation(session.progress), template=session.progress.template
             ),
-            session.operation(f"message-{message.id}", "conversation", "Answering a message"),
+            session.operation(operation_id, "conversation", "Answering a message"),
             MODEL_STEP,
         )
-        session.settle(f"message-{message.id}")
+        session.settle(operation_id)
         message.answered = True
         # A message that could not be answered is not lost: it is taken for a request.
         answered = outcome if outcome and not isinstance(outcome, Failure) else None

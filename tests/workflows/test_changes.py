@@ -110,6 +110,8 @@ async def test_a_queued_message_is_edited_and_withdrawn(start: Start, rooms: Roo
     edit = MessageEdit(id="m1", text="rather this")
     edited = await handle.execute_update("edit_message", edit, result_type=QueuedMessage)
     assert (edited.text, edited.state) == ("rather this", "queued")
+    await until(handle, lambda p: all(m.answered for m in p.messages))
+    assert "message-m1-edit-1" in rooms.runs[handle.id], "another text is read anew"
     for _ in range(2):
         gone = await handle.execute_update("withdraw_message", "m0", result_type=QueuedMessage)
         assert gone.state == "withdrawn"
