@@ -21,8 +21,8 @@ from inference.tools import Tool, ToolError
 from sandbox import SandboxError
 from schemas.events import ConversationDelta, ErrorEvent
 from schemas.inference import ActionKey, TextDelta
-from schemas.operations import ConversationInput, ConversationResult
 from schemas.session import ChatMessage
+from schemas.tool_turns import ConversationInput, ConversationResult
 from storage.event_tail import EventTail
 
 HISTORY = 10  # turns that the model is reminded of

@@ -12,8 +12,8 @@ from activities.tools.diagnosis import Report
 from codegen.prompts import render
 from inference import agents
 from schemas.inference import ActionKey, Message, ToolCall
-from schemas.operations import DebugInput, DebugResult
 from schemas.session import ChatMessage
+from schemas.tool_turns import DebugInput, DebugResult
 
 ACTION = ActionKey.DEEP_DEBUGGER
 SAME = 3  # calls with one result that end the search

@@ -13,8 +13,8 @@ from activities.tools.external import PREFIX, external_tools
 from codegen.prompts import fenced, render
 from schemas.failures import Failure
 from schemas.inference import ActionKey, ImagePart, Message, ToolCall
-from schemas.operations import BuilderTurnInput, BuilderTurnResult, ToolInput, ToolRequest, ToolResult
 from schemas.session import ChatMessage
+from schemas.tool_turns import BuilderTurnInput, BuilderTurnResult, ToolInput, ToolRequest, ToolResult
 from storage.images import PROMPT
 
 OPENING = "opening"

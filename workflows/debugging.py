@@ -5,8 +5,8 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.deep_debugger import DeepDebuggerActivities
     from schemas.blueprint import PhasePlan
-    from schemas.operations import DebugInput
     from schemas.session import PhaseProgress, QueuedMessage
+    from schemas.tool_turns import DebugInput
     from workflows.options import DEBUG_STEP
     from workflows.project import check, template_of
     from workflows.steps import Interrupted, Session

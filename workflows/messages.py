@@ -6,9 +6,9 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.conversation import ConversationActivities
     from schemas.failures import Failure
-    from schemas.operations import ConversationInput
     from schemas.secrets import masked_in
     from schemas.session import MessageEdit, Progress, QueuedMessage, UserMessage
+    from schemas.tool_turns import ConversationInput
     from workflows.options import MODEL_STEP
     from workflows.steps import Session
 

@@ -1,7 +1,7 @@
 """When a model with tools goes round in circles: the same call with the same result, with nothing new in between."""
 
-from schemas.operations import ToolResult
 from schemas.rounds import RoundState
+from schemas.tool_turns import ToolResult
 
 SAME = 3
 """How often a call may come to the same result."""

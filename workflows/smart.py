@@ -13,9 +13,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.smart_builder import SmartBuilderActivities
     from schemas.blueprint import PhasePlan
     from schemas.events import ChecksEvent
-    from schemas.operations import BuilderTurnInput, ToolInput, ToolRequest, ToolResult
     from schemas.rounds import Limit, RoundState
     from schemas.session import PhaseProgress, QueuedMessage
+    from schemas.tool_turns import BuilderTurnInput, ToolInput, ToolRequest, ToolResult
     from workflows.debugging import debug
     from workflows.finishing import Readme
     from workflows.inspection import Inspector

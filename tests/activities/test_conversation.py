@@ -4,8 +4,8 @@ from typing import Any
 
 from activities.conversation import DEBUGGING, QUEUED, ConversationActivities
 from schemas.events import ErrorEvent
-from schemas.operations import ConversationInput, ConversationResult
 from schemas.session import ChatMessage, QueuedMessage
+from schemas.tool_turns import ConversationInput, ConversationResult
 from tests.activities.conftest import ModelRooms
 from tests.fault_server import Calls
 

@@ -7,8 +7,8 @@ from temporalio.exceptions import ApplicationError
 
 from activities.deep_debugger import NOTHING, DeepDebuggerActivities
 from schemas.checks import Issue, IssueSource, Severity
-from schemas.operations import DebugInput, DebugResult
 from schemas.session import ChatMessage
+from schemas.tool_turns import DebugInput, DebugResult
 from tests.activities.conftest import ModelRooms
 from tests.fault_server import Calls
 

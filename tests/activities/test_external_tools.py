@@ -23,8 +23,8 @@ from codegen.prompts import fence_code
 from inference.tools import RESULT_LIMIT
 from schemas.external_tools import McpServer
 from schemas.inference import Message, ToolCall
-from schemas.operations import BuilderTurnInput, ConversationInput, ToolInput, ToolRequest, ToolResult
 from schemas.session import QueuedMessage
+from schemas.tool_turns import BuilderTurnInput, ConversationInput, ToolInput, ToolRequest, ToolResult
 from stich.errors import StichError
 from stich.mcp_servers import allowed_servers
 from tests.activities.conftest import ModelRooms

@@ -12,8 +12,9 @@ from activities.images import MAX_SIDE
 from activities.phase_generation import PhaseGenerationActivities
 from inference import Inference
 from inference.settings import InferenceSettings, ProviderSettings
-from schemas.operations import ConversationInput, PhaseGenerationInput
+from schemas.operations import PhaseGenerationInput
 from schemas.session import ImageRef, QueuedMessage
+from schemas.tool_turns import ConversationInput
 from storage.images import PROMPT, Images
 from tests.activities.conftest import ModelRooms
 from tests.inference.conftest import KEY, shared_client

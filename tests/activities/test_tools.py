@@ -12,7 +12,7 @@ from codegen.prompts import fence_code
 from inference.tools import RESULT_LIMIT
 from schemas.inference import ActionKey, Message, ToolCall
 from schemas.model_settings import ActionSettings
-from schemas.operations import ToolInput, ToolRequest, ToolResult
+from schemas.tool_turns import ToolInput, ToolRequest, ToolResult
 from storage.blueprints import Blueprints
 from tests.activities.conftest import ModelRooms
 

@@ -8,7 +8,7 @@ import pytest
 from activities.smart_builder import SmartBuilderActivities
 from codegen.prompts import fenced
 from schemas.inference import Message, ToolCall
-from schemas.operations import ToolInput, ToolRequest
+from schemas.tool_turns import ToolInput, ToolRequest
 from storage.conflicts import Conflicts
 from storage.edits import Edits
 from storage.transcripts import Transcripts

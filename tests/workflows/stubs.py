@@ -18,15 +18,9 @@ from schemas.operations import (
     AdoptInput,
     BlueprintInput,
     BlueprintResult,
-    BuilderTurnInput,
-    BuilderTurnResult,
     CheckInput,
     CheckResult,
-    ConversationInput,
-    ConversationResult,
     CreateSessionInput,
-    DebugInput,
-    DebugResult,
     DiscardInput,
     DiscardResult,
     EditsInput,
@@ -62,9 +56,6 @@ from schemas.operations import (
     SetupResult,
     TemplateSelectionInput,
     TemplateSelectionResult,
-    ToolInput,
-    ToolRequest,
-    ToolResult,
 )
 from schemas.review import FileRepair, LookInput, LookResult, RegenerationInput, ReviewInput, ReviewResult
 from schemas.session import (
@@ -76,6 +67,17 @@ from schemas.session import (
     ScreenshotRef,
     StateInfo,
     UsageTotals,
+)
+from schemas.tool_turns import (
+    BuilderTurnInput,
+    BuilderTurnResult,
+    ConversationInput,
+    ConversationResult,
+    DebugInput,
+    DebugResult,
+    ToolInput,
+    ToolRequest,
+    ToolResult,
 )
 from workflows.names import SANDBOX_QUEUE
 
