@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from api.endpoints import Answer, Endpoint, JsonResponse, body_of
 from api.examples import EXAMPLE_ID
-from api.guests import guest_cookie
+from api.guests import Guests
 from api.key_holders import hash_of
 from api.problems import DATABASE_AWAY, LINK_USED_UP, NO_ACCOUNTS, NOT_SIGNED_IN, TOO_MANY_ATTEMPTS, TOO_SLOW, Refusal
 from api.sign_in_routes import ADDRESS_FREE, address_bucket, count_attempt, need_accounts
@@ -19,15 +19,16 @@ async def open_as_guest(request: Request) -> Response:
     bucket = f"guest {address_bucket(request, services)}"
     await count_attempt(services, bucket, ADDRESS_FREE)
     secret = body.token.get_secret_value()
-    link = await services.shares.guest_link(hash_of(secret))
+    name = hash_of(secret)
+    link = (await services.shares.guest_links([name])).get(name)
     if link is None:
-        if await services.shares.known_link(hash_of(secret)):
+        if await services.shares.known_link(name):
             await services.attempts.take_back(bucket, ADDRESS_FREE)
             raise Refusal(NOT_SIGNED_IN, "This link is for people who are signed in.", next_action="Sign in first.")
         raise Refusal(LINK_USED_UP, "This link shares nothing, or no longer.", next_action="Ask for a new link.")
     await services.attempts.take_back(bucket, ADDRESS_FREE)
     response = JsonResponse(ShareAccepted(session_id=link.session_id, access="view"))
-    guest_cookie(services.settings).write(response, secret)
+    Guests(services.settings, services.shares).welcome(request, response, secret)
     return response
 
 

@@ -1,5 +1,6 @@
 """Who may do what with somebody else's session."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -112,14 +113,14 @@ class Shares:
         )
         return session_id
 
-    async def guest_link(self, link_hash: bytes) -> GuestLink | None:
-        """A valid link by which people may look without an account."""
-        row = await self._pool.fetchrow(
-            """SELECT id, session_id FROM share_links
-               WHERE hash = $1 AND anonymous AND revoked_at IS NULL AND expires_at > now()""",
-            link_hash,
+    async def guest_links(self, hashes: Sequence[bytes]) -> dict[bytes, GuestLink]:
+        """Those of the links that are valid and by which people may look without an account."""
+        rows = await self._pool.fetch(
+            """SELECT hash, id, session_id FROM share_links
+               WHERE hash = ANY ($1) AND anonymous AND revoked_at IS NULL AND expires_at > now()""",
+            hashes,
         )
-        return GuestLink(row["id"], row["session_id"]) if row else None
+        return {row["hash"]: GuestLink(row["id"], row["session_id"]) for row in rows}
 
     async def known_link(self, link_hash: bytes) -> bool:
         """Whether there is a valid link of any kind."""

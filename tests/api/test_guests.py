@@ -10,6 +10,7 @@ import pytest
 
 from api.app import ENDPOINTS
 from api.endpoints import Endpoint
+from api.guests import BETWEEN, MOST
 from storage.files import Files
 from storage.sessions import SessionRecord, Sessions
 from tests.api.addresses import example_of, path_of
@@ -110,6 +111,30 @@ async def test_only_looking_needs_no_account_and_only_where_chosen(accounts: Ser
         answer = await browser.post("/api/guest", json={"token": secret})
         assert (answer.status_code, answer.json()["code"]) == (401, "not_signed_in")
         assert "set-cookie" not in answer.headers
+
+
+async def test_a_browser_has_links_of_several_sessions(accounts: Service, owner: Person) -> None:
+    async with guest_of(accounts, owner) as (browser, first):
+        made = await owner.browser.post(f"/api/sessions/{OTHER}/share-links", json={"anonymous": True})
+        second = made.json()["url"].partition("#")[2]
+        for _ in range(2):
+            assert (await browser.post("/api/guest", json={"token": second})).json()["session_id"] == OTHER
+        newer, _ = await link(owner)
+        for name in (S, OTHER):
+            assert (await browser.get(f"/api/sessions/{name}/access")).json()["access"] == "view", name
+        await owner.browser.delete(f"/api/sessions/{OTHER}/share-links/{made.json()['link']['id']}")
+        assert (await browser.get(f"/api/sessions/{OTHER}/files")).status_code == 404
+        assert (await browser.get(f"/api/sessions/{S}/files")).status_code == 200
+        await browser.post("/api/guest", json={"token": newer})
+        await owner.browser.delete(f"/api/sessions/{S}/share-links/{first}")
+        assert (await browser.get(f"/api/sessions/{S}/files")).status_code == 200, "by the other link to it"
+        for _ in range(MOST):
+            secret = (await link(owner))[0]
+            await browser.post("/api/guest", json={"token": secret})
+        (cookie,) = [each.value or "" for each in browser.cookies.jar]
+        assert len(cookie.split(BETWEEN)) == MOST and newer not in cookie, "the newest stay"
+        browser.cookies.set(next(iter(browser.cookies.jar)).name, f"{BETWEEN}{'x' * 43}{BETWEEN}")
+        assert (await browser.get(f"/api/sessions/{S}/files")).status_code == 401
 
 
 async def test_who_signs_in_is_no_guest_any_more(accounts: Service, owner: Person) -> None:

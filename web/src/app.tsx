@@ -6,7 +6,7 @@ import { HomePage } from "./pages/home";
 import { LandingPage } from "./pages/landing";
 import { NotFoundPage } from "./pages/not-found";
 import { useAuth } from "./shell/me";
-import { guestSession } from "./state/guest";
+import { isGuestOf } from "./state/guest";
 
 // Each page comes when it is gone to: the first load is the start page alone.
 const SessionPage = lazy(() => import("./pages/session").then((page) => ({ default: page.SessionPage })));
@@ -21,7 +21,7 @@ export function App() {
   const about = useQuery({ queryKey: ["about"], queryFn: getAbout, staleTime: 60_000 });
   const [at] = useLocation();
   // A guest stays on the page of the session, whatever else is refused.
-  const looking = at === `/s/${guestSession() ?? ""}`;
+  const looking = at.startsWith("/s/") && isGuestOf(at.slice(3));
   const signedOut = !looking && about.error instanceof Problem && about.error.status === 401;
   return (
     <Suspense fallback={<div className="alone" aria-busy />}>

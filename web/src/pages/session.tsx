@@ -49,7 +49,7 @@ export function SessionPage({ id }: { id: string }) {
   const begun = useSyncExternalStore(stream.subscribe, () => stream.getState().session !== null);
   const narrow = useNarrow();
 
-  if (connection.name === "refused") return <Refused problem={connection.problem} retry={stream.reopen} />;
+  if (connection.name === "refused") return <Refused id={id} problem={connection.problem} retry={stream.reopen} />;
   if (!begun) return <Loading late={connection.name === "reconnecting"} />;
   return (
     <SessionProvider stream={stream}>
@@ -202,17 +202,17 @@ function Loading({ late }: { late: boolean }) {
 }
 
 /** The sign-in, or a guest's link, has ended. */
-function SignInAgain() {
+function SignInAgain({ id }: { id: string }) {
   const queries = useQueryClient();
   useEffect(() => {
-    leaveGuest();
+    leaveGuest(id);
     void queries.invalidateQueries({ queryKey: ["about"] });
-  }, [queries]);
+  }, [queries, id]);
   return <SignInPage />;
 }
 
-function Refused({ problem, retry }: { problem: Problem; retry: () => void }) {
-  if (problem.status === 401) return <SignInAgain />;
+function Refused({ id, problem, retry }: { id: string; problem: Problem; retry: () => void }) {
+  if (problem.status === 401) return <SignInAgain id={id} />;
   return (
     <main className="alone">
       <Empty page icon={<SearchX size={28} aria-hidden />} title={problem.message}>

@@ -1,27 +1,33 @@
-// The session that this browser looks at without an account. The service decides whether it still may; this only says
-// which page to show instead of the sign-in.
+// The sessions that this browser looks at without an account. The service decides whether it still may; this only says
+// where to show the session's page instead of the sign-in.
 
 const NAME = "stich-guest";
+/** As many links as the service lets a browser hold. */
+const MOST = 12;
 
-export function guestSession(): string | null {
-  try {
-    return window.localStorage.getItem(NAME);
-  } catch {
-    return null;
-  }
-}
-
-export function leaveGuest() {
-  try {
-    window.localStorage.removeItem(NAME);
-  } catch {
-    // Nothing was kept.
-  }
+export function isGuestOf(session: string): boolean {
+  return sessions().includes(session);
 }
 
 export function becomeGuest(session: string) {
+  keep([session, ...sessions().filter((one) => one !== session)].slice(0, MOST));
+}
+
+export function leaveGuest(session: string) {
+  keep(sessions().filter((one) => one !== session));
+}
+
+function sessions(): string[] {
   try {
-    window.localStorage.setItem(NAME, session);
+    return (window.localStorage.getItem(NAME) ?? "").split(" ").filter(Boolean);
+  } catch {
+    return [];
+  }
+}
+
+function keep(names: string[]) {
+  try {
+    window.localStorage.setItem(NAME, names.join(" "));
   } catch {
     // Without storage the page of the link has to be opened again after a reload.
   }
