@@ -1,4 +1,4 @@
-"""The ledger against the provider's own count: a thousand calls, retried, cut, refused, and with workers that die."""
+"""The ledger against the providers' own count: a thousand calls, retried, cut, refused, and with workers that die."""
 
 import asyncio
 import random
@@ -6,7 +6,7 @@ from collections import Counter
 
 from temporalio.exceptions import ApplicationError
 
-from schemas.inference import AttemptRecord
+from schemas.inference import AttemptRecord, ModelOverrides
 from storage.database import Database
 from storage.ledger import Ledger
 from tests.activities.test_model_call import Step, ask, environment, server, step_with  # noqa: F401
@@ -14,6 +14,9 @@ from tests.fault_server import FaultServer
 
 CALLS = 1_000
 AT_ONCE = 25
+MODELS = ("openai/gpt-4.1", "anthropic/claude-haiku-4.5", "google/gemini-2.5-flash")
+"""One of each dialect."""
+PROVIDERS = tuple(model.partition("/")[0] for model in MODELS)
 FAULTS = {"ok": 0.7, "503": 0.1, "cut_mid_event": 0.1, "dies": 0.1}
 
 
@@ -30,13 +33,16 @@ async def test_every_call_the_provider_saw_is_on_record_once(
 ) -> None:
     chance, sent, steps = random.Random(7), Counter[str](), asyncio.Semaphore(AT_ONCE)
     inference = {
-        fault: step_with(database, server, openai="ok" if fault == "dies" else fault).rooms.inference
+        fault: step_with(
+            database, server, **dict.fromkeys(PROVIDERS, "ok" if fault == "dies" else fault)
+        ).rooms.inference
         for fault in FAULTS
     }
     base = step_with(database, server, openai="ok")
     dead = DeadHand(database)
 
     async def operation(number: int) -> None:
+        model = MODELS[number % len(MODELS)]
         for attempt in range(1, 100):
             if sum(sent.values()) >= CALLS:
                 return
@@ -47,7 +53,7 @@ async def test_every_call_the_provider_saw_is_on_record_once(
             step = Step(rooms, base.given, session_id=f"s{number % 5}", id=f"o{number}")
             async with steps:
                 try:
-                    await environment(attempt).run(ask, step)
+                    await environment(attempt).run(ask, step, ModelOverrides(model=model, fallback=model))
                 except ApplicationError:
                     continue
             if fault == "ok":
@@ -55,7 +61,7 @@ async def test_every_call_the_provider_saw_is_on_record_once(
 
     await asyncio.gather(*(operation(number) for number in range(CALLS)))
     assert sum(sent.values()) == CALLS and min(sent.values()) > 50
-    rows = await database.pool.fetch("SELECT outcome, price, input_tokens, output_tokens FROM model_attempts")
+    rows = await database.pool.fetch("SELECT provider, outcome, price, input_tokens, output_tokens FROM model_attempts")
     assert len(rows) == len(server.seen) == CALLS
     outcomes = Counter(row["outcome"] for row in rows)
     assert outcomes["succeeded"] == sent["ok"]
@@ -63,4 +69,5 @@ async def test_every_call_the_provider_saw_is_on_record_once(
     assert outcomes["lost"] + outcomes["started"] == sent["dies"]
     settled = [row for row in rows if row["outcome"] == "succeeded"]
     assert {(row["input_tokens"], row["output_tokens"]) for row in settled} == {(12, 4)}, "the provider's own count"
-    assert len({row["price"] for row in settled}) == 1 and settled[0]["price"] > 0
+    prices = {(row["provider"], row["price"]) for row in settled}
+    assert len(prices) == len(PROVIDERS) and all(price > 0 for _, price in prices)
