@@ -5,11 +5,10 @@ import binascii
 import hashlib
 import hmac
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
-import httpx
 from pydantic import ValidationError
 
 from schemas.webhooks import (
@@ -22,11 +21,10 @@ from schemas.webhooks import (
     WebhookList,
     WebhookMessage,
 )
+from stich.client_connection import Connection
 
 TOLERANCE: Final = 300.0
 """Seconds that a delivery may be old, or its clock ahead of ours."""
-
-Call = Callable[[str, str, "str | bytes | None", "dict[str, str] | None"], Awaitable[httpx.Response]]
 
 
 class WebhookInvalid(ValueError):
@@ -65,36 +63,35 @@ def verify_webhook(
 class Webhooks:
     """What `StichClient.webhooks` offers."""
 
-    def __init__(self, call: Call) -> None:
-        self._call = call
+    def __init__(self, connection: Connection) -> None:
+        self._ask, self._call = connection.ask, connection.call
 
     async def create(self, webhook: CreateWebhook) -> WebhookCreated:
         """Have an address told of events. The answer is the only one that holds the secret."""
-        answer = await self._call("POST", _path(), webhook.model_dump_json(exclude_unset=True), None)
-        return WebhookCreated.model_validate_json(answer.content)
+        return await self._ask(WebhookCreated, "POST", _path(), webhook.model_dump_json(exclude_unset=True), None)
 
     async def all(self) -> list[Webhook]:
         """The user's webhooks, oldest first."""
-        return WebhookList.model_validate_json((await self._call("GET", _path(), None, None)).content).webhooks
+        return (await self._ask(WebhookList, "GET", _path())).webhooks
 
     async def change(self, webhook_id: str, change: ChangeWebhook) -> Webhook:
         """Choose other events, disable or enable."""
         body = change.model_dump_json(exclude_none=True)
-        return Webhook.model_validate_json((await self._call("PATCH", _path(webhook_id), body, None)).content)
+        return await self._ask(Webhook, "PATCH", _path(webhook_id), body)
 
     async def delete(self, webhook_id: str) -> None:
         """Tell the address nothing any more."""
-        await self._call("DELETE", _path(webhook_id), None, None)
+        await self._call("DELETE", _path(webhook_id))
 
     async def test(self, webhook_id: str) -> WebhookDelivery:
         """Deliver an event of type `test` now, and say how it went."""
-        answer = await self._call("POST", _path(webhook_id, "test"), None, None)
-        return WebhookDelivery.model_validate_json(answer.content)
+        return await self._ask(WebhookDelivery, "POST", _path(webhook_id, "test"))
 
     async def deliveries(self, webhook_id: str, limit: int = 50) -> list[WebhookDelivery]:
         """The log, newest first."""
-        answer = await self._call("GET", f"{_path(webhook_id, 'deliveries')}?limit={limit}", None, None)
-        return WebhookDeliveryList.model_validate_json(answer.content).deliveries
+        return (
+            await self._ask(WebhookDeliveryList, "GET", f"{_path(webhook_id, 'deliveries')}?limit={limit}")
+        ).deliveries
 
 
 def _path(*parts: str) -> str:

@@ -7,11 +7,14 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from temporalio.client import Client
 
+from stich.client import StichClient
 from storage.database import Database
 from storage.files import Files
 from storage.sessions import SessionRecord, Sessions
+from tests.api.conftest import TOKEN as SIGNED_IN
 from tests.api.conftest import Service, bound_socket, running, serve
 from tests.api.github_server import TOKEN, GithubServer
 
@@ -54,8 +57,9 @@ def log(path: Path, branch: str = "main") -> list[str]:
 
 async def test_a_session_is_pushed_and_pushed_again(place: Place) -> None:
     assert (await place.export()).json()["code"] == "github_token_missing"
-    put = await place.service.signed_in.put("/api/github/token", json={"token": TOKEN})
-    assert put.json() == {"stored": True, "login": "ada", "hint": f"…{TOKEN[-4:]}"}
+    async with StichClient(place.service.url, SIGNED_IN) as program:
+        put = await program.put_github_token(SecretStr(TOKEN))
+    assert put.model_dump() == {"stored": True, "login": "ada", "hint": f"…{TOKEN[-4:]}"}
     assert (await place.export()).json()["code"] == "file_not_found"
     await place.write(1)
     await place.write(2)

@@ -1,4 +1,4 @@
-"""A session with a message is exported, and played again on another home: the same prompts, the same files."""
+"""A session with a message and a restore is exported, and played again on another home: the same prompts and files."""
 
 import os
 import subprocess
@@ -31,6 +31,8 @@ def test_a_session_is_played_again(shared_up: Up, tmp_path: Path) -> None:
                 client.message(session.id, PostMessage(id="m-1", text="How far are you?"))
                 break
         assert client.wait(session.id).state.name == "completed"
+        template = client.history.versions(session.id).versions[-1]
+        assert client.history.restore(session.id, template.version, "src/App.tsx").files == ["src/App.tsx"]
         files = {file.path: file.sha256 for file in client.files(session.id).files}
     recording = tmp_path / "counter.zip"
     exported = stich(shared_up.home, "export", session.id, "--recording", str(recording))
@@ -42,7 +44,7 @@ def test_a_session_is_played_again(shared_up: Up, tmp_path: Path) -> None:
     played = stich(tmp_path / "home", "replay", str(recording), "--out", str(tmp_path / "played"))
     assert played.returncode == 0, played.stdout + played.stderr
     assert "the same: completed" in played.stdout
-    assert "1 messages" in played.stderr
+    assert "1 messages" in played.stderr and "restore 'src/App.tsx'" in played.stderr
     found = {str(path.relative_to(tmp_path / "played")) for path in (tmp_path / "played").rglob("*") if path.is_file()}
     assert found == files.keys()
     assert not (tmp_path / "home").exists(), "it has a home of its own, which is gone"

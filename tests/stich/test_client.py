@@ -17,6 +17,9 @@ from starlette.routing import Route
 from schemas.http import CreateSession, PostMessage, SessionSnapshot
 from schemas.session import Progress, StateInfo
 from stich.client import Sequenced, StichClient, StichHttpError, StichUnreachable
+from stich.client_history import History
+from stich.client_sync import HistorySync, StichClientSync, WebhooksSync
+from stich.client_webhooks import Webhooks
 from stich.home import listen
 from stich.serving import serving
 
@@ -70,6 +73,8 @@ class Service:
         return StreamingResponse(body(self.streams.pop(0)), media_type="text/event-stream")
 
     async def other(self, request: Request) -> Response:
+        if await request.body():
+            assert request.headers["content-type"] == "application/json"
         self.requests.append((request.url.path, await request.body(), request.headers.get("idempotency-key")))
         if self.failures:
             status = self.failures.pop(0)
@@ -214,3 +219,14 @@ async def test_a_message_repeated_after_a_failure_keeps_its_id() -> None:
     async with client_of(service) as client:
         accepted = await client.message("s/../x", PostMessage(text="add dark mode"))
     assert len({body for _, body, _ in service.requests}) == 1 and accepted.id
+
+
+@pytest.mark.parametrize(
+    ("asynchronous", "waiting"),
+    [(StichClient, StichClientSync), (History, HistorySync), (Webhooks, WebhooksSync)],
+)
+def test_programs_without_asyncio_have_the_same_methods(asynchronous: type, waiting: type) -> None:
+    def methods(of: type) -> set[str]:
+        return {name for name in dir(of) if not name.startswith("_") and callable(getattr(of, name))}
+
+    assert methods(waiting) == methods(asynchronous)
