@@ -10,7 +10,7 @@ from api.endpoints import Answer, Endpoint, JsonResponse
 from api.problems import NOT_READY, Refusal, request_id_of
 from api.services import services_of
 from schemas.http import Problem
-from storage.database import MIGRATIONS, Database, read_migrations
+from storage.database import Database
 
 PART_SECONDS = 1.0
 
@@ -64,7 +64,7 @@ async def readyz(request: Request) -> Response:
 
 async def _database_parts(database: Database) -> tuple[Part, Part]:
     """Postgres, and whether it has every migration this version brings."""
-    task = asyncio.ensure_future(_pending_migrations(database))
+    task = asyncio.ensure_future(database.pending_migrations())
     done, _ = await asyncio.wait({task}, timeout=PART_SECONDS)
     if not done or task.exception() is not None:
         task.cancel()
@@ -78,14 +78,6 @@ async def _database_parts(database: Database) -> tuple[Part, Part]:
         Part(name="postgres", ready=True, detail="It answers."),
         Part(name="migrations", ready=not pending, detail=migrations),
     )
-
-
-async def _pending_migrations(database: Database) -> list[str]:
-    """Names of the migrations that this version brings and the database lacks."""
-    applied = set()
-    if await database.pool.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL"):
-        applied = {row["number"] for row in await database.pool.fetch("SELECT number FROM schema_migrations")}
-    return [migration.name for migration in read_migrations(MIGRATIONS) if migration.number not in applied]
 
 
 ALL_READY = Readiness(

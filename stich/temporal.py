@@ -62,9 +62,9 @@ def data_converter(settings: Settings) -> DataConverter:
     )
 
 
-async def require_namespace(client: Client) -> None:
-    """Wait for Temporal and its namespace, for up to 30 seconds. Raises StichError when it does not come."""
-    deadline = time.monotonic() + NAMESPACE_SECONDS
+async def require_namespace(client: Client, seconds: float = NAMESPACE_SECONDS) -> None:
+    """Wait for Temporal and its namespace. Raises StichError when it does not come."""
+    deadline = time.monotonic() + seconds
     reason = "it does not answer"
     while time.monotonic() < deadline:
         try:

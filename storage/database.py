@@ -139,6 +139,13 @@ class Database:
                 connection.terminate()  # and with it the lock, which would otherwise outlast its use
         return applied_now
 
+    async def pending_migrations(self) -> list[str]:
+        """Names of the migrations that this version brings and the database lacks."""
+        applied = set()
+        if await self.pool.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL"):
+            applied = {row["number"] for row in await self.pool.fetch("SELECT number FROM schema_migrations")}
+        return [migration.name for migration in read_migrations(MIGRATIONS) if migration.number not in applied]
+
     async def _applied(self, connection: Connection) -> dict[int, str]:
         await connection.execute(
             """CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -179,6 +180,14 @@ def test_doctor_says_what_is_wrong(stich: Run) -> None:
     done = stich("doctor", PATH="/nonexistent")
     assert done.returncode == 1
     assert "PROBLEM  sandbox      Node.js is missing" in done.stdout
+
+
+def test_doctor_looks_at_the_database_and_the_temporal_that_are_named(stich: Run) -> None:
+    nowhere = {"DATABASE_URL": "postgresql://stich@127.0.0.1:1/stich", "TEMPORAL_ADDRESS": "127.0.0.1:1"}
+    done = stich("doctor", **nowhere)
+    assert done.returncode == 1
+    assert re.search(r"PROBLEM  database +Postgres cannot be used .* is DATABASE_URL right\?", done.stdout)
+    assert re.search(r"PROBLEM  temporal +Temporal at 127.0.0.1:1 cannot be used: it does not answer", done.stdout)
 
 
 def test_doctor_says_what_is_wrong_with_the_settings(stich: Run) -> None:
