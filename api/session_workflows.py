@@ -47,6 +47,7 @@ from workflows.names import (
     SIGNAL_BUDGET_CHANGED,
     SIGNAL_FILES_EDITED,
     SIGNAL_MESSAGE,
+    SIGNAL_STOP,
     UPDATE_CHECK,
     UPDATE_CHOOSE,
     UPDATE_EDIT_MESSAGE,
@@ -152,8 +153,19 @@ class SessionWorkflows:
             await handle.signal(SIGNAL_MESSAGE, message, rpc_timeout=timedelta(seconds=ANSWER_SECONDS))
 
     async def stop(self, session_id: str) -> StateInfo:
-        """Stop what runs. Returns the state afterwards. Doing so twice is harmless."""
-        return await self._update(session_id, UPDATE_STOP, StateInfo)
+        """Stop what runs. Returns the state afterwards. Doing so twice is harmless.
+
+        Raises Refusal NO_WORKER where no worker answers; the first one that comes back stops the session then.
+        """
+        try:
+            return await self._update(session_id, UPDATE_STOP, StateInfo)
+        except Refusal as refusal:
+            if refusal.kind is not NO_WORKER:
+                raise
+        handle = self._client.get_workflow_handle(session_id)
+        async with _bounded(missing=SESSION_ENDED):
+            await handle.signal(SIGNAL_STOP, rpc_timeout=timedelta(seconds=ANSWER_SECONDS))
+        raise Refusal(NO_WORKER, "No worker answered in time. The session stops as soon as one is back.")
 
     async def resume(self, session_id: str) -> StateInfo:
         """Go on with what is missing; one that goes on already is left alone. Returns the state afterwards.

@@ -39,6 +39,7 @@ with workflow.unsafe.imports_passed_through():
         SIGNAL_BUDGET_CHANGED,
         SIGNAL_FILES_EDITED,
         SIGNAL_MESSAGE,
+        SIGNAL_STOP,
         UPDATE_CHECK,
         UPDATE_CHOOSE,
         UPDATE_EDIT_MESSAGE,
@@ -300,9 +301,17 @@ class CodeGenSession:
     @workflow.update(name=UPDATE_STOP)
     def stop(self) -> StateInfo:
         """Stop at once: running steps are cancelled down to the provider's connection. Finished files stay."""
+        self._stop()
+        return self._progress.state
+
+    @workflow.signal(name=SIGNAL_STOP)
+    def stop_unanswered(self) -> None:
+        """The same, of which nobody waits to hear: it is kept while no worker runs."""
+        self._stop()
+
+    def _stop(self) -> None:
         if "stop" in self._progress.state.can:
             self._session.stop("Stopped by you. Finished files are kept; resume goes on with what is missing.")
-        return self._progress.state
 
     @workflow.update(name=UPDATE_RESUME)
     def resume(self) -> StateInfo:

@@ -173,7 +173,11 @@ class TestWithoutWorker:
             *(ask(service, method, f"/api/sessions/{session_id}{path}") for method, path in routes)
         )
         assert {(answer.status_code, problem.code) for answer, problem in answers} == {(503, "no_worker")}
-        await temporal.get_workflow_handle(session_id).terminate()
+        assert answers[1][1].detail.endswith("The session stops as soon as one is back.")
+        handle = temporal.get_workflow_handle(session_id)
+        events = [event.workflow_execution_signaled_event_attributes async for event in handle.fetch_history_events()]
+        assert [event.signal_name for event in events if event.signal_name] == ["message", "stop"]
+        await handle.terminate()
 
     async def test_what_is_stored_is_shown_and_called_old(self, bad_day: Fragile, temporal: Client) -> None:
         service = bad_day.service

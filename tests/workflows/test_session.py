@@ -115,9 +115,8 @@ async def test_stop_cancels_and_resume_goes_on(start: Start, rooms: Rooms) -> No
     gate = asyncio.Event()
     handle = await start(Script(phases=2, hold={"phase-1/implement": gate}))
     await until(handle, lambda p: "phase-1/implement" in rooms.runs[handle.id])
-    stopped = await handle.execute_update("stop")
-    assert stopped["name"] == "stopped"
-    await until(handle, lambda p: not p.operations)
+    await handle.signal("stop")
+    await until(handle, lambda p: p.state.name == "stopped" and not p.operations)
     assert rooms.cancelled[handle.id] == ["phase-1/implement"]
     assert (await handle.execute_update("stop"))["name"] == "stopped"
     gate.set()
