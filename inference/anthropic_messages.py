@@ -179,6 +179,7 @@ class AnthropicReader(AnswerReader):
         super().__init__(*args, **kwargs)
         self._open: dict[int, Json] = {}
         self._index_of: dict[int, int] = {}
+        self._given: dict[int, Json] = {}
         self._refused = ""
 
     def read_event(self, name: bytes, event: Json) -> None:
@@ -254,13 +255,15 @@ class AnthropicReader(AnswerReader):
                 index = len(self._calls)
                 self._index_of[position] = index
                 self._call_open(index, block.get("id") or "", block["name"])
-                if block.get("input"):
-                    self._call_more(index, orjson.dumps(block["input"]).decode())
+                self._given[index] = block.get("input") or {}
             case _:
                 pass
 
     def _stop(self, position: int) -> None:
         if (index := self._index_of.get(position)) is not None:
+            given = self._given.pop(index, None)
+            if given and not self._calls[index].fragments:  # proxies give all of it at the start, and some again after
+                self._call_more(index, orjson.dumps(given).decode())
             self._call_close(index)
         if (block := self._open.pop(position, None)) is None:
             return

@@ -207,7 +207,7 @@ class OpenAIReader(AnswerReader):
             delta = choice.get("delta") or choice.get("message")
             if delta:
                 content = delta.get("content")
-                if content:
+                if content or type(content) is int:
                     self._content(content)
                 thought = delta.get("reasoning_content") or delta.get("reasoning")
                 if thought:
@@ -254,7 +254,7 @@ class OpenAIReader(AnswerReader):
         thought = message.get("reasoning_content") or message.get("reasoning")
         if thought:
             self._thought(thought)
-        if message.get("content"):
+        if message.get("content") is not None:
             self._content(message["content"])
         for index, each in enumerate(message.get("tool_calls") or ()):
             self._fragment({**each, "index": index})
@@ -301,6 +301,8 @@ class OpenAIReader(AnswerReader):
                     self._thought(part.get("thinking") or "")
                 elif part.get("text"):
                     self._text(part["text"])
+        else:  # Workers AI streams a digit as a number, and may give a structured answer as an object
+            self._content(orjson.dumps(content).decode())
 
     def _emit(self, thought: str, text: str) -> None:
         if thought:

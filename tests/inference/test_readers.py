@@ -225,6 +225,12 @@ class TestOpenAI:
         answer = answer_of(reader("openai"), sse(chunk(content=parts), done()))
         assert (answer.reasoning, answer.text) == ("hm", "ok")
 
+    def test_content_that_is_no_text(self) -> None:
+        body = sse(*(chunk(content=piece) for piece in ("$", 0, ".", 5, None, {"a": [1]})), done())
+        assert answer_of(reader("openai"), body).text == '$0.5{"a":[1]}'
+        whole = {"choices": [{"message": {"content": 0}, "finish_reason": "stop"}]}
+        assert answer_of(reader("openai"), orjson.dumps(whole)).text == "0"
+
     def test_no_choices_is_not_an_answer(self) -> None:
         assert failure_of(reader("openai", content_type="application/json"), b"{}").code == "unreadable_answer"
 
@@ -313,6 +319,11 @@ class TestAnthropic:
             *self.block(2, {"type": "text", "text": ""}, {"type": "citations_delta", "citation": {}}),
         )
         assert answer_of(reader("anthropic"), body).tool_calls == []
+
+    @pytest.mark.parametrize("again", [[], [{"type": "input_json_delta", "partial_json": '{"a":1}'}]])
+    def test_arguments_that_come_with_the_start_of_a_call(self, again: list[dict[str, Any]]) -> None:
+        body = self.stream(*self.block(0, {"type": "tool_use", "id": "t", "name": "f", "input": {"a": 1}}, *again))
+        assert [call.arguments for call in answer_of(reader("anthropic"), body).tool_calls] == ['{"a":1}']
 
     def test_an_event_of_a_kind_to_come_is_passed_over(self) -> None:
         body = self.stream({"type": "something_new", "x": 1}, *self.block(0, {"type": "new_block"}, {"type": "new"}))
