@@ -30,8 +30,9 @@ from inference.errors import (
 )
 
 _CONTEXT = re.compile(
-    r"context[_ ]length|context[_ ]window|context[_ ]limit|maximum context|prompt is too long|too many (input )?tokens|"
-    r"input token count|exceeds? the (maximum|max|model'?s) (number of )?(input )?(tokens|context|length)|"
+    r"context[_ ](length|window|limit|size)|maximum (context|prompt length)|prompt is too long|prompt exceeds max|"
+    r"too many (input )?tokens|input token count|model token limit|range of input length|"
+    r"exceeds? the (maximum|max|model'?s) (number of )?(input )?(tokens|context|length)|"
     r"reduce the length|input (is )?too long|request too large",
     re.IGNORECASE,
 )
@@ -60,8 +61,8 @@ _KEY = re.compile(
 _FORM = re.compile(r"json_validate_failed|failed to (generate|validate) json", re.IGNORECASE)
 _TOOL = re.compile(r"tool_use_failed|malformed_function_call|failed to call a function|tool call validation", re.I)
 _NO_MODEL = re.compile(
-    r"model[_ ]not[_ ]found|not_found_error|(unknown|invalid|no such)[_ ]model|not a valid model|"
-    r"location is not supported",
+    r"model[_ ]not[_ ](found|available|exist)|not_found_error|(unknown|invalid|no such)[_ ]model|not a valid model|"
+    r"model .{0,80} does not exist|location is not supported",
     re.IGNORECASE,
 )
 _TRUNCATED = re.compile(r"token limit reached|max(imum)?[_ ](output|completion)?[_ ]?tokens? (limit )?reached", re.I)
