@@ -47,7 +47,16 @@ def server(
 ) -> CustomProvider:
     """A user's server as a provider of the OpenAI dialect."""
     return CustomProvider(
-        Provider(provider_id, title, "openai", base_url, needs_key=False, native_schema=True, open_catalogue=True),
+        Provider(
+            provider_id,
+            title,
+            "openai",
+            base_url,
+            needs_key=False,
+            native_schema=True,
+            thoughts="returned",
+            open_catalogue=True,
+        ),
         {model.id: _model(provider_id, model) for model in models},
         key,
     )

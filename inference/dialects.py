@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from inference import anthropic_messages, google_generate, openai_chat
+from inference import anthropic_messages, google_generate, openai_answer, openai_chat
 from inference.structured import OutputMode
 from inference.wire import AnswerReader, Target, WireRequest
 from schemas.inference import Dialect, Message, ModelCall
@@ -15,7 +15,7 @@ BUILDERS: dict[Dialect, Builder] = {
     "google": google_generate.build,
 }
 READERS: dict[Dialect, type[AnswerReader]] = {
-    "openai": openai_chat.OpenAIReader,
+    "openai": openai_answer.OpenAIReader,
     "anthropic": anthropic_messages.AnthropicReader,
     "google": google_generate.GoogleReader,
 }

@@ -19,7 +19,9 @@ class Provider:
     call (the other two dialects have paths of their own). `price_id` names it in the price table; `free` means that
     calls cost nothing. `gateway` is its segment in a Cloudflare AI Gateway URL, up to where `path` begins.
     `native_schema`: it follows a JSON schema; `schema_streams`: also in a streamed answer; `loose_schema`: also one
-    with free-form objects in it. `root` is the path of the API where an address that is given has none.
+    with free-form objects in it. `thoughts`: what it says as `reasoning_content` goes back to it with the tool calls it
+    led to; `required`: it refuses a turn of tool calls without. `root` is the path of the API where an address that is
+    given has none.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Provider:
     native_schema: bool = False
     schema_streams: bool = True
     loose_schema: bool = True
+    thoughts: Literal["dropped", "returned", "required"] = "dropped"
     strict_tools: bool = False
     open_catalogue: bool = False
 
@@ -84,7 +87,7 @@ _PROVIDERS = (
     Provider(
         "deepseek", "DeepSeek", "openai", "https://api.deepseek.com",
         key_variables=("DEEPSEEK_API_KEY",), url_variables=("DEEPSEEK_BASE_URL",), price_id="deepseek",
-        gateway="deepseek", open_catalogue=True,
+        gateway="deepseek", thoughts="required", open_catalogue=True,
     ),
     Provider(
         "ollama", "Ollama", "openai", root="/v1", key_variables=("OLLAMA_API_KEY",),
@@ -92,7 +95,7 @@ _PROVIDERS = (
     ),
     Provider(
         "vllm", "vLLM", "openai", root="/v1", key_variables=("VLLM_API_KEY",), url_variables=("VLLM_BASE_URL",),
-        needs_key=False, free=True, open_catalogue=True, native_schema=True,
+        needs_key=False, free=True, open_catalogue=True, native_schema=True, thoughts="returned",
     ),
     Provider(
         "lmstudio", "LM Studio", "openai", root="/v1", key_variables=("LM_STUDIO_API_KEY",),
@@ -101,7 +104,7 @@ _PROVIDERS = (
     ),
     Provider(
         "compatible", "OpenAI-compatible server", "openai", "", key_variables=("OPENAI_COMPATIBLE_API_KEY",),
-        url_variables=("OPENAI_COMPATIBLE_BASE_URL",), needs_key=False, open_catalogue=True,
+        url_variables=("OPENAI_COMPATIBLE_BASE_URL",), needs_key=False, thoughts="returned", open_catalogue=True,
     ),
     Provider(
         "demo", "Demo model", "openai", "", url_variables=("STICH_DEMO_URL",), needs_key=False, free=True,

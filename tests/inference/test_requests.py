@@ -158,6 +158,29 @@ class TestOpenAI:
         assert "response_format" not in body and "tools" not in body
         assert body["messages"][-1]["role"] == "user" and '"count"' in body["messages"][-1]["content"]
 
+    @pytest.mark.parametrize(
+        ("provider", "asked", "expected"),
+        [
+            ("deepseek", "deepseek/deepseek-chat", "Look first."),
+            ("vllm", "vllm/deepseek-chat", "Look first."),
+            ("groq", "deepseek/deepseek-chat", ""),
+            ("deepseek", "vllm/deepseek-chat", None),
+            ("groq", "[groq]deepseek-chat", None),
+        ],
+    )
+    def test_thoughts_go_back_with_the_calls_they_led_to(self, provider: str, asked: str, expected: str | None) -> None:
+        asks = {"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}}
+        chunks = [{"reasoning_content": "Look "}, {"reasoning_content": "first."}, {"tool_calls": [asks]}]
+        body = b"".join(b"data: " + orjson.dumps({"choices": [{"delta": delta}]}) + b"\n\n" for delta in chunks)
+        body += b'data: {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}\n\n'
+        model = resolve(asked).model.name
+        read = READERS["openai"](provider, model, status=200, content_type="text/event-stream", headers={})
+        said = gather([*read.feed(body), *read.end()]).message()
+        turn = (Message(role="user", content="?"), said, Message(role="tool", tool_call_id="a", content="done"))
+        assert build(asked, call(*turn))["messages"][1].get("reasoning_content") == expected
+        plain = (Message(role="user", content="?"), Message(role="assistant", content="Hi."))
+        assert "reasoning_content" not in build(asked, call(*plain))["messages"][1]
+
     def test_claude_at_openrouter_gets_cache_marks_and_its_reasoning_back(self) -> None:
         model = "[openrouter]anthropic/claude-sonnet-4.5"
         body = build(model, call(cacheable_prefix=1))
