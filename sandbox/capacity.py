@@ -7,7 +7,7 @@ longest ago (previews, workspaces).
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,26 @@ _QUEUES: Final = 2  # each polls with one step in hand, so there may be one more
 BROWSER_BYTES: Final = 1536 * MEBIBYTE
 _OWN_BYTES: Final = 512 * MEBIBYTE  # the worker itself
 _KEPT_BACK: Final = 0.1  # of disk and memory, for everything else
+LEAST_COMMAND_BYTES: Final = 640 * MEBIBYTE  # a production build of an ordinary project takes some 420
+LEAST_SERVER_BYTES: Final = 512 * MEBIBYTE
+
+
+def fitted(settings: SandboxSettings) -> SandboxSettings:
+    """The settings, with less memory for a command and a server where the host does not carry one step and one server.
+
+    Not less than an ordinary project needs: a host that has not even that (5 GiB) gives out more than it has.
+    """
+    command, server = settings.command.memory_bytes, settings.server.memory_bytes
+    share = _left(settings) / (_QUEUES * COMMANDS_AT_ONCE * command + server)
+    if share >= 1:
+        return settings
+    command = min(command, max(LEAST_COMMAND_BYTES, int(command * share)))
+    server = min(server, max(LEAST_SERVER_BYTES, int(server * share)))
+    return replace(
+        settings,
+        command=replace(settings.command, memory_bytes=command),
+        server=replace(settings.server, memory_bytes=server),
+    )
 
 
 @dataclass(frozen=True)
@@ -31,11 +51,10 @@ class Capacity:
     @classmethod
     def of(cls, settings: SandboxSettings) -> "Capacity":
         """From the bounds in the settings and what the machine has, or what was declared instead."""
-        memory = settings.memory_bytes or int(_memory() * (1 - _KEPT_BACK))
         disk = settings.disk_bytes or int(_disk(settings.cache) * (1 - _KEPT_BACK))
         step = COMMANDS_AT_ONCE * settings.command.memory_bytes
         server = settings.server.memory_bytes
-        left = memory - BROWSER_BYTES - _OWN_BYTES
+        left = _left(settings)
         # A preview of its own for every step comes first; then what is left goes to further previews.
         fitting = (left - (_QUEUES - 1) * step) // (step + server)
         steps = max(1, min(os.cpu_count() or 1, fitting))
@@ -47,8 +66,10 @@ class Capacity:
         )
 
 
-def _memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def _left(settings: SandboxSettings) -> int:
+    """What the host's memory leaves for steps and servers, in bytes; below nothing where there is too little of it."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return (settings.memory_bytes or int(machine * (1 - _KEPT_BACK))) - BROWSER_BYTES - _OWN_BYTES
 
 
 def _disk(cache: Path) -> int:

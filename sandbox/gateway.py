@@ -165,7 +165,9 @@ class PreviewGateway:
             fields.kept(_NOT_UP),
             b"text/html" in fields.get(b"accept"),
             fields.get(b"sec-fetch-dest") == b"iframe",
-            _RELAYED in fields,
+            # Signed: a browser that says so would have a preview run at two hosts.
+            session_id is not None
+            and session_of(self._secret, fields.get(_RELAYED).decode("latin-1"), "relayed") == session_id,
             b"service-worker" in fields,
         )
 
@@ -248,8 +250,10 @@ class PreviewGateway:
 
     def _away(self, request: Request, caller: _Caller, upstream: Upstream) -> Route:
         """To the gateway of the host that has the session, which looks at the grant itself."""
-        up = request.fields.kept(_NOT_UP_ELSEWHERE) + _RELAYED + b": 1\r\n"
-        failed = partial(self._gone, str(caller.session_id), upstream.address, request)
+        session_id = str(caller.session_id)
+        signed = preview_name(self._secret, session_id, "relayed").encode()
+        up = request.fields.kept(_NOT_UP_ELSEWHERE) + b"%b: %b\r\n" % (_RELAYED, signed)
+        failed = partial(self._gone, session_id, upstream.address, request)
         return Route(upstream, up, b"", failed, permission=caller.permission)
 
     def _failed(self, server: DevServer, reason: str) -> Reply:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from sandbox.capacity import Capacity
+from sandbox.capacity import Capacity, fitted
 from sandbox.catalogue import template, templates
 from sandbox.errors import HostFull, NotPrepared, PathRefused, SandboxUnavailable
 from sandbox.files import remove_tree
@@ -32,7 +32,7 @@ class Sandbox:
     """One per worker process; an async context manager that ends everything it started."""
 
     def __init__(self, settings: SandboxSettings) -> None:
-        self.settings = settings
+        self.settings = settings = fitted(settings)
         self.isolation = Isolation(settings.unsafe_local)
         self._store = Store(settings, self.isolation)
         self._workspaces: dict[str, Workspace] = {}

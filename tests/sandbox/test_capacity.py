@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox import Sandbox, SandboxSettings
-from sandbox.capacity import BROWSER_BYTES, COMMANDS_AT_ONCE, Capacity
+from sandbox.capacity import (
+    BROWSER_BYTES,
+    COMMANDS_AT_ONCE,
+    LEAST_COMMAND_BYTES,
+    LEAST_SERVER_BYTES,
+    Capacity,
+    fitted,
+)
 from sandbox.errors import HostFull
 from sandbox.settings import MEBIBYTE
 
@@ -25,21 +32,26 @@ def declared(memory: int, disk: int = 10 * GIBIBYTE) -> SandboxSettings:
 
 @given(st.integers(0, 512 * GIBIBYTE), st.integers(0, 10**13))
 def test_all_that_is_admitted_fits_together(memory: int, disk: int) -> None:
-    settings = declared(memory or 1, disk or 1)
+    settings = fitted(declared(memory or 1, disk or 1))
     found = Capacity.of(settings)
     assert min(found.steps, found.servers, found.workspaces) >= 1
     assert found.steps <= (os.cpu_count() or 1)
-    step = COMMANDS_AT_ONCE * settings.command.memory_bytes
-    taken = (found.steps + 1) * step + found.servers * settings.server.memory_bytes + BROWSER_BYTES
-    assert taken <= memory or found.steps == 1
-    assert taken <= memory or found.servers == 1
+    command, server = settings.command.memory_bytes, settings.server.memory_bytes
+    taken = (found.steps + 1) * COMMANDS_AT_ONCE * command + found.servers * server + BROWSER_BYTES
+    assert taken <= memory or (found.steps, found.servers) == (1, 1)
+    assert taken <= memory or memory < 5.1 * GIBIBYTE
+    assert command >= LEAST_COMMAND_BYTES
+    assert server >= LEAST_SERVER_BYTES
     assert found.workspaces * settings.quota_bytes <= disk or found.workspaces == 1
 
 
-def test_a_small_host_runs_one_step_and_what_previews_still_fit() -> None:
-    assert Capacity.of(declared(2 * GIBIBYTE)) == Capacity(1, 1, 40)
-    assert Capacity.of(declared(13 * GIBIBYTE)).steps == 1
-    assert Capacity.of(declared(13 * GIBIBYTE)).servers == 3
+def test_a_small_host_runs_one_step_with_what_it_has() -> None:
+    roomy, small, tiny = (fitted(declared(size * GIBIBYTE)) for size in (13, 8, 2))
+    assert roomy == declared(13 * GIBIBYTE)
+    assert Capacity.of(roomy) == Capacity(1, 3, 40)
+    assert Capacity.of(small) == Capacity.of(tiny) == Capacity(1, 1, 40)
+    assert small.command.memory_bytes == roomy.command.memory_bytes * 6 // 9
+    assert tiny.command.memory_bytes == LEAST_COMMAND_BYTES
 
 
 def test_the_machine_itself_is_measured(settings: SandboxSettings) -> None:

@@ -99,6 +99,9 @@ async def test_a_preview_is_reached_from_every_host(hosts: tuple[Host, Host], da
     ):
         lines = events.aiter_lines()
         assert (await anext(lines)).startswith(": watching")
+        second.gateway._elsewhere.clear()
+        assert "stored" in (await http.get("/", headers={"stich-relayed": "1"})).text
+        assert not second.runs  # who says that another host asks is not believed
         workspace = first.sandbox.find("s1")
         assert workspace is not None
         await workspace.write("index.html", PAGE.replace("stored", "changed"))
