@@ -67,7 +67,7 @@ def _tools(body: Json, call: ModelCall, target: Target, mode: OutputMode) -> Non
         spec = ToolSpec(name=call.output_name, description="Give the answer.", parameters=call.output_schema)
         tools.append(_tool(spec, target))
         body["tool_choice"] = {"type": "function", "function": {"name": call.output_name}}
-    elif call.tools:
+    elif call.tools and call.tool_choice != "auto":  # which holds by itself, and which DeepSeek does not let one say
         body["tool_choice"] = call.tool_choice
     if tools:
         body["tools"] = tools

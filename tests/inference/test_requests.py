@@ -141,7 +141,7 @@ class TestOpenAI:
         assert user["content"][1]["image_url"]["url"] == "data:image/png;base64,AAAA"
         assert assistant["tool_calls"][0]["function"] == {"name": "read_file", "arguments": "{}"}
         assert tool == {"role": "tool", "tool_call_id": "t1", "content": "ok"}
-        assert body["tool_choice"] == "auto" and body["tools"][0]["function"]["name"] == "read_file"
+        assert "tool_choice" not in body and body["tools"][0]["function"]["name"] == "read_file"
 
     def test_structured_output_is_strict_with_optional_as_nullable(self) -> None:
         body = build("openai/gpt-4.1", call(output_schema=SCHEMA, output_name="fruit"))
