@@ -8,6 +8,9 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
+KEEP_ALIVE = 75
+"""Seconds, longer than clients keep a connection: one that they send a call on is not just being closed here."""
+
 
 class PortTaken(OSError):
     """The port asked for cannot be bound; the message says which and why."""
@@ -33,7 +36,9 @@ def serve(app: Starlette, *, host: str, port: int, port_file: Path | None) -> No
         temporary.write_text(f"{bound}\n")
         temporary.replace(port_file)
     print(f"listening on http://{host}:{bound}/v1", flush=True)  # noqa: T201 - this is the program's output
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, lifespan="off")
+    config = uvicorn.Config(
+        app, log_level="warning", timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=1, lifespan="off"
+    )
     for number in (signal.SIGINT, signal.SIGTERM):
         # uvicorn raises the signal again when it has ended; the port file is to be removed after that
         signal.signal(number, lambda *_: sys.exit(0))

@@ -17,6 +17,7 @@ from stich.demo.library import Library
 from stich.demo.recording import BUILT_IN, load_all
 from stich.demo.request_log import LoggedRequest
 from stich.demo.server import DemoModel
+from stich.demo.serving import KEEP_ALIVE
 
 COUNTER = "<request>Build a simple counter app</request>"
 
@@ -27,7 +28,9 @@ async def serving(app: Starlette) -> AsyncIterator[str]:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)  # requests queue until the server is up
-    config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1, lifespan="off")
+    config = uvicorn.Config(
+        app, log_level="critical", timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=1, lifespan="off"
+    )
     server = uvicorn.Server(config)
     task = asyncio.ensure_future(server.serve(sockets=[listener]))
     try:
