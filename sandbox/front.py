@@ -8,16 +8,16 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 import structlog
 
 from sandbox.http1 import HOP, LAST_CHUNK, Answer, Body, Malformed, Request, chunk, take_head
 from sandbox.inspector import Insertion, belongs_into
-from sandbox.upstream import UNREACHABLE, Link, Upstream
+from sandbox.routes import Handler, Permission, Reply, Route
+from sandbox.upstream import UNREACHABLE, Link
 
 log = structlog.get_logger(__name__)
 
@@ -33,56 +33,6 @@ _REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus
 _NOT_DOWN: Final = HOP | {b"set-cookie", b"x-frame-options", b"server", b"strict-transport-security"}
 _NOT_DOWN_CHANGED: Final = _NOT_DOWN | {b"content-length"}
 _UPGRADED: Final = b"connection: Upgrade\r\nupgrade: websocket\r\n"
-
-
-class Permission(Protocol):
-    """What lets a browser see what it asked for."""
-
-    async def holds(self) -> bool:
-        """Whether it is still good."""
-
-
-class Held(Protocol):
-    """Something that may not be stopped while it is in use."""
-
-    def hold(self) -> None: ...
-
-    def let_go(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer of the gateway's own. `headers` are whole lines."""
-
-    status: int
-    headers: bytes
-    body: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where a request goes. `up` are the headers it takes along, `added` those that its answer gets, as whole lines.
-
-    `framed` says that the answer, where it is a document, is shown in a frame of the session's page.
-    """
-
-    upstream: Upstream
-    up: bytes
-    added: bytes
-    failed: Callable[[str], Reply]
-    held: Held | None = None
-    permission: Permission | None = None
-    framed: bool = False
-
-
-class Handler(Protocol):
-    """Who decides about requests."""
-
-    def route(self, request: Request) -> Route | None:
-        """Where a request goes, where that is known at once."""
-
-    async def answer(self, request: Request) -> Route | Reply:
-        """Where any other goes, or the answer to it."""
 
 
 class Front(asyncio.Protocol):

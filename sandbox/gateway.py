@@ -13,20 +13,21 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from typing import Final
 from urllib.parse import parse_qs, unquote
 
 import structlog
 
 from sandbox import front, grants, inspector, pages
-from sandbox.access import Access, Permission, Revision
+from sandbox.access import Access, Revision
 from sandbox.addresses import LOCAL_SUFFIX, preview_name, session_of
+from sandbox.callers import Caller, Callers
 from sandbox.errors import PreviewFailed, SandboxError
-from sandbox.front import Reply, Route
-from sandbox.http1 import HOP, Fields, Request
+from sandbox.http1 import Request
 from sandbox.places import Claim, Places
 from sandbox.preview import DevServer, ServerState
+from sandbox.routes import Reply, Route
 from sandbox.sandbox import Sandbox
 from sandbox.sites import Published, Sites
 from sandbox.upstream import UNREACHABLE, Upstream
@@ -35,13 +36,9 @@ log = structlog.get_logger(__name__)
 
 _COOKIE, _PLAIN_COOKIE = "__Host-stich", "stich_preview"
 _LOCAL_PATH: Final = re.compile(r"/(?![/\\])[\x21-\x7e]*")
-_MOST_CALLERS: Final = 256
 _PAGE_PATIENCE: Final = 2.5
 _PATIENCE: Final = 30.0
 _ELSEWHERE_SECONDS: Final = 2.0
-_RELAYED: Final = b"stich-relayed"
-_NOT_UP: Final = HOP | {b"cookie", b"authorization", b"expect", _RELAYED}
-_NOT_UP_ELSEWHERE: Final = HOP | {b"expect", _RELAYED}
 
 
 @dataclass(frozen=True)
@@ -54,21 +51,6 @@ class Stored:
 
 
 Restore = Callable[[str], Awaitable[Stored | None]]
-
-
-@dataclass(slots=True)
-class _Caller:
-    """What the headers of a request say: the same headers mean the same again and again. `route` was taken last."""
-
-    host: str
-    session_id: str | None
-    permission: Permission | None
-    up: bytes
-    navigation: bool
-    framed: bool
-    relayed: bool
-    worker: bool
-    route: Route | None = None
 
 
 class PreviewGateway:
@@ -106,7 +88,7 @@ class PreviewGateway:
         self._access = Access(revision) if revision is not None else None
         self._places = places
         self._suffix = "." + suffix
-        self._suffixes = tuple({self._suffix, "." + LOCAL_SUFFIX})
+        suffixes = tuple({self._suffix, "." + LOCAL_SUFFIX})
         self._site_suffix = "." + site_suffix
         self._session_page = session_page
         self._cookie = _COOKIE if secure else _PLAIN_COOKIE
@@ -116,7 +98,7 @@ class PreviewGateway:
         self._opening: dict[str, asyncio.Task[DevServer | None]] = {}
         self._upstreams: dict[str, Upstream] = {}
         self._elsewhere: dict[str, tuple[float, Upstream]] = {}
-        self._caller = lru_cache(_MOST_CALLERS)(self._read_caller)
+        self._callers = Callers(secret, suffixes, self._access, self._cookie)
         self._inspector = inspector.script(frame_ancestors)
         ancestors = " ".join(("'self'", *frame_ancestors))
         self._added = (
@@ -150,30 +132,9 @@ class PreviewGateway:
             for upstream in self._upstreams.values():
                 upstream.close()
 
-    def _read_caller(self, fields: Fields) -> _Caller:
-        host = fields.get(b"host").decode("latin-1").partition(":")[0].lower()
-        name, dot, rest = host.partition(".")
-        session_id = session_of(self._secret, name) if dot + rest in self._suffixes else None
-        permission = None
-        if session_id is not None and self._access is not None:
-            grant = grants.read(self._secret, _cookie(fields, self._cookie))
-            permission = Permission(self._access, session_id, grant) if grant is not None else None
-        return _Caller(
-            host,
-            session_id,
-            permission,
-            fields.kept(_NOT_UP),
-            b"text/html" in fields.get(b"accept"),
-            fields.get(b"sec-fetch-dest") == b"iframe",
-            # Signed: a browser that says so would have a preview run at two hosts.
-            session_id is not None
-            and session_of(self._secret, fields.get(_RELAYED).decode("latin-1"), "relayed") == session_id,
-            b"service-worker" in fields,
-        )
-
     def route(self, request: Request) -> Route | None:
         """Where a request goes that needs nothing looked up: its server runs, and its grant was seen lately."""
-        caller = self._caller(request.fields)
+        caller = self._callers.read(request.fields)
         session_id = caller.session_id
         if session_id is None or caller.worker or request.path.startswith(b"/__stich/") or request.upgrades:
             return None
@@ -188,7 +149,7 @@ class PreviewGateway:
 
     async def answer(self, request: Request) -> Route | Reply:
         """Where any other request goes, or the answer to it."""
-        caller = self._caller(request.fields)
+        caller = self._callers.read(request.fields)
         if caller.session_id is None:
             if caller.host.endswith(self._site_suffix):
                 return await self._site(caller, request)
@@ -206,10 +167,10 @@ class PreviewGateway:
             return _script(self._inspector, self._added)
         return await self._preview(caller, caller.session_id, request)
 
-    async def _allowed(self, caller: _Caller) -> bool:
+    async def _allowed(self, caller: Caller) -> bool:
         return self._access is None or (caller.permission is not None and await caller.permission.holds())
 
-    async def _preview(self, caller: _Caller, session_id: str, request: Request) -> Route | Reply:
+    async def _preview(self, caller: Caller, session_id: str, request: Request) -> Route | Reply:
         patience = _PAGE_PATIENCE if caller.navigation else _PATIENCE
         try:
             claim = await self._claim(session_id, caller)
@@ -231,7 +192,7 @@ class PreviewGateway:
             return self._page(502, pages.failed(str(error), known.log.lines() if known else []))
         return self._here(caller, server)
 
-    async def _claim(self, session_id: str, caller: _Caller) -> Claim:
+    async def _claim(self, session_id: str, caller: Caller) -> Claim:
         """Which host the preview is at; a request that another host sent here is answered here."""
         if self._places is None or caller.relayed:
             return Claim(None, anew=False)
@@ -240,7 +201,7 @@ class PreviewGateway:
         except Exception as error:  # whatever the store's trouble is, the page tells that there is one
             raise PreviewFailed("The project could not be read.") from error
 
-    def _here(self, caller: _Caller, server: DevServer) -> Route:
+    def _here(self, caller: Caller, server: DevServer) -> Route:
         known, address = caller.route, server.address
         if known is not None and known.held is server and known.upstream.address == address:
             return known
@@ -248,11 +209,10 @@ class PreviewGateway:
         caller.route = Route(upstream, caller.up, self._added, failed, server, caller.permission, caller.framed)
         return caller.route
 
-    def _away(self, request: Request, caller: _Caller, upstream: Upstream) -> Route:
+    def _away(self, request: Request, caller: Caller, upstream: Upstream) -> Route:
         """To the gateway of the host that has the session, which looks at the grant itself."""
         session_id = str(caller.session_id)
-        signed = preview_name(self._secret, session_id, "relayed").encode()
-        up = request.fields.kept(_NOT_UP_ELSEWHERE) + b"%b: %b\r\n" % (_RELAYED, signed)
+        up = self._callers.relayed(request.fields, session_id)
         failed = partial(self._gone, session_id, upstream.address, request)
         return Route(upstream, up, b"", failed, permission=caller.permission)
 
@@ -313,7 +273,7 @@ class PreviewGateway:
         headers = f"location: {to}\r\nset-cookie: {cookie}\r\ncache-control: no-store\r\n"
         return Reply(303, headers.encode() + self._added)
 
-    async def _site(self, caller: _Caller, request: Request) -> Reply:
+    async def _site(self, caller: Caller, request: Request) -> Reply:
         session_id = session_of(self._secret, caller.host.removesuffix(self._site_suffix), "site")
         asset = None
         if session_id is not None and self._sites is not None and request.method in (b"GET", b"HEAD"):
@@ -343,12 +303,3 @@ def _script(body: bytes, added: bytes) -> Reply:
 
 def _origin(request: Request) -> bytes:
     return request.fields.get(b"origin").partition(b"://")[2].lower()
-
-
-def _cookie(fields: Fields, name: str) -> str:
-    for value in fields.all(b"cookie"):
-        for part in value.decode("latin-1").split(";"):
-            key, _, text = part.strip().partition("=")
-            if key == name:
-                return text
-    return ""

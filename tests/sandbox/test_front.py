@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sandbox import front
-from sandbox.front import Reply, Route
 from sandbox.http1 import Request
+from sandbox.routes import Reply, Route
 from sandbox.upstream import Upstream
 from tests.sandbox.conftest import listening
 
