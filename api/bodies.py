@@ -146,6 +146,9 @@ def sentence(error: ErrorDetails) -> str:
             return f"The field “{field}” must be true or false."
         case "string_pattern_mismatch":
             return f"The field “{field}” holds characters that are not allowed there, or is too long."
+        case "value_error":  # a sentence of ours
+            where = f"The field “{field}”" if error["loc"] else "The request"
+            return f"{where} does not fit: {str(context['error'])[:300].rstrip('.')}."
         case _:
             return f"The field “{field}” does not fit: {error['msg'][:1].lower()}{error['msg'][1:200]}."
 

@@ -44,6 +44,10 @@ def problem_of(content: bytes) -> Problem:
         ({"prompt": "An app", "review_cycles": "many"}, "The field “review_cycles” must be a whole number."),
         ({"prompt": "An app", "user_id": "bob"}, "There is no field “user_id” here."),
         ({"prompt": "An app", "a\0": 1}, "The text holds a null character, which cannot be stored."),
+        (
+            {"prompt": "An app", "mode": "smart", "phase_candidates": 2},
+            "The request does not fit: candidates are written in the mode “deterministic” only.",
+        ),
     ],
     ids=lambda value: str(value)[:40],
 )
