@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from schemas.names import UNSEEN, is_gits_own
 from schemas.scof import PathCode
 
 MAX_PATH_BYTES = 4_095  # PATH_MAX without its NUL
@@ -27,7 +28,7 @@ def normalise_path(path: str) -> str:
     """The one spelling of a relative path: forward slashes, no `.` parts. Raises PathRefused."""
     if len(path) <= MAX_NAME_BYTES and _PLAIN.fullmatch(path):
         return path
-    if _NOT_PRINTABLE.search(path):
+    if _NOT_PRINTABLE.search(path) or UNSEEN.search(path):
         raise PathRefused("control_character", f"The path {_shown(path)} holds a character that no file name may hold.")
     slashed = path.replace("\\", "/")
     if not slashed.strip():
@@ -64,6 +65,8 @@ class PathRules:
     def check(self, path: str) -> str:
         """The normalised path, when it may be written. Raises PathRefused."""
         normal = normalise_path(path)
+        if is_gits_own(normal):
+            raise PathRefused("write_protected", f"{_shown(normal)} belongs to git, which alone writes it.")
         if normal in self._files or self._is_below(normal, self._folders):
             raise PathRefused("write_protected", f"{_shown(normal)} belongs to the template and is write-protected.")
         if self._is_below(normal, self._symlinks):

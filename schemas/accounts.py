@@ -6,6 +6,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
+from schemas.names import UNSEEN
+
 Role = Literal["user", "operator"]
 
 Scope = Literal["read", "sessions:write", "keys", "account", "operator"]
@@ -48,8 +50,18 @@ Password = Annotated[SecretStr, Field(min_length=10, max_length=200), AfterValid
 GivenPassword = Annotated[SecretStr, Field(min_length=1, max_length=200)]
 """A password to be checked."""
 OneTimeToken = Annotated[SecretStr, Field(min_length=20, max_length=100)]
+
+
+def _as_it_looks(name: str) -> str:
+    if UNSEEN.search(name):
+        raise ValueError("a name has no invisible characters")
+    return name
+
+
 DisplayName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    AfterValidator(_as_it_looks),
 ]
 ClientKind = Literal["browser", "program"]
 

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import asyncpg
 from pydantic import BaseModel
 
+from schemas.names import UNSEEN, is_gits_own
 from schemas.session import FileRef
 from storage.blobs import put_blob
 from storage.database import Connection
@@ -132,12 +133,14 @@ async def delete_file(connection: Connection, session_id: str, path: str, origin
 
 
 def check_path(path: str) -> None:
-    """Raises BadPath for what a workspace could not hold."""
+    """Raises BadPath for what a workspace could not hold, or should not."""
     parts = path.split("/")
     if (
         len(path) > MAX_PATH
         or "\\" in path
         or any(ord(letter) < 32 for letter in path)
+        or UNSEEN.search(path)
+        or is_gits_own(path)
         or {"", ".", ".."} & set(parts)
         or len(parts) > MAX_DEPTH
         or any(len(part.encode(errors="replace")) > MAX_NAME_BYTES for part in parts)

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import Counter
 
+import pytest
 from temporalio.exceptions import ApplicationError
 
 from schemas.inference import AttemptRecord, ModelOverrides
@@ -27,6 +28,7 @@ class DeadHand(Ledger):
         return False
 
 
+@pytest.mark.timeout(300)
 async def test_every_call_the_provider_saw_is_on_record_once(
     database: Database,
     server: FaultServer,  # noqa: F811

@@ -62,6 +62,12 @@ def test_protected_and_linked() -> None:
     }
 
 
+@pytest.mark.parametrize("path", [".git/config", "a/.Git/HEAD", ".git /x", "GIT~1/x", "./.git", "a/\u202egnp.ts"])
+def test_what_git_or_the_eye_would_take_for_something_else(path: str) -> None:
+    with pytest.raises(PathRefused):
+        PathRules().check(path)
+
+
 def test_paths_longer_than_a_file_system_allows() -> None:
     assert normalise_path("a" * 255) == "a" * 255
     for path in ("a" * 256, "é" * 128, "/".join(["a" * 250] * 17)):

@@ -99,7 +99,11 @@ async def test_limits(files: Files, database: Database) -> None:
     assert await database.pool.fetchval("SELECT count(*) FROM blobs") == 3
 
 
-@pytest.mark.parametrize("path", ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/./b", "a\\b", "a\0b", "x" * 501])
+@pytest.mark.parametrize(
+    "path",
+    ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/./b", "a\\b", "a\0b", "x" * 501, ".git/config", "a/.GIT/HEAD",
+     ".git. /x", "git~1/x", ".g\u200dit/x", "a/\u202ets.exe"],
+)  # fmt: skip
 async def test_bad_paths(files: Files, path: str) -> None:
     with pytest.raises(BadPath):
         await put(files, path, "x")
