@@ -113,9 +113,7 @@ async def test_a_file_of_thousands_of_lines_is_written_smoothly(
             await expect(page.locator(".cm-line", has_text="// line 4999")).to_be_visible(timeout=20 * SECONDS)
             tasks = longest_tasks(await browser.stop_tracing())
         assert len(tasks) > 100, "the page was at work"
-        # A single one may meet the collection of garbage, or code that the browser has not compiled yet.
-        assert tasks[1] < LONG_TASK_MS, tasks[:5]
-        assert tasks[0] < 2 * LONG_TASK_MS, tasks[:5]
+        assert tasks[0] < LONG_TASK_MS, tasks[:5]
         await page.get_by_role("button", name="Stop").click()
         await reach(page, "Stopped")
     finally:

@@ -2,6 +2,9 @@
 // file of thousands of lines stays smooth while it is written. The editor lives in a shadow root: there its style sheets
 // are adopted, which a content security policy without inline styles allows.
 
+// Its effect is what is wanted, and before the next line.
+// oxlint-disable-next-line import/no-unassigned-import
+import "./idle-parsing";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { css } from "@codemirror/lang-css";
 import { html } from "@codemirror/lang-html";
