@@ -35,11 +35,10 @@ def snapshot() -> dict[str, int]:
     return found
 
 
-def restart_on_change() -> None:
+def restart_on_change(first: dict[str, int]) -> None:
     """Wait for a change, then become a new process on the same socket: waiting requests stay in its queue."""
-    first = snapshot()
     while snapshot() == first:
-        time.sleep(0.4)
+        time.sleep(0.2)
     time.sleep(0.1)
     sys.stdout.write("[stich] restarting: a file changed\n")
     sys.stdout.flush()
@@ -92,5 +91,6 @@ if __name__ == "__main__":
     os.set_inheritable(descriptor, True)
     sys.path.insert(0, str(ROOT))
     os.chdir(ROOT)
-    threading.Thread(target=restart_on_change, daemon=True).start()
+    # Seen before anything is imported: what changes meanwhile is not missed.
+    threading.Thread(target=restart_on_change, args=(snapshot(),), daemon=True).start()
     uvicorn.run(with_health(load()), fd=descriptor, log_level="warning")
