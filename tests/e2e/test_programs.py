@@ -14,9 +14,6 @@ from typing import Any
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 
-from schemas.http import CreateSession
-from stich.client import Sequenced, StichHttpError
-from stich.client_sync import StichClientSync
 from stich.home import Home
 from stich.processes.roles import PACKAGES
 from tests.e2e.service import Up, command, environment
@@ -28,9 +25,15 @@ def batch(up: Up, *arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_a_batch_is_run_and_run_again(shared_up: Up, tmp_path: Path) -> None:
+def test_a_batch_is_killed_run_and_run_again(shared_up: Up, tmp_path: Path) -> None:
     prompts = tmp_path / "prompts.jsonl"
     prompts.write_text('{"id": "first", "prompt": "A counter"}\n{"id": "second", "prompt": "A counter for two"}\n')
+    with subprocess.Popen(
+        command("batch", str(prompts)), env=environment(shared_up.home), stdout=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        name, _, begun = running.stdout.readline().strip().partition(": session ")
+        running.kill()
     done = batch(shared_up, str(prompts), "--out", str(tmp_path / "apps"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 of 2 completed" in done.stdout
@@ -39,26 +42,12 @@ def test_a_batch_is_run_and_run_again(shared_up: Up, tmp_path: Path) -> None:
         ("first", "completed"),
         ("second", "completed"),
     ]
+    assert begun in [result["session"] for result in results if result["id"] == name], "it was met again"
     assert all((tmp_path / "apps" / name / "package.json").exists() for name in ("first", "second"))
 
     again = batch(shared_up, str(prompts))
     assert "2 of 2 are done already" in again.stdout
     assert len((tmp_path / "prompts.report.jsonl").read_text().splitlines()) == 2
-
-
-def test_an_interrupted_batch_meets_its_sessions_again(shared_up: Up, tmp_path: Path) -> None:
-    prompts, report = tmp_path / "prompts.jsonl", tmp_path / "report.jsonl"
-    prompts.write_text('{"prompt": "A counter that survives"}\n')
-    with subprocess.Popen(
-        command("batch", str(prompts), "--report", str(report)),
-        env=environment(shared_up.home), stdout=subprocess.PIPE, text=True,
-    ) as running:  # fmt: skip
-        assert running.stdout is not None
-        session = running.stdout.readline().split()[-1]
-        running.kill()
-    done = batch(shared_up, str(prompts), "--report", str(report))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads(report.read_text())["session"] == session
 
 
 def test_what_cannot_be_done_is_one_sentence(tmp_path: Path) -> None:
@@ -109,28 +98,6 @@ async def test_a_session_through_the_model_context_protocol(shared_up: Up) -> No
         assert "src/App.tsx" in files
         assert "function" in str((await call("read_file", session=started["id"], path="src/App.tsx"))["result"])
         assert (await client.call_tool("session_status", {"session": "nobody"})).is_error
-
-
-def test_a_program_without_asyncio(shared_up: Up) -> None:
-    running = Home(shared_up.home).running()
-    assert running is not None
-    with StichClientSync(running.local_url, running.token) as client:
-        session = client.start(CreateSession(prompt="A counter for a program"), "sync-1")
-        assert client.start(CreateSession(prompt="A counter for a program"), "sync-1").id == session.id
-        seqs = []
-        for item in client.follow(session.id):
-            if isinstance(item, Sequenced):
-                seqs.append(item.seq)
-                if item.event.type == "session_state" and item.event.state.name == "completed":
-                    break
-        assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
-        assert client.wait(session.id).state.name == "completed"
-        assert client.read(session.id, "package.json").startswith(b"{")
-        assert session.id in [known.id for known in client.sessions().sessions]
-        with pytest.raises(StichHttpError):
-            client.snapshot("nobodys")
-    with pytest.raises(RuntimeError):
-        client.sessions()
 
 
 def test_the_examples_of_the_documents(shared_up: Up) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemas.http import CreateSession, PostMessage
-from stich.client import Sequenced
+from stich.client import Sequenced, StichHttpError
 from stich.client_sync import StichClientSync
 from stich.home import Home
 from tests.e2e.service import Up, command, environment
@@ -21,19 +21,33 @@ def stich(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.timeout(500)
-def test_a_session_is_played_again(shared_up: Up, tmp_path: Path) -> None:
+def test_a_session_of_a_program_without_asyncio_is_played_again(shared_up: Up, tmp_path: Path) -> None:
     running = Home(shared_up.home).running()
     assert running is not None
     with StichClientSync(running.local_url, running.token, patience=120) as client:
-        session = client.start(CreateSession(prompt="Build a simple counter app with plus and minus buttons"), "rec")
+        wanted = CreateSession(prompt="Build a simple counter app with plus and minus buttons")
+        session = client.start(wanted, "rec")
+        assert client.start(wanted, "rec").id == session.id
+        seqs = []
         for item in client.follow(session.id):
-            if isinstance(item, Sequenced) and item.event.type == "blueprint":
+            if not isinstance(item, Sequenced):
+                continue
+            seqs.append(item.seq)
+            if item.event.type == "blueprint":
                 client.message(session.id, PostMessage(id="m-1", text="How far are you?"))
+            elif item.event.type == "session_state" and item.event.state.name == "completed":
                 break
+        assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
         assert client.wait(session.id).state.name == "completed"
+        assert client.read(session.id, "package.json").startswith(b"{")
+        assert session.id in [known.id for known in client.sessions().sessions]
+        with pytest.raises(StichHttpError):
+            client.snapshot("nobodys")
         template = client.history.versions(session.id).versions[-1]
         assert client.history.restore(session.id, template.version, "src/App.tsx").files == ["src/App.tsx"]
         files = {file.path: file.sha256 for file in client.files(session.id).files}
+    with pytest.raises(RuntimeError):
+        client.sessions()
     recording = tmp_path / "counter.zip"
     exported = stich(shared_up.home, "export", session.id, "--recording", str(recording))
     assert exported.returncode == 0, exported.stderr

@@ -33,30 +33,6 @@ def result_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return result
 
 
-def test_it_tells_what_happens_and_leaves_the_project(shared_up: Up, tmp_path: Path) -> None:
-    shared_up.wait_ready()
-    done = build(shared_up.home, tmp_path, PROMPT)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "the demo model answers" in done.stdout and "  wrote src/App.tsx" in done.stdout
-    assert "checks: no errors" in done.stdout and done.stdout.splitlines()[-2].startswith("Counter: ")
-    assert (tmp_path / "counter" / "package.json").exists()
-
-
-def test_json_lines_hold_every_event_and_the_result(shared_up: Up, tmp_path: Path) -> None:
-    shared_up.wait_ready()
-    done = build(shared_up.home, tmp_path, PROMPT, "--json", "--out", "app")
-    assert done.returncode == 0, done.stdout + done.stderr
-    events = [json.loads(line) for line in done.stdout.splitlines()]
-    numbers = [event["seq"] for event in events if "seq" in event]
-    assert numbers == sorted(set(numbers))
-    assert {"snapshot", "blueprint", "phase", "file_generated", "checks", "session_state"} <= {
-        e["type"] for e in events
-    }
-    result = result_of(done)
-    assert result["state"] == "completed" and result["demo"] is True and result["out"] == "app"
-    assert result["files"] > 5 and (tmp_path / "app" / "package.json").exists()
-
-
 def test_what_the_demo_model_has_no_recording_of_is_said(shared_up: Up, tmp_path: Path) -> None:
     shared_up.wait_ready()
     done = build(shared_up.home, tmp_path, "A simulation of tectonic plates in Fortran", "--json")
@@ -101,18 +77,28 @@ def test_without_a_running_service_it_brings_its_own_and_takes_it_away(tmp_path:
     assert result["type"] == "result" and result["state"] == "stopped" and result["session_id"] == session
     assert belonging_to(home) == []
 
-    done = build(home, tmp_path, "--resume", session, "--out", "app")
+    done = build(home, tmp_path, "--resume", session)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (tmp_path / "app" / "package.json").exists()
+    assert "the demo model answers" in done.stdout and "  wrote src/App.tsx" in done.stdout
+    assert "checks: no errors" in done.stdout and done.stdout.splitlines()[-2].startswith("Counter: ")
+    assert (tmp_path / "counter" / "package.json").exists()
     assert belonging_to(home) == []
 
 
-def test_kill_9_of_up_with_a_preview_open_leaves_nothing(make_up: MakeUp, tmp_path: Path) -> None:
+def test_json_lines_tell_every_event_and_kill_9_leaves_nothing(make_up: MakeUp, tmp_path: Path) -> None:
     up = make_up()
     running = up.wait_ready()
     done = build(up.home, tmp_path, PROMPT, "--json", "--out", "app")
     assert done.returncode == 0, done.stdout + done.stderr
-    session_id = json.loads(done.stdout.splitlines()[-1])["session_id"]
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    numbers = [event["seq"] for event in events if "seq" in event]
+    assert numbers == sorted(set(numbers))
+    types = {event["type"] for event in events}
+    assert {"snapshot", "blueprint", "phase", "file_generated", "checks", "session_state"} <= types
+    result = result_of(done)
+    assert result["state"] == "completed" and result["demo"] is True and result["out"] == "app"
+    assert result["files"] > 5 and (tmp_path / "app" / "package.json").exists()
+    session_id = result["session_id"]
     with signed_in(running) as client:
         entrance = httpx.URL(client.get(f"/api/sessions/{session_id}/preview").json()["entrance"])
     host = {"Host": entrance.netloc.decode()}  # names below localhost lead to this machine in browsers only

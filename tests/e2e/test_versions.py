@@ -10,11 +10,19 @@ import pytest
 from schemas.events import FileGenerating
 from schemas.http import CreateSession, PostMessage
 from stich.client import Sequenced, StichClient
+from stich.home import RunningUp
 from tests.e2e.conftest import MakeUp
+from tests.stich.demo_server import demo
 
 PROMPT = "Build a simple counter app with plus and minus buttons"
 APP = "src/App.tsx"
 NOTE = "// mine\n"
+WHILE_IT_IS_WRITTEN = {
+    "action": "first_phase_implementation",
+    "calls": [1],
+    "fault": {"kind": "stall", "after_chars": 1_300, "seconds": 6},
+}
+"""The model holds still within the text of APP: nothing else waits for anything."""
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d763f8cfc000000301010018dd8db0"
     "0000000049454e44ae426082"
@@ -23,7 +31,13 @@ PNG = bytes.fromhex(
 
 @pytest.mark.timeout(300)
 async def test_an_edit_during_the_work_a_restore_and_a_fork(make_up: MakeUp) -> None:
-    running = make_up(STICH_DEMO_SPEED="2").wait_ready()
+    async with demo(faults=[WHILE_IT_IS_WRITTEN]) as (_, model):
+        up = make_up(STICH_DEMO_URL=str(model.base_url), STICH_MODEL="demo/demo", STICH_API_PROCESSES="1")
+        running = await asyncio.to_thread(up.wait_ready)
+        await edited_restored_and_forked(running)
+
+
+async def edited_restored_and_forked(running: RunningUp) -> None:
     async with StichClient(running.local_url, running.token, patience=30) as client:
         image = await client.history.upload(PNG, "image/png")
         wanted = CreateSession(prompt=PROMPT, template="react-vite", image_ids=[image.id])
