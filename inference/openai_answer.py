@@ -126,7 +126,8 @@ class OpenAIReader(AnswerReader):
         """The reason of this answer's end. Words differ in case, and some servers add their own after a colon."""
         word = raw.partition(":")[0].strip().lower()
         self.raw_reason = raw
-        if "malformed_function_call" in f"{raw} {choice.get('native_finish_reason')}".lower():
+        vendors = f"{raw} {choice.get('native_finish_reason')}".lower()
+        if "malformed_function_call" in vendors or "unexpected_tool_call" in vendors:
             raise self.error(MalformedToolCall, "", reason=raw)
         if word in _BROKEN:
             raise self.error(ServerError, f"the provider ended the answer with {raw}", reason=raw)

@@ -150,8 +150,9 @@ class TestOpenAI:
         assert answer_of(reader("openai"), body).text == "x"
 
     def test_a_router_tells_what_the_vendor_called_the_end(self) -> None:
-        end = {"choices": [{"delta": {}, "finish_reason": "error", "native_finish_reason": "MALFORMED_FUNCTION_CALL"}]}
-        assert failure_of(reader("openai"), sse(end)).code == "malformed_tool_call"
+        for word, native in ("error", "MALFORMED_FUNCTION_CALL"), ("stop", "UNEXPECTED_TOOL_CALL"):
+            end = {"choices": [{"delta": {}, "finish_reason": word, "native_finish_reason": native}]}
+            assert failure_of(reader("openai"), sse(end)).code == "malformed_tool_call"
 
     def test_a_thought_signature_of_a_call_is_kept_as_its_models(self) -> None:
         extra = {"google": {"thought_signature": "sig"}}
