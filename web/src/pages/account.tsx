@@ -14,6 +14,7 @@ import { YourDataSection } from "../account/your-data";
 import { useAuth } from "../shell/me";
 import { Page, Shell } from "../shell/shell";
 import { Button, ProblemNote } from "../ui/parts";
+import "./recent.css";
 import "./home.css";
 
 export default function AccountPage() {

@@ -7,6 +7,7 @@ import { RecentSessions } from "../home/recent";
 import { Shell } from "../shell/shell";
 import { ProblemNote } from "../ui/parts";
 import "./pages.css";
+import "./recent.css";
 import "./home.css";
 
 export function HomePage({ about, aboutError }: { about: About | undefined; aboutError: unknown }) {

@@ -9,6 +9,7 @@ import { PromptField, PromptHint } from "../home/prompt-box";
 import { Button, buttonClass, LogoMark } from "../ui/parts";
 import { ThemeMenu } from "../ui/theme-menu";
 import "./pages.css";
+import "./recent.css";
 import "./home.css";
 
 export function LandingPage({ auth }: { auth: AuthOptions }) {
