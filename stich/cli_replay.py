@@ -70,6 +70,8 @@ def compare(model: str, session: RecordedSession, played: Played) -> int:
     print(f"recorded  {', '.join(session.models)}: {session.state}, {len(session.files)} files, {session.cost_usd} USD")
     print(f"played    {model}: {state.name}, {len(played.files)} files, {usage.cost_usd} USD, {usage.calls} calls")
     print(f"{len(differing(session.files, played.files))} files differ")
+    if state.name != "completed":
+        tell(state.reason)
     return 0 if state.name == "completed" else 1
 
 
