@@ -29,17 +29,17 @@ class Nothing(BaseModel):
 
 async def read_nothing(request: Request) -> None:
     """Raises Refusal 400, 408, 413 or 422 when the request brings a body that says anything."""
-    if raw := (await read_bytes(request, JSON_LIMIT)).strip():
+    if raw := (await read_bytes(request, JSON_LIMIT, BODY_SECONDS)).strip():
         _parse(raw, Nothing)
 
 
 async def read_json(request: Request, model: type[Model], limit: int = JSON_LIMIT) -> Model:
     """The request's JSON body as `model`. Raises Refusal: 400, 408, 413, 415 or 422."""
     require_json_type(request)
-    return _parse(await read_bytes(request, limit), model)
+    return _parse(await read_bytes(request, limit, BODY_SECONDS), model)
 
 
-async def read_bytes(request: Request, limit: int, seconds: float = BODY_SECONDS) -> bytes:
+async def read_bytes(request: Request, limit: int, seconds: float) -> bytes:
     """The request's body as it is, at most `limit` bytes within `seconds`. Raises Refusal: 408, 413."""
     try:
         async with asyncio.timeout(seconds):
