@@ -51,9 +51,12 @@ class OpenAIReader(AnswerReader):
         self._details: dict[object, Json] = {}
         self._thoughts: list[str] = []
         self._think: ThinkTags | None = ThinkTags()
+        self._index: int | None = None
 
     def read_event(self, name: bytes, event: Json) -> None:
         choices = event.get("choices")
+        if choices and self._of_another_answer(choices[0]):
+            choices = None
         if choices:
             choice = choices[0]
             delta = choice.get("delta") or choice.get("message")
@@ -88,6 +91,13 @@ class OpenAIReader(AnswerReader):
             self._of_groq(event["x_groq"] or {})
         if raw:
             self._finished(str(raw), choice)
+
+    def _of_another_answer(self, choice: Json) -> bool:
+        """Whether a chunk belongs to a further answer of those a request asked for: the one that began is read."""
+        index = choice.get("index") or 0
+        if self._index is None:
+            self._index = index
+        return bool(index != self._index)
 
     def _of_groq(self, extra: Json) -> None:
         """Groq puts the count, and an error in the middle of a stream, beside the choices."""

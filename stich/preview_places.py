@@ -86,7 +86,14 @@ class PreviewPlaces:
 
     async def _forget_deleted(self, sandbox: Sandbox) -> None:
         """Remove workspaces of sessions that were deleted while another host had them."""
-        # What is published is built in a workspace beside the session's: "<session>--publish".
-        kept = [name for name in await asyncio.to_thread(ages, sandbox.settings) if "--" not in name]
-        for session_id in await self._hosts.gone(kept) if kept else ():
-            await sandbox.remove(session_id)
+        names = await asyncio.to_thread(ages, sandbox.settings)
+        gone = await self._hosts.gone({_session_of(name) for name in names}) if names else []
+        for name in names:
+            if _session_of(name) in gone:
+                await sandbox.remove(name)
+
+
+def _session_of(workspace: str) -> str:
+    """Whose workspace it is. Beside a session's own there are those of its candidates ("<session>_<phase>_<number>")
+    and of what it publishes ("<session>--publish")."""
+    return workspace.partition("_")[0].removesuffix("--publish")

@@ -122,6 +122,12 @@ class TestOpenAI:
         got = summary(tmp_path / "r.json")
         assert (got["text"], got["finish_reason"], got["error"]["code"]) == ("x", None, "provider_error")
 
+    def test_only_the_first_of_several_answers_is_read(self) -> None:
+        other = {"choices": [{"index": 1, "delta": {"content": "other"}, "finish_reason": None}]}
+        last = {"choices": [{"index": 1, "delta": {}, "finish_reason": "length"}]}
+        read = answer_of(reader("openai"), sse(chunk(content="o"), other, chunk(content="ne"), last, done()))
+        assert read.finish is not None and (read.text, read.finish.reason) == ("one", "stop")
+
     def test_an_error_beside_the_choices_is_an_error(self) -> None:
         body = sse(chunk(content="x"), {"choices": [], "x_groq": {"error": "the model is overloaded"}})
         assert failure_of(reader("openai"), body).code == "provider_overloaded"

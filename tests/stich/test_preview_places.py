@@ -161,15 +161,23 @@ async def test_workspaces_of_deleted_sessions_are_removed(
     monkeypatch.setattr("stich.preview_places.DELETED_EVERY", 1)
     first, _ = hosts
     await first.get()
-    folder = first.sandbox.settings.workspaces / "s1"
-    await asyncio.sleep(0.3)
-    assert await asyncio.to_thread(folder.is_dir)
-    await database.pool.execute("DELETE FROM sessions WHERE id = 's1'")
+    workspaces = first.sandbox.settings.workspaces
+    folder, *beside = (workspaces / name for name in ("s1", "s1_phase-1_2", "s1--publish"))
+    for other in (*beside, workspaces / "stranger"):  # of a candidate, of what is published, of nobody
+        await asyncio.to_thread(other.mkdir)
     for _ in range(200):
-        if not await asyncio.to_thread(folder.exists):
+        if not await asyncio.to_thread((workspaces / "stranger").exists):
             break
         await asyncio.sleep(0.05)
-    assert not await asyncio.to_thread(folder.exists)
+    assert {path.name for path in await asyncio.to_thread(lambda: list(workspaces.iterdir()))} == {
+        "s1", "s1_phase-1_2", "s1--publish",
+    }  # fmt: skip
+    await database.pool.execute("DELETE FROM sessions WHERE id = 's1'")
+    for _ in range(200):
+        if not await asyncio.to_thread(lambda: list(workspaces.iterdir())):
+            break
+        await asyncio.sleep(0.05)
+    assert not await asyncio.to_thread(lambda: [path for path in (folder, *beside) if path.exists()])
     assert not first.runs
 
 
