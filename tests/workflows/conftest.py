@@ -14,7 +14,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Replayer, Worker
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 
 from schemas.session import Progress, SessionRequest
 from tests.workflows.stubs import Rooms, Script
@@ -87,7 +87,12 @@ async def start(client: Client, rooms: Rooms) -> AsyncIterator[Start]:
 
 async def replay(handle: WorkflowHandle[CodeGenSession, Progress]) -> None:
     """Raises when the workflow's code does not repeat the commands of its history."""
-    replayer = Replayer(workflows=[CodeGenSession], data_converter=pydantic_data_converter)
+    replayer = Replayer(
+        workflows=[CodeGenSession],
+        data_converter=pydantic_data_converter,
+        workflow_runner=UnsandboxedWorkflowRunner(),  # commands are compared alike, and it starts faster
+        debug_mode=True,  # a busy machine may take longer than 2 s for a whole history, which else counts as a deadlock
+    )
     await replayer.replay_workflow(await handle.fetch_history())
 
 
