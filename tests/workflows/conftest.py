@@ -61,7 +61,7 @@ async def rooms(client: Client) -> AsyncIterator[Rooms]:
 
 @pytest.fixture
 async def start(client: Client, rooms: Rooms) -> AsyncIterator[Start]:
-    """Starts sessions. After the test each is replayed as far as it came, to be deterministic, and ended."""
+    """Starts sessions. After the test each is ended, and replayed as far as it came, to be deterministic."""
     started: list[WorkflowHandle[CodeGenSession, Progress]] = []
 
     async def start(script: Script, **request: object) -> WorkflowHandle[CodeGenSession, Progress]:
@@ -80,9 +80,9 @@ async def start(client: Client, rooms: Rooms) -> AsyncIterator[Start]:
 
     yield start
     for handle in started:
-        await replay(handle)
         with suppress(RPCError):  # it may have come to its end
             await handle.terminate()
+        await replay(handle)
 
 
 async def replay(handle: WorkflowHandle[CodeGenSession, Progress]) -> None:
@@ -93,7 +93,8 @@ async def replay(handle: WorkflowHandle[CodeGenSession, Progress]) -> None:
         workflow_runner=UnsandboxedWorkflowRunner(),  # commands are compared alike, and it starts faster
         debug_mode=True,  # a busy machine may take longer than 2 s for a whole history, which else counts as a deadlock
     )
-    await replayer.replay_workflow(await handle.fetch_history())
+    async with asyncio.timeout(40):
+        await replayer.replay_workflow(await handle.fetch_history())
 
 
 async def progress_of(handle: WorkflowHandle[CodeGenSession, Progress]) -> Progress:

@@ -128,7 +128,7 @@ async def page(browser: Browser, stich: Stich) -> AsyncIterator[Page]:
     context = await browser.new_context(viewport={"width": 1280, "height": 800})
     page = await context.new_page()
     errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("pageerror", lambda error: errors.append(error.stack or str(error)))
     await page.goto(stich.url)
     yield page
     await context.close()
