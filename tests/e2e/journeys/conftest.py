@@ -124,15 +124,16 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def page(browser: Browser, stich: Stich) -> AsyncIterator[Page]:
-    """A signed-in page. The test fails if the page threw an error."""
+    """A signed-in page. The test fails if the page threw an error; the apps in its previews may."""
     context = await browser.new_context(viewport={"width": 1280, "height": 800})
     page = await context.new_page()
     errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(error.stack or str(error)))
+    page.on("pageerror", lambda error: errors.append(error.stack or str(error)))  # of frames too
     await page.goto(stich.url)
     yield page
     await context.close()
-    assert errors == []
+    # An app may fail in its preview while its files are written one after the other.
+    assert [error for error in errors if stich.at.local_url in error or "http" not in error] == []
 
 
 @pytest.fixture
