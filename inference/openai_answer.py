@@ -54,11 +54,8 @@ class OpenAIReader(AnswerReader):
         self._index: int | None = None
 
     def read_event(self, name: bytes, event: Json) -> None:
-        choices = event.get("choices")
-        if choices and self._of_another_answer(choices[0]):
-            choices = None
-        if choices:
-            choice = choices[0]
+        choice = self._choice(event)
+        if choice is not None:
             delta = choice.get("delta") or choice.get("message")
             if delta:
                 content = delta.get("content")
@@ -85,19 +82,23 @@ class OpenAIReader(AnswerReader):
             self._counted(usage)
         if event.get("error") or name == b"error":
             raise self.fault_in(event)
-        if choices and choices[0].get("error"):
-            raise self.fault_in(choices[0])
+        if choice is not None and choice.get("error"):
+            raise self.fault_in(choice)
         if "x_groq" in event:
             self._of_groq(event["x_groq"] or {})
-        if raw:
+        if choice is not None and raw:
             self._finished(str(raw), choice)
 
-    def _of_another_answer(self, choice: Json) -> bool:
-        """Whether a chunk belongs to a further answer of those a request asked for: the one that began is read."""
+    def _choice(self, event: Json) -> Json | None:
+        """What a chunk holds of the answer that is read: of several that a request asked for, the one that began."""
+        choices = event.get("choices")
+        if not choices:
+            return None
+        choice: Json = choices[0]
         index = choice.get("index") or 0
         if self._index is None:
             self._index = index
-        return bool(index != self._index)
+        return choice if index == self._index else None
 
     def _of_groq(self, extra: Json) -> None:
         """Groq puts the count, and an error in the middle of a stream, beside the choices."""

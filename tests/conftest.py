@@ -21,7 +21,7 @@ from workflows.cockpit import SEARCH_ATTRIBUTES
 TEMPLATE = "stich_template"
 
 settings.register_profile("same", derandomize=True)
-"""Of `make test`: the same examples each time. Without it, as in `pytest tests/codegen`, every run looks for new ones."""
+"""Of `make test`: the same examples each time. Other runs, as `pytest tests/codegen`, look for new ones."""
 
 
 # ---------------------------------------------------------------- Postgres
