@@ -30,6 +30,7 @@ export function RecentSessions() {
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next ?? undefined,
     placeholderData: keepPreviousData,
+    staleTime: 0, // one who comes back from a new session wants to see it
     refetchInterval: (query) =>
       query.state.data?.pages[0]?.sessions.some((session) => stateTone[session.state] === "work") ? 3_000 : 20_000,
   });
